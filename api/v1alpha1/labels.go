@@ -1,0 +1,45 @@
+package v1alpha1
+
+// Everything under this prefix, in labels and annotations, is written by the
+// operator alone; users' manifests that carry it are refused.
+const ReservedPrefix = "strata.dev/"
+
+// Labels on everything that Strata creates. The operator's caches hold only
+// objects that carry LabelTrack.
+const (
+	// LabelTrack names the ReleaseTrack that an object serves.
+	LabelTrack = ReservedPrefix + "track"
+	// LabelRelease names the ImmutableRelease that an object belongs to.
+	LabelRelease = ReservedPrefix + "release"
+	// LabelComponent names the component of the release.
+	LabelComponent = ReservedPrefix + "component"
+	// LabelVersion carries spec.version, for people and dashboards.
+	LabelVersion = ReservedPrefix + "version"
+	// LabelTest names the test that a Job or its pod runs.
+	LabelTest = ReservedPrefix + "test"
+	// LabelAttempt is the number of the attempt that a test Job belongs to.
+	LabelAttempt = ReservedPrefix + "attempt"
+	// LabelRoute names the route of a track that a routing object realises.
+	LabelRoute = ReservedPrefix + "route"
+)
+
+// Annotations written by the operator.
+const (
+	// AnnotationSequence is the sequence number of the record that justified the
+	// newest write of an object. Whoever observes a number above its newest
+	// record has read a stale log and must not act.
+	AnnotationSequence = ReservedPrefix + "sequence"
+	// AnnotationRequestedBy is the user who created a release.
+	AnnotationRequestedBy = ReservedPrefix + "requested-by"
+	// AnnotationWeight is the step weight for which an EveryStep test Job runs.
+	AnnotationWeight = ReservedPrefix + "weight"
+)
+
+// Environment variables that every container of a release gets, before its own.
+const (
+	EnvRelease = "STRATA_RELEASE"
+	EnvVersion = "STRATA_VERSION"
+	// EnvHostPrefix + the upper-case name of a sibling component with ports is
+	// the DNS name of that component's Service in the same release.
+	EnvHostPrefix = "STRATA_HOST_"
+)

@@ -1,0 +1,197 @@
+package rollout
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// Observation is all that a decision about one track depends on: plain data,
+// read in one place at one time. An outage is a fact in it, not an error.
+type Observation struct {
+	Now       time.Time
+	Namespace string
+	TrackName string
+	// Actor is the operator's own user name, for the records that no human asked for.
+	Actor string
+	// Track is nil while there are releases for a track that does not exist.
+	Track *Track
+	Log   Log
+	// Releases are all releases that name the track, in no order.
+	Releases []Release
+	// Routes are the track's routes as the routers carry them, one for each route
+	// of the track's spec, and one for each route object left of a former spec.
+	Routes []Route
+	// Actions are those that no record names yet, oldest first.
+	Actions []v1alpha1.ReleaseAction
+}
+
+// Track is the ReleaseTrack as written by its users.
+type Track struct {
+	UID        types.UID
+	Generation int64
+	Spec       v1alpha1.ReleaseTrackSpec
+	// Deleting: the track, or its namespace, is on its way out. Nothing is done.
+	Deleting bool
+}
+
+// Log is what the track's records tell, read once over the whole log.
+type Log struct {
+	// Head is the newest record; nil before the first.
+	Head *v1alpha1.ReleaseRecordSpec
+	// Count is the number of records read.
+	Count int
+	// Verdicts holds, by version, the newest record that ended an attempt, or
+	// passed the version over.
+	Verdicts map[string]Verdict
+	// Promotions holds, by version, the newest record by which a release of it
+	// became stable: Promoted, RolledBack to it, or Adopted.
+	Promotions map[string]Promotion
+	// Attempts is, by version, the number of the newest attempt.
+	Attempts map[string]int32
+	// ContentDigests is, by version, the content that the version has for ever.
+	ContentDigests map[string]string
+	// Actions are the names of the actions carried out or refused, with the
+	// sequence number of the record.
+	Actions map[string]int64
+	// Broken says what is wrong with the chain of records; "" when it verifies.
+	Broken string
+}
+
+// Verdict is how the newest attempt of a version ended.
+type Verdict struct {
+	Event        v1alpha1.RecordEvent
+	ReleaseName  string
+	UID          types.UID
+	CreationTime time.Time
+	Attempt      int32
+	// Pinned: the track had a pin at the time. A Superseded under a pin does not
+	// count once the pin is gone.
+	Pinned   bool
+	Sequence int64
+	Reason   string
+	Message  string
+}
+
+// Promotion is when a version last became stable.
+type Promotion struct {
+	ReleaseName string
+	UID         types.UID
+	Sequence    int64
+	Time        time.Time
+}
+
+// Release is one ImmutableRelease and what it owns.
+type Release struct {
+	Name         string
+	UID          types.UID
+	CreationTime time.Time
+	RequestedBy  string
+	Deleting     bool
+	// Spec is the release's spec. It is shared with the cache: read only.
+	Spec *v1alpha1.ImmutableReleaseSpec
+	// Sealed is nil until the seal is written.
+	Sealed *Sealed
+	// Obstacle is what keeps the release from being sealed or built, in words for
+	// its author; nil when nothing is known to.
+	Obstacle *Obstacle
+	// Components follow the order of spec.components. Empty for releases that are
+	// neither live nor about to be.
+	Components []Component
+	Jobs       []Job
+}
+
+// Sealed is what the seal of a release says.
+type Sealed struct {
+	Digest        string
+	ContentDigest string
+	Images        []v1alpha1.RecordedImage
+	Snapshots     []v1alpha1.SnapshotDigest
+}
+
+// Obstacle is a fact that only a human, or time, can change.
+type Obstacle struct {
+	// Gate that it blocks: Sealed or NamesFree.
+	Gate    string
+	Reason  string
+	Message string
+}
+
+// Presence says whether a child of a release is there.
+type Presence int
+
+const (
+	// Missing: no object of that name.
+	Missing Presence = iota
+	// Ours: the object is the release's own.
+	Ours
+	// Foreign: somebody else's object has the name. It is never touched.
+	Foreign
+)
+
+// Component is the Service and the Deployment of one component.
+type Component struct {
+	Name       string
+	Service    Presence
+	Deployment Presence
+	// Sequence is the stamp on the Deployment, 0 without one.
+	Sequence int64
+	// Replicas is the size asked of the Deployment.
+	Replicas          int32
+	ReadyReplicas     int32
+	AvailableReplicas int32
+	// Available is the Deployment's condition at its present generation, and
+	// AvailableChange when that condition last changed (zero: never reported).
+	Available       bool
+	AvailableChange time.Time
+	// ReadyEndpoints counts the ready endpoints of the component's Service.
+	ReadyEndpoints int32
+	// Trouble is why pods are not ready, in the pods' own words: reason and message.
+	Trouble string
+	// ForeignSelectors names Services of others that select the component's pods.
+	ForeignSelectors []string
+}
+
+// Job is a test Job that exists.
+type Job struct {
+	Name    string
+	UID     types.UID
+	Test    string
+	Attempt int32
+	// WeightPercent is the step of an EveryStep test, nil for others.
+	WeightPercent *int32
+	Presence      Presence
+	CreationTime  time.Time
+	// Succeeded, Failed: the Job's terminal conditions. At most one.
+	Succeeded bool
+	Failed    bool
+	Finished  time.Time
+	// Message says why it failed, or what it waits for: the pod's own words.
+	Message string
+}
+
+// Route is what a router carries for one route of the track.
+type Route struct {
+	Name string
+	Type v1alpha1.RouteType
+	// Presence of the route object. Foreign: the name is somebody else's.
+	Presence Presence
+	// Sequence is the stamp on the route object, 0 without one.
+	Sequence int64
+	// Weights are the backends of the object as written, zeros included.
+	Weights []v1alpha1.ReleaseWeight
+	// Current: the object is, but for weights and stamp, what the track's spec asks for.
+	Current bool
+	// Verified: every parent reports the object accepted and resolved at its
+	// present generation, and so carries Weights.
+	Verified bool
+	// Reason and Message say why it is not verified; empty when it is.
+	Reason  string
+	Message string
+	// AllOrNothing: the router cannot carry a partial weight.
+	AllOrNothing bool
+	// Orphaned: the track's spec does not name this route any more.
+	Orphaned bool
+}

@@ -1,0 +1,113 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// Stage is where a track stands; derived afresh every time, stored nowhere.
+type Stage string
+
+const (
+	Withdrawing  Stage = "Withdrawing"
+	Preparing    Stage = "Preparing"
+	Provisioning Stage = "Provisioning"
+	Testing      Stage = "Testing"
+	Shifting     Stage = "Shifting"
+	Baking       Stage = "Baking"
+	Stalled      Stage = "Stalled"
+	Settled      Stage = "Settled"
+)
+
+// Plan is the answer to an Observation.
+type Plan struct {
+	Stage Stage
+	// Append is the next record; nil when nothing is to be decided.
+	Append *Entry
+	// Do is what the newest record still wants done in the world, in safety
+	// order. It is empty while there is a record to append.
+	Do []Action
+	// After is when to look again; 0: only when something changes.
+	After time.Duration
+	// Blocked is the first gate that keeps weight from rising, nil when none does.
+	Blocked *v1alpha1.BlockedBy
+	// Stale: the observation is older than the world. Read again, write nothing.
+	Stale bool
+	// NextWeightPercent is the step that comes next, 0 without one, and
+	// NextStepTime when the hold before it is over, where that is known.
+	NextWeightPercent int32
+	NextStepTime      *time.Time
+}
+
+// Entry is a record but for what chains it to the log: the ledger adds the
+// sequence number, the digests and the track's name.
+type Entry struct {
+	Event      v1alpha1.RecordEvent
+	Reason     string
+	Message    string
+	Actor      string
+	ActionName string
+	Release    *v1alpha1.RecordedRelease
+	State      v1alpha1.TrackState
+	// Confirm: decide again on live reads before this is appended.
+	Confirm bool
+}
+
+// Action is one small idempotent write.
+type Action interface{ action() }
+
+// SealRelease freezes the configuration of a release and writes its seal.
+type SealRelease struct{ Release string }
+
+// CreateChildren creates the missing Services, then the missing Deployments, of
+// a sealed release.
+type CreateChildren struct {
+	Release  string
+	Sequence int64
+}
+
+// ScaleComponent sets the size of a Deployment that exists.
+type ScaleComponent struct {
+	Release   string
+	Component string
+	Replicas  int32
+	Sequence  int64
+}
+
+// CreateJob creates a test Job from the seal.
+type CreateJob struct {
+	Release       string
+	Test          string
+	Attempt       int32
+	WeightPercent *int32
+	Sequence      int64
+}
+
+// DeleteJobs deletes the Jobs of a release's attempts whose results are recorded.
+type DeleteJobs struct {
+	Release string
+	Names   []string
+}
+
+// WriteRoute makes a route object carry the weights: it is created, or written
+// with the resourceVersion that was observed.
+type WriteRoute struct {
+	Route    string
+	Weights  []v1alpha1.ReleaseWeight
+	Sequence int64
+}
+
+// DeleteChildren deletes the Deployments, then the Services, of a retired release.
+type DeleteChildren struct {
+	Release  string
+	Sequence int64
+}
+
+func (SealRelease) action()    {}
+func (CreateChildren) action() {}
+func (ScaleComponent) action() {}
+func (CreateJob) action()      {}
+func (DeleteJobs) action()     {}
+func (WriteRoute) action()     {}
+func (DeleteChildren) action() {}
