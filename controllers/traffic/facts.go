@@ -1,0 +1,95 @@
+package traffic
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// Reasons why a route is not verified, or is not what the track asks for. They
+// end up in the conditions of the track.
+const (
+	// ReasonUnsupported: this operator has no provider for the type of route.
+	ReasonUnsupported = "RouteUnsupported"
+	// ReasonMissing: there is no route object yet.
+	ReasonMissing = "RouteMissing"
+	// ReasonNameTaken: an object of the route's name is somebody else's.
+	ReasonNameTaken = "RouteNameTaken"
+	// ReasonConflict: another track's route, older than this one, has the same
+	// parent, hostname and match.
+	ReasonConflict = "RouteConflict"
+	// ReasonGatewayAPIMissing: the cluster does not serve the Gateway API.
+	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	// ReasonParentMissing: there is no such Gateway.
+	ReasonParentMissing = "ParentMissing"
+	// ReasonNotReported: a parent has not reported on the present generation.
+	ReasonNotReported = "RouteNotReported"
+	// ReasonNotAccepted: a parent refuses the route, or part of it.
+	ReasonNotAccepted = "RouteNotAccepted"
+	// ReasonNotResolved: a parent cannot resolve what the route refers to.
+	ReasonNotResolved = "RouteNotResolved"
+	// ReasonNoEndpoints: the Service that takes the traffic has no ready endpoints.
+	ReasonNoEndpoints = "NoReadyEndpoints"
+	// ReasonEndpointsBehind: the endpoints of the stable Service are not yet
+	// those of the release that it selects.
+	ReasonEndpointsBehind = "EndpointsNotUpdated"
+	// ReasonNotAsWritten: the object was changed by somebody since it was written.
+	ReasonNotAsWritten = "RouteChanged"
+)
+
+// Owned says whether an object is the route object of the track, by its labels.
+func Owned(object client.Object, t Track, route string) bool {
+	labels := object.GetLabels()
+	return labels[v1alpha1.LabelTrack] == t.Name && labels[v1alpha1.LabelRoute] == route
+}
+
+// Labels are the labels of a route object.
+func Labels(t Track, route string) map[string]string {
+	return map[string]string{v1alpha1.LabelTrack: t.Name, v1alpha1.LabelRoute: route}
+}
+
+// Stamp is the sequence number of the record for which an object was last
+// written, 0 without one.
+func Stamp(object client.Object) int64 {
+	sequence, err := strconv.ParseInt(object.GetAnnotations()[v1alpha1.AnnotationSequence], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return sequence
+}
+
+// Mark puts the labels of a route and the stamp of a record on an object, and
+// leaves all other metadata as it is.
+func Mark(object client.Object, t Track, route string, sequence int64) {
+	labels := maps.Clone(object.GetLabels())
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	maps.Copy(labels, Labels(t, route))
+	object.SetLabels(labels)
+
+	annotations := maps.Clone(object.GetAnnotations())
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[v1alpha1.AnnotationSequence] = strconv.FormatInt(sequence, 10)
+	object.SetAnnotations(annotations)
+}
+
+func unsupported(route v1alpha1.Route) Observed {
+	return Observed{Route: rollout.Route{
+		Name: route.Name, Type: route.Type,
+		Reason:  ReasonUnsupported,
+		Message: "routes of type " + string(route.Type) + " are not supported yet",
+	}}
+}
+
+// types are the types of the registry in a fixed order.
+func (r Registry) types() []v1alpha1.RouteType {
+	return slices.Sorted(maps.Keys(r))
+}

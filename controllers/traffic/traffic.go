@@ -1,0 +1,156 @@
+// Package traffic moves requests between releases: it reads what the routers
+// carry, and makes them carry what the newest record of a track says. It decides
+// nothing: weights come from the planner, facts go to it.
+//
+//	spec.traffic.routes[*].type     Registry      Provider
+//	  GatewayAPI  ----------------> [type] -----> traffic/gatewayapi: HTTPRoute
+//	  Service     ----------------> [type] -----> traffic/service: a stable Service
+//	  the next one ---------------> [type] -----> a package of its own
+//
+// Each provider lives in a package of its own and is entered in one place,
+// package providers. A provider owns whole objects, found by the labels
+// strata.dev/track and strata.dev/route; an object of the same name without them
+// is somebody else's and never touched. Objects carry no owner reference: the
+// application serves on when its track is deleted.
+//
+// Every write carries the resourceVersion of the object that was observed, and
+// stamps it with the sequence number of the record that justifies it. A write
+// that would change nothing is not made.
+package traffic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// FieldManager is the name under which the operator writes.
+const FieldManager = "strata"
+
+// Track is what a provider has to know of the track that a route belongs to.
+type Track struct {
+	Namespace string
+	Name      string
+	// Port is the port of a component of a release of this track, by the port's
+	// name. ok is false where the release is gone, or has no such component or port.
+	Port func(release, component, port string) (p v1alpha1.ComponentPort, ok bool)
+}
+
+// Observed is a route as it was read: the facts for the planner, and the object
+// that they were read from, under whose resourceVersion it is written.
+type Observed struct {
+	Route rollout.Route
+	// Object is nil while the route object is missing. It is shared with the
+	// cache: read only.
+	Object client.Object
+}
+
+// Provider is one kind of router.
+type Provider interface {
+	// Observe reads what the router carries for a route of the track's spec. A
+	// missing kind, a parent that refuses or a silent gateway is a fact in
+	// Route.Reason and Route.Message, not an error; errors are of the API server.
+	Observe(ctx context.Context, t Track, route v1alpha1.Route) (Observed, error)
+
+	// Apply makes the route carry the weights, in at most one write: it creates
+	// the object where observed.Object is nil, else writes under its
+	// resourceVersion. Where nothing differs it writes nothing. See IsStale and
+	// ErrForeign for its errors.
+	Apply(ctx context.Context, t Track, route v1alpha1.Route, write rollout.WriteRoute, observed Observed) error
+
+	// Leftovers reads the route objects of the track, found by their labels, that
+	// the spec no longer names. Their Route.Orphaned is set.
+	Leftovers(ctx context.Context, t Track, routes []v1alpha1.Route) ([]Observed, error)
+
+	// Sources are the watches that ask for the track of a route object when it
+	// changes. Services and EndpointSlices are not among them: the controller of
+	// tracks watches those anyway.
+	Sources(cache cache.Cache) []source.Source
+}
+
+// Registry holds the provider of each type of route.
+type Registry map[v1alpha1.RouteType]Provider
+
+// ErrForeign is the error of a write to a route whose name, or whose traffic, is
+// somebody else's.
+var ErrForeign = errors.New("the route is somebody else's")
+
+// errStale is the error of a write that an older record justifies than the one
+// that the object was last written for.
+var errStale = errors.New("the object was written for a newer record")
+
+// CheckStamp refuses a write for a record older than the object's stamp.
+func CheckStamp(stamp, sequence int64) error {
+	if stamp > sequence {
+		return fmt.Errorf("stamp %d, record %d: %w", stamp, sequence, errStale)
+	}
+	return nil
+}
+
+// IsStale says whether a write failed because the world has moved on since it was
+// observed: read again, decide anew.
+func IsStale(err error) bool {
+	return errors.Is(err, errStale) || apierrors.IsConflict(err) ||
+		apierrors.IsAlreadyExists(err) || apierrors.IsNotFound(err)
+}
+
+// Observe reads every route of the spec, in the order of the spec, and after them
+// the route objects left of a former spec.
+func (r Registry) Observe(ctx context.Context, t Track, routes []v1alpha1.Route) ([]Observed, error) {
+	all := make([]Observed, 0, len(routes))
+	for _, route := range routes {
+		provider, ok := r[route.Type]
+		if !ok {
+			all = append(all, unsupported(route))
+			continue
+		}
+		observed, err := provider.Observe(ctx, t, route)
+		if err != nil {
+			return nil, fmt.Errorf("observe route %s of track %s/%s: %w", route.Name, t.Namespace, t.Name, err)
+		}
+		all = append(all, observed)
+	}
+	for _, routeType := range r.types() {
+		left, err := r[routeType].Leftovers(ctx, t, routes)
+		if err != nil {
+			return nil, fmt.Errorf("observe former %s routes of track %s/%s: %w", routeType, t.Namespace, t.Name, err)
+		}
+		all = append(all, left...)
+	}
+	return all, nil
+}
+
+// Apply carries out one WriteRoute against what Observe returned.
+func (r Registry) Apply(ctx context.Context, t Track, routes []v1alpha1.Route, all []Observed, write rollout.WriteRoute) error {
+	for i, route := range routes {
+		if route.Name != write.Route {
+			continue
+		}
+		provider, ok := r[route.Type]
+		if !ok || i >= len(all) {
+			return fmt.Errorf("apply route %s: type %s is not supported", route.Name, route.Type)
+		}
+		if err := provider.Apply(ctx, t, route, write, all[i]); err != nil {
+			return fmt.Errorf("apply route %s of track %s/%s: %w", route.Name, t.Namespace, t.Name, err)
+		}
+		return nil
+	}
+	return fmt.Errorf("apply route %s: track %s/%s has no such route", write.Route, t.Namespace, t.Name)
+}
+
+// Sources are the watches of all providers.
+func (r Registry) Sources(cache cache.Cache) []source.Source {
+	var all []source.Source
+	for _, routeType := range r.types() {
+		all = append(all, r[routeType].Sources(cache)...)
+	}
+	return all
+}
