@@ -32,6 +32,9 @@ type Plan struct {
 	After time.Duration
 	// Blocked is the first gate that keeps weight from rising, nil when none does.
 	Blocked *v1alpha1.BlockedBy
+	// Stalled says why the track does not serve what it should, and what a human
+	// can do; nil when it does, or is on its way.
+	Stalled *v1alpha1.BlockedBy
 	// Stale: the observation is older than the world. Read again, write nothing.
 	Stale bool
 	// NextWeightPercent is the step that comes next, 0 without one, and

@@ -1,0 +1,71 @@
+package rollout
+
+// decisions, in the order in which they are taken: people first, then what ends
+// an attempt, then what brings one forward, then tidying. Each answers with the
+// record that it wants, or nil.
+var decisions = []struct {
+	name   string
+	decide func(view) *Entry
+}{
+	{"finishRecall", view.finishRecall},
+	{"answer", view.answer},
+	{"closeSuperseded", view.closeSuperseded},
+	{"finishTest", view.finishTest},
+	{"startTest", view.startTest},
+	{"fail", view.fail},
+	{"verifyWeights", view.verifyWeights},
+	{"withdraw", view.withdraw},
+	{"openAttempt", view.openAttempt},
+	{"raiseWeight", view.raiseWeight},
+	{"promote", view.promote},
+	{"takeRoutes", view.takeRoutes},
+	{"passOver", view.passOver},
+	{"retire", view.retire},
+}
+
+// Compute is the decision about a track: the next record to append, or, when
+// there is none, what the newest record still wants done. It is total and
+// deterministic, and depends on nothing but its argument.
+func Compute(o Observation) Plan {
+	v := look(o)
+	if v.Track == nil || v.Track.Deleting {
+		return Plan{Stage: Settled}
+	}
+	plan := v.outlook()
+	if v.stale() {
+		plan.Stale = true
+		return plan
+	}
+	if v.Log.Broken == "" {
+		for _, d := range decisions {
+			if e := d.decide(v); e != nil {
+				plan.Append = e
+				return plan
+			}
+		}
+	}
+	plan.Do = v.carryOut()
+	return plan
+}
+
+// stale says whether the world has been moved on by a record that the log, as it
+// was read, does not have.
+func (v view) stale() bool {
+	var head int64
+	if v.Log.Head != nil {
+		head = v.Log.Head.Sequence
+	}
+	for _, route := range v.Routes {
+		if route.Sequence > head {
+			return true
+		}
+	}
+	for _, r := range v.Releases {
+		for _, c := range r.Components {
+			if c.Sequence > head {
+				return true
+			}
+		}
+	}
+	return false
+}

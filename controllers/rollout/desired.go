@@ -1,0 +1,133 @@
+package rollout
+
+import (
+	"cmp"
+	"strings"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// desired is the release that the track should serve; nil: none, or stable
+// although its object is gone.
+//
+// With a pin, the pinned release, unless its verdict is negative. Without one:
+// a candidate at 100 first (it finishes its bake), else the newest release,
+// unless it, its version or a later one has had its verdict already. So an old
+// release that comes back is never deployed by mistake.
+func (v view) desired() *Release {
+	if v.Track.Spec.ReleaseName != "" {
+		return v.desiredByPin()
+	}
+	if v.candidate != nil && v.weight() == 100 {
+		return v.candidate
+	}
+	newest := v.newest()
+	if newest == nil || v.decidedAbout(newest) {
+		return v.stable()
+	}
+	return newest
+}
+
+func (v view) desiredByPin() *Release {
+	pinned := v.pinned()
+	switch {
+	case pinned == nil && v.candidate != nil:
+		return v.candidate
+	case pinned == nil:
+		return v.stable()
+	case v.verdict(pinned).IsNegative():
+		return v.stable()
+	}
+	return pinned
+}
+
+func (v view) pinned() *Release {
+	r := v.release(v.Track.Spec.ReleaseName)
+	if r == nil || r.Deleting {
+		return nil
+	}
+	return r
+}
+
+func (v view) stable() *Release {
+	if v.state.Stable == nil {
+		return nil
+	}
+	return v.object(*v.state.Stable)
+}
+
+// newest by creation time, then version, then name.
+func (v view) newest() *Release {
+	var newest *Release
+	for i := range v.Releases {
+		r := &v.Releases[i]
+		if r.Deleting {
+			continue
+		}
+		if newest == nil || v.compareAge(r, newest) > 0 {
+			newest = r
+		}
+	}
+	return newest
+}
+
+func (v view) compareAge(a, b *Release) int {
+	return cmp.Or(
+		v.creationTime(a).Compare(v.creationTime(b)),
+		strings.Compare(a.Spec.Version, b.Spec.Version),
+		strings.Compare(a.Name, b.Name))
+}
+
+// creationTime of a release whose version has a verdict is the one recorded
+// there: re-creating the object makes no version newer.
+func (v view) creationTime(r *Release) time.Time {
+	if verdict, ok := v.Log.Verdicts[r.Spec.Version]; ok {
+		return verdict.CreationTime
+	}
+	return r.CreationTime
+}
+
+// decidedAbout says whether an unpinned release must not be tried: a verdict
+// names it, its version, or a release created later. An attempt that a Retry
+// opened is beyond that.
+func (v view) decidedAbout(r *Release) bool {
+	if v.isCandidate(r) && v.state.Candidate.Retry {
+		return false
+	}
+	if v.verdict(r) != "" {
+		return true
+	}
+	created := v.creationTime(r)
+	for _, verdict := range v.Log.Verdicts {
+		if v.counts(verdict) && verdict.CreationTime.After(created) {
+			return true
+		}
+	}
+	return false
+}
+
+// verdict of a release is that of its newest attempt; "" while that is open, or
+// before any.
+func (v view) verdict(r *Release) v1alpha1.RecordEvent {
+	verdict, ok := v.Log.Verdicts[r.Spec.Version]
+	if !ok || !v.counts(verdict) {
+		return ""
+	}
+	if v.isCandidate(r) && v.state.Candidate.Attempt > verdict.Attempt {
+		return ""
+	}
+	return verdict.Event
+}
+
+// counts: a Superseded while a pin was set does not count once it is gone.
+func (v view) counts(verdict Verdict) bool {
+	return verdict.Event != v1alpha1.EventSuperseded || !verdict.Pinned || v.Track.Spec.ReleaseName != ""
+}
+
+// trusted releases were promoted, and nothing has spoken against them since: they
+// serve again without tests or steps.
+func (v view) trusted(r *Release) bool {
+	p, ok := v.Log.Promotions[r.Spec.Version]
+	return ok && p.UID == r.UID && !v.Log.Verdicts[r.Spec.Version].Event.IsNegative()
+}

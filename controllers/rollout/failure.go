@@ -1,0 +1,122 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// fail closes the attempt as Failed when a test failed, when the candidate could
+// not be brought up or confirmed within the deadline, or when it was unavailable
+// for too long with weight.
+func (v view) fail() *Entry {
+	if v.candidate == nil {
+		return nil
+	}
+	for _, rule := range []func(view) (reason, message string, failed bool){
+		failedTest, unavailable, notProvisioned, notVerified,
+	} {
+		if reason, message, failed := rule(v); failed {
+			return v.close(v1alpha1.EventFailed, reason, message)
+		}
+	}
+	return nil
+}
+
+func failedTest(v view) (string, string, bool) {
+	for _, t := range v.state.Tests {
+		if t.Outcome == v1alpha1.TestFailed {
+			run := dueTest{name: t.Name, weight: t.WeightPercent}
+			return "TestFailed", fmt.Sprintf("test %s%s failed: %s", t.Name, run.at(), t.Message), true
+		}
+	}
+	return "", "", false
+}
+
+func unavailable(v view) (string, string, bool) {
+	end := v.failureEnd()
+	if end.IsZero() || v.Now.Before(end) {
+		return "", "", false
+	}
+	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.shortage()), true
+}
+
+// failureEnd is when a candidate with weight that is unavailable fails; zero while
+// it is not.
+func (v view) failureEnd() time.Time {
+	if v.weight() == 0 {
+		return time.Time{}
+	}
+	var since time.Time
+	for _, c := range v.candidate.Components {
+		if !c.Available && !c.AvailableChange.IsZero() {
+			since = later(since, c.AvailableChange)
+		}
+	}
+	if since.IsZero() {
+		return time.Time{}
+	}
+	return since.Add(v.Track.failure())
+}
+
+func (v view) shortage() string {
+	for _, c := range v.candidate.Components {
+		if !c.Available {
+			return podsMessage(c, v.candidate.specOf(c.Name).Replicas)
+		}
+	}
+	return "all components are available"
+}
+
+func notProvisioned(v view) (string, string, bool) {
+	end := v.deadline()
+	if end.IsZero() || v.Now.Before(end) {
+		return "", "", false
+	}
+	first := v.blocked()
+	return first.Reason, fmt.Sprintf("not ready within %s: %s", v.Track.progressDeadline(), first.Message), true
+}
+
+// deadline is when a candidate without weight fails that waits for the cluster;
+// zero while it waits for something else: a test has a deadline of its own, and
+// people may take their time as long as the pods are there.
+func (v view) deadline() time.Time {
+	first := v.blocked()
+	if v.weight() > 0 || first == nil || !slices.Contains(machineGates, first.Gate) {
+		return time.Time{}
+	}
+	if next := v.nextStep(); next.approval && !v.approved(next.weight) && v.candidate.available() {
+		return time.Time{}
+	}
+	since := later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange())
+	for _, t := range v.state.Tests {
+		since = later(since, t.StartTime.Time)
+		if t.CompletionTime != nil {
+			since = later(since, t.CompletionTime.Time)
+		}
+	}
+	return since.Add(v.Track.progressDeadline())
+}
+
+func notVerified(v view) (string, string, bool) {
+	end := v.verifyDeadline()
+	if end.IsZero() || v.Now.Before(end) {
+		return "", "", false
+	}
+	reason, message, ok := v.carried()
+	if ok {
+		return "", "", false
+	}
+	return reason, fmt.Sprintf("%d %% not confirmed within %s: %s", v.weight(), v.Track.progressDeadline(), message), true
+}
+
+// verifyDeadline is when a weight that no router confirms is a failure; zero while
+// all are confirmed.
+func (v view) verifyDeadline() time.Time {
+	if v.weight() == 0 || !v.unverified() {
+		return time.Time{}
+	}
+	return v.setTime().Add(v.Track.progressDeadline())
+}

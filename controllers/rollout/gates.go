@@ -1,0 +1,256 @@
+package rollout
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// gate is a named check that must hold before weight rises. Its answer is what
+// the user reads.
+type gate struct {
+	name  string
+	check func(view) (reason, message string, blocked bool)
+}
+
+// gates, in the order in which a release passes them. The first that blocks is
+// reported. Absence of a result is never a pass.
+var gates = []gate{
+	{"Sealed", gateSealed},
+	{"NamesFree", gateNamesFree},
+	{"RoutesFree", gateRoutesFree},
+	{"BackendsExist", gateBackendsExist},
+	{"NoForeignSelector", gateNoForeignSelector},
+	{"PodsAvailable", gatePodsAvailable},
+	{"EndpointsReady", gateEndpointsReady},
+	{"RouteVerified", gateRouteVerified},
+	{"TestsPassed", gateTestsPassed},
+	{"HoldOver", gateHoldOver},
+	{"Approved", gateApproved},
+}
+
+// Gate is the answer of one gate.
+type Gate struct {
+	Name    string
+	Reason  string
+	Message string
+	Blocked bool
+}
+
+// Explain answers every gate for the open attempt; nil without one.
+func Explain(o Observation) []Gate {
+	v := look(o)
+	if v.Track == nil || v.candidate == nil {
+		return nil
+	}
+	var answers []Gate
+	for _, g := range gates {
+		reason, message, blocked := g.check(v)
+		answers = append(answers, Gate{Name: g.name, Reason: reason, Message: message, Blocked: blocked})
+	}
+	return answers
+}
+
+// blocked is the first gate that blocks the candidate; nil when all hold.
+func (v view) blocked() *v1alpha1.BlockedBy {
+	for _, g := range gates {
+		if reason, message, blocked := g.check(v); blocked {
+			return &v1alpha1.BlockedBy{Gate: g.name, Reason: reason, Message: message}
+		}
+	}
+	return nil
+}
+
+// beforeTests says whether all that a test stands on holds: the gates in front
+// of TestsPassed.
+func (v view) beforeTests() bool {
+	first := v.blocked()
+	return first == nil || !slices.Contains(machineGates, first.Gate)
+}
+
+// machineGates wait for the cluster; the others for tests, time and people.
+var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "PodsAvailable", "EndpointsReady", "RouteVerified"}
+
+func gateSealed(v view) (string, string, bool) {
+	if v.candidate.Sealed != nil {
+		return "", "", false
+	}
+	if o := v.candidate.Obstacle; o != nil && o.Gate == "Sealed" {
+		return o.Reason, o.Message, true
+	}
+	return "Sealing", "freezing the configuration of " + v.candidate.Name, true
+}
+
+func gateNamesFree(v view) (string, string, bool) {
+	if o := v.candidate.Obstacle; o != nil && o.Gate != "Sealed" {
+		return o.Reason, o.Message, true
+	}
+	for _, c := range v.candidate.Components {
+		kind := ""
+		switch Foreign {
+		case c.Service:
+			kind = "Service"
+		case c.Deployment:
+			kind = "Deployment"
+		default:
+			continue
+		}
+		return "NameTaken", fmt.Sprintf("%s %s-%s is not of this release and is left alone: remove it, or publish the release under another name",
+			kind, v.candidate.Name, c.Name), true
+	}
+	for _, j := range v.candidate.Jobs {
+		if j.Presence == Foreign {
+			return "NameTaken", fmt.Sprintf("Job %s is not of this release and is left alone: remove it, or publish the release under another name", j.Name), true
+		}
+	}
+	return "", "", false
+}
+
+func gateRoutesFree(v view) (string, string, bool) {
+	for _, route := range v.routes {
+		seen := v.observedRoute(route.Name)
+		if seen == nil {
+			continue
+		}
+		if seen.Presence == Foreign || seen.Reason == "RouteConflict" {
+			reason, message, _ := routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else and is left alone")
+			return reason, message, true
+		}
+	}
+	return "", "", false
+}
+
+func gateBackendsExist(v view) (string, string, bool) {
+	for _, route := range v.routes {
+		if !v.candidate.hasPort(route) {
+			return "BackendMissing", fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
+				route.Name, route.PortName, route.ComponentName, v.candidate.Name), true
+		}
+	}
+	return "", "", false
+}
+
+func gateNoForeignSelector(v view) (string, string, bool) {
+	for _, c := range v.candidate.Components {
+		if len(c.ForeignSelectors) > 0 {
+			return "ForeignSelector", fmt.Sprintf("Service %s selects the pods of component %s, which would get traffic past the gates: change that Service's selector, or the labels in the template",
+				strings.Join(c.ForeignSelectors, ", "), c.Name), true
+		}
+	}
+	return "", "", false
+}
+
+func gatePodsAvailable(v view) (string, string, bool) {
+	if len(v.candidate.Components) == 0 {
+		return "PodsNotAvailable", "the Deployments are not there yet", true
+	}
+	for _, c := range v.candidate.Components {
+		want := v.candidate.specOf(c.Name).Replicas
+		if c.Deployment == Ours && c.Replicas == want && c.AvailableReplicas >= want && c.Available {
+			continue
+		}
+		return "PodsNotAvailable", podsMessage(c, want), true
+	}
+	return "", "", false
+}
+
+func podsMessage(c Component, want int32) string {
+	message := fmt.Sprintf("component %s has %d of %d pods available", c.Name, c.AvailableReplicas, want)
+	if c.Trouble != "" {
+		message += ": " + c.Trouble
+	}
+	return message
+}
+
+func gateEndpointsReady(v view) (string, string, bool) {
+	for _, c := range v.candidate.Components {
+		spec := v.candidate.specOf(c.Name)
+		if len(spec.Ports) == 0 || c.Service == Ours && c.ReadyEndpoints >= spec.Replicas {
+			continue
+		}
+		return "EndpointsNotReady", fmt.Sprintf("Service %s-%s has %d of %d ready endpoints", v.candidate.Name, c.Name, c.ReadyEndpoints, spec.Replicas), true
+	}
+	return "", "", false
+}
+
+// gateRouteVerified: the routers carry the present weights, and know the
+// candidate as a backend already. Before any promotion there is nothing to carry.
+func gateRouteVerified(v view) (string, string, bool) {
+	if reason, message, ok := v.carried(); !ok {
+		return reason, message, true
+	}
+	if v.unverified() {
+		return "RouteNotVerified", "the routers carry the weights; the record of it follows", true
+	}
+	for _, route := range v.routes {
+		seen := v.observedRoute(route.Name)
+		if seen == nil || seen.Presence == Missing && seen.Reason != "" && seen.Reason != "RouteMissing" {
+			reason, message, _ := routeReason(seen, "RouteUnknown", "route "+route.Name+" was not observed")
+			return reason, message, true
+		}
+		if seen.Presence == Ours && !allOrNothing(route) && !listed(seen.Weights, v.candidate.Name) {
+			return "BackendNotListed", "route " + route.Name + " does not list the release as a backend yet", true
+		}
+	}
+	return "", "", false
+}
+
+func listed(weights []v1alpha1.ReleaseWeight, name string) bool {
+	for _, w := range weights {
+		if w.ReleaseName == name {
+			return true
+		}
+	}
+	return false
+}
+
+func gateTestsPassed(v view) (string, string, bool) {
+	for _, t := range v.dueTests() {
+		result := v.result(t)
+		switch {
+		case result == nil:
+			return "TestNotRun", fmt.Sprintf("test %s%s has not started", t.name, t.at()), true
+		case result.Outcome == v1alpha1.TestRunning:
+			return "TestRunning", v.runningMessage(t, *result), true
+		case result.Outcome != v1alpha1.TestPassed:
+			return "TestFailed", fmt.Sprintf("test %s%s failed: %s", t.name, t.at(), result.Message), true
+		}
+	}
+	return "", "", false
+}
+
+func gateHoldOver(v view) (string, string, bool) {
+	if v.weight() == 0 {
+		return "", "", false
+	}
+	end := v.holdEnd()
+	if !end.IsZero() && !v.Now.Before(end) {
+		return "", "", false
+	}
+	until := end.UTC().Format(time.RFC3339)
+	if v.weight() == 100 {
+		return "Baking", "at 100 %, baking until " + until, true
+	}
+	return "Holding", fmt.Sprintf("at %d %%, held until %s", v.weight(), until), true
+}
+
+func gateApproved(v view) (string, string, bool) {
+	next := v.nextStep()
+	if !next.approval || v.approved(next.weight) {
+		return "", "", false
+	}
+	return "ApprovalRequired", fmt.Sprintf("the step to %d %% waits for a ReleaseAction Approve with releaseName %s, attempt %d, weightPercent %d",
+		next.weight, v.candidate.Name, v.state.Candidate.Attempt, next.weight), true
+}
+
+func (v view) approved(weight int32) bool {
+	for _, a := range v.state.Approvals {
+		if a.WeightPercent == weight {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,204 @@
+package rollout
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// answer carries out, or refuses, the oldest action that is waiting. Every answer
+// is one record that names the action, and so it is given once. A Rollback waits
+// while another one is still bringing its release up.
+func (v view) answer() *Entry {
+	for i := range v.Actions {
+		a := &v.Actions[i]
+		if _, done := v.Log.Actions[a.Name]; done {
+			continue
+		}
+		if a.Spec.Action == v1alpha1.ActionRollback && v.recalling() != nil {
+			continue
+		}
+		e := v.answerTo(a)
+		e.ActionName, e.Actor = a.Name, a.Spec.Requester
+		return e
+	}
+	return nil
+}
+
+func (v view) answerTo(a *v1alpha1.ReleaseAction) *Entry {
+	switch a.Spec.Action {
+	case v1alpha1.ActionRollback:
+		return v.rollback(a)
+	case v1alpha1.ActionAbort:
+		return v.abort(a)
+	case v1alpha1.ActionRetry:
+		return v.retry(a)
+	case v1alpha1.ActionApprove:
+		return v.approve(a)
+	}
+	return v.refuse(a, "NotSupported", fmt.Sprintf("action %s is not supported yet", a.Spec.Action))
+}
+
+func (v view) refuse(a *v1alpha1.ReleaseAction, reason, message string) *Entry {
+	var e *Entry
+	if r := v.release(a.Spec.ReleaseName); r != nil {
+		e = v.about(r, v1alpha1.EventRefused, reason, message)
+	} else {
+		e = v.note(v1alpha1.EventRefused, reason, message)
+	}
+	e.Confirm = true
+	return e
+}
+
+func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
+	target := v.release(a.Spec.ReleaseName)
+	switch {
+	case target == nil || target.Deleting:
+		return v.refuse(a, "ReleaseGone", "there is no release "+a.Spec.ReleaseName)
+	case v.isCandidate(target):
+		return v.refuse(a, "IsCandidate", target.Name+" is the candidate; Abort ends its attempt")
+	case v.isStable(target) && v.state.Candidate == nil:
+		return v.refuse(a, "IsStable", target.Name+" is stable already")
+	case !v.promoted(target):
+		return v.refuse(a, "NeverPromoted", target.Name+" was never promoted on this track: there is nothing to trust; publish or pin it to have it tested")
+	case v.verdict(target).IsNegative():
+		return v.refuse(a, "NegativeVerdict", fmt.Sprintf("the newest attempt of %s ended as %s; a Retry tests it again", target.Name, v.verdict(target)))
+	}
+	why := fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason)
+	if v.canServe(target) {
+		return v.rolledBack(target, why)
+	}
+	e := v.about(target, v1alpha1.EventRecalled, "Rollback", target.Name+" is brought up again for "+why)
+	v.revive(&e.State, target.ref(), &v1alpha1.Recall{ActionName: a.Name, Time: v.now()})
+	return e
+}
+
+func (v view) promoted(r *Release) bool {
+	p, ok := v.Log.Promotions[r.Spec.Version]
+	return ok && p.UID == r.UID
+}
+
+// rolledBack moves all weight to the target in one record, and with it gives the
+// open attempt, else the newest attempt of stable, its verdict.
+func (v view) rolledBack(target *Release, why string) *Entry {
+	left := v.state.Stable
+	if v.state.Candidate != nil {
+		left = &v.state.Candidate.ReleaseRef
+	}
+	message := fmt.Sprintf("back to %s, asked for in action %s", target.Name, why)
+	var e *Entry
+	if left == nil {
+		e = v.note(v1alpha1.EventRolledBack, "Rollback", message)
+	} else {
+		e = v.aboutRef(*left, v1alpha1.EventRolledBack, "Rollback", message)
+	}
+	e.Confirm = true
+	ref := target.ref()
+	e.State.Candidate = nil
+	v.revive(&e.State, ref, nil)
+	v.moveAll(&e.State, ref)
+	v.settleOn(&e.State, ref)
+	return e
+}
+
+// recalling is the release that a Rollback is bringing up; nil when there is none.
+func (v view) recalling() *v1alpha1.LiveRelease {
+	for i := range v.state.Live {
+		if v.state.Live[i].Recall != nil {
+			return &v.state.Live[i]
+		}
+	}
+	return nil
+}
+
+// finishRecall completes a Rollback once its release has come up, and refuses it
+// when that takes longer than the deadline.
+func (v view) finishRecall() *Entry {
+	live := v.recalling()
+	if live == nil {
+		return nil
+	}
+	var e *Entry
+	target := v.object(live.ReleaseRef)
+	switch {
+	case target != nil && v.canServe(target):
+		e = v.rolledBack(target, live.Recall.ActionName)
+	case target == nil || target.Deleting || !v.Now.Before(v.recallDeadline(*live)):
+		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "NotReady", fmt.Sprintf("%s did not come up within %s", live.Name, v.Track.progressDeadline()))
+		e.Confirm = true
+		v.revive(&e.State, live.ReleaseRef, nil)
+	default:
+		return nil
+	}
+	e.ActionName = live.Recall.ActionName
+	return e
+}
+
+func (v view) recallDeadline(live v1alpha1.LiveRelease) time.Time {
+	since := live.Recall.Time.Time
+	if r := v.object(live.ReleaseRef); r != nil {
+		since = later(since, r.availabilityChange())
+	}
+	return since.Add(v.Track.progressDeadline())
+}
+
+func (v view) abort(a *v1alpha1.ReleaseAction) *Entry {
+	c := v.state.Candidate
+	switch {
+	case c == nil:
+		return v.refuse(a, "NothingUnderWay", "no attempt is open")
+	case c.Name != a.Spec.ReleaseName || a.Spec.Attempt == nil || *a.Spec.Attempt != c.Attempt:
+		return v.refuse(a, "OtherAttempt", fmt.Sprintf("the open attempt is number %d of %s", c.Attempt, c.Name))
+	}
+	return v.close(v1alpha1.EventAborted, "Abort", fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason))
+}
+
+func (v view) retry(a *v1alpha1.ReleaseAction) *Entry {
+	r := v.release(a.Spec.ReleaseName)
+	switch {
+	case r == nil || r.Deleting:
+		return v.refuse(a, "ReleaseGone", "there is no release "+a.Spec.ReleaseName)
+	case v.state.Candidate != nil:
+		return v.refuse(a, "AttemptOpen", "the attempt of "+v.state.Candidate.Name+" is open; Abort ends it")
+	case v.isStable(r):
+		return v.refuse(a, "IsStable", r.Name+" is stable already")
+	case !v.retriable(r):
+		return v.refuse(a, "NotDesired", r.Name+" is neither pinned nor, with nothing pinned, the newest release: pin it, or publish a new one")
+	}
+	return v.open(r, "Retry", fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason), true)
+}
+
+func (v view) retriable(r *Release) bool {
+	if pin := v.Track.Spec.ReleaseName; pin != "" {
+		return pin == r.Name
+	}
+	newest := v.newest()
+	return newest != nil && newest.UID == r.UID
+}
+
+func (v view) approve(a *v1alpha1.ReleaseAction) *Entry {
+	c := v.state.Candidate
+	switch {
+	case c == nil || v.candidate == nil:
+		return v.refuse(a, "NothingUnderWay", "no attempt is open")
+	case c.Name != a.Spec.ReleaseName || a.Spec.Attempt == nil || *a.Spec.Attempt != c.Attempt:
+		return v.refuse(a, "OtherAttempt", fmt.Sprintf("the open attempt is number %d of %s", c.Attempt, c.Name))
+	case a.Spec.WeightPercent == nil || !v.waitsForApproval(*a.Spec.WeightPercent):
+		return v.refuse(a, "OtherStep", fmt.Sprintf("no step ahead of %s that asks for an approval has that weight", c.Name))
+	}
+	e := v.about(v.candidate, v1alpha1.EventApproved, "Approve", fmt.Sprintf("the step to %d %%: %s", *a.Spec.WeightPercent, a.Spec.Reason))
+	e.State.Approvals = append(e.State.Approvals, v1alpha1.Approval{
+		WeightPercent: *a.Spec.WeightPercent, Requester: a.Spec.Requester, ActionName: a.Name, Time: v.now(),
+	})
+	return e
+}
+
+func (v view) waitsForApproval(weight int32) bool {
+	for _, s := range v.Track.rollout().Steps {
+		if s.WeightPercent == weight && weight > v.weight() && s.Approval == v1alpha1.ApprovalRequired {
+			return !v.approved(weight)
+		}
+	}
+	return false
+}

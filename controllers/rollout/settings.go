@@ -1,0 +1,73 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// What holds where a track says nothing. The API has no defaults under spec: what
+// was written is what is stored.
+const (
+	DefaultProgressDeadline = 600 * time.Second
+	DefaultFailure          = 60 * time.Second
+	DefaultBake             = 0 * time.Second
+	DefaultDrain            = 30 * time.Second
+	DefaultWarmReleases     = 1
+	DefaultWarm             = 86400 * time.Second
+	DefaultTestDeadline     = 600 * time.Second
+)
+
+func (t *Track) rollout() v1alpha1.RolloutSpec {
+	if t.Spec.Rollout == nil {
+		return v1alpha1.RolloutSpec{}
+	}
+	return *t.Spec.Rollout
+}
+
+func (t *Track) routes() []v1alpha1.Route {
+	if t.Spec.Traffic == nil {
+		return nil
+	}
+	return t.Spec.Traffic.Routes
+}
+
+func (t *Track) progressDeadline() time.Duration {
+	return seconds(t.rollout().ProgressDeadlineSeconds, DefaultProgressDeadline)
+}
+
+func (t *Track) failure() time.Duration {
+	return seconds(t.rollout().FailureSeconds, DefaultFailure)
+}
+
+func (t *Track) bake() time.Duration {
+	return seconds(t.rollout().BakeSeconds, DefaultBake)
+}
+
+func (t *Track) drain() time.Duration {
+	if t.Spec.Traffic == nil {
+		return DefaultDrain
+	}
+	return seconds(t.Spec.Traffic.DrainSeconds, DefaultDrain)
+}
+
+func (t *Track) warmReleases() int {
+	if t.Spec.Retention == nil || t.Spec.Retention.WarmReleases == nil {
+		return DefaultWarmReleases
+	}
+	return int(*t.Spec.Retention.WarmReleases)
+}
+
+func (t *Track) warm() time.Duration {
+	if t.Spec.Retention == nil {
+		return DefaultWarm
+	}
+	return seconds(t.Spec.Retention.WarmSeconds, DefaultWarm)
+}
+
+func seconds(s *int32, otherwise time.Duration) time.Duration {
+	if s == nil {
+		return otherwise
+	}
+	return time.Duration(*s) * time.Second
+}

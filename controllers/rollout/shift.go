@@ -1,0 +1,138 @@
+package rollout
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// verifyWeights records that every router was seen to carry the weights. Holds,
+// bakes and drains count from this record.
+func (v view) verifyWeights() *Entry {
+	if !v.unverified() {
+		return nil
+	}
+	if _, _, ok := v.carried(); !ok {
+		return nil
+	}
+	message := "every route carries the weights of the record that set them"
+	var e *Entry
+	switch {
+	case v.candidate != nil && v.weight() > 0:
+		e = v.about(v.candidate, v1alpha1.EventWeightVerified, "RoutesConfirmed", fmt.Sprintf("%d %%: %s", v.weight(), message))
+	case v.baselineRef() != nil:
+		e = v.aboutRef(*v.baselineRef(), v1alpha1.EventWeightVerified, "RoutesConfirmed", message)
+	default:
+		e = v.note(v1alpha1.EventWeightVerified, "RoutesConfirmed", message)
+	}
+	now := v.now()
+	for i := range e.State.Routes {
+		e.State.Routes[i].VerifiedTime = &now
+	}
+	markZero(&e.State, now)
+	return e
+}
+
+// withdraw takes weight from releases that are neither baseline nor candidate: a
+// verdict fell while the baseline could not serve. It can now.
+func (v view) withdraw() *Entry {
+	strays := v.strays()
+	to := v.baselineRef()
+	if len(strays) == 0 || to == nil || !v.canServe(v.baseline) {
+		return nil
+	}
+	e := v.aboutRef(*to, v1alpha1.EventWeightSet, "Withdrawn", fmt.Sprintf("all weight goes back to %s, which has ready endpoints again", to.Name))
+	v.moveAll(&e.State, *to)
+	return e
+}
+
+// strays are releases with weight that are neither baseline nor candidate.
+func (v view) strays() []v1alpha1.ReleaseRef {
+	var strays []v1alpha1.ReleaseRef
+	for _, live := range v.state.Live {
+		baseline := v.baselineRef()
+		isBaseline := baseline != nil && baseline.UID == live.UID
+		isCandidate := v.state.Candidate != nil && v.state.Candidate.UID == live.UID
+		if !isBaseline && !isCandidate && weightIn(v.state.Routes, live.Name) > 0 {
+			strays = append(strays, live.ReleaseRef)
+		}
+	}
+	return strays
+}
+
+// raiseWeight takes the next step, once every gate holds.
+func (v view) raiseWeight() *Entry {
+	if v.candidate == nil || v.blocked() != nil {
+		return nil
+	}
+	next := v.nextStep()
+	if next.promotion {
+		return nil
+	}
+	e := v.about(v.candidate, v1alpha1.EventWeightSet, "GatesHold", fmt.Sprintf("from %d %% to %d %%", v.weight(), next.weight))
+	v.setRoutes(&e.State, v.shares(v.candidate.ref(), next.weight))
+	return e
+}
+
+// promote makes the candidate stable: it has all the weight, verified, its tests
+// passed and the bake is over.
+func (v view) promote() *Entry {
+	if v.candidate == nil || v.blocked() != nil || !v.nextStep().promotion {
+		return nil
+	}
+	e := v.about(v.candidate, v1alpha1.EventPromoted, "GatesHold", fmt.Sprintf("%s is stable", v.candidate.Name))
+	e.State.Candidate = nil
+	v.settleOn(&e.State, v.candidate.ref())
+	return e
+}
+
+// settleOn makes a release stable. On a track without routes nothing else tells
+// who serves.
+func (v view) settleOn(state *v1alpha1.TrackState, ref v1alpha1.ReleaseRef) {
+	state.Stable = &ref
+	if len(state.Routes) > 0 {
+		return
+	}
+	for i := range state.Live {
+		if state.Live[i].UID == ref.UID {
+			state.Live[i].ZeroTime = nil
+		}
+	}
+	markZero(state, v.now())
+}
+
+// takeRoutes gives stable a route that was added to the track, and forgets one
+// that was removed, while the track is settled.
+func (v view) takeRoutes() *Entry {
+	if v.state.Candidate != nil || v.state.Stable == nil || !v.routesChanged() || !v.canServe(v.baseline) {
+		return nil
+	}
+	e := v.aboutRef(*v.state.Stable, v1alpha1.EventWeightSet, "RoutesChanged", "the routes of the track have changed")
+	v.moveAll(&e.State, *v.state.Stable)
+	return e
+}
+
+func (v view) routesChanged() bool {
+	if len(v.routes) != len(v.state.Routes) {
+		return true
+	}
+	for _, route := range v.routes {
+		if v.routeState(route.Name) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// markZero notes since when the releases without weight are verified to have none.
+func markZero(state *v1alpha1.TrackState, now metav1.MicroTime) {
+	for i := range state.Live {
+		live := &state.Live[i]
+		serves := len(state.Routes) == 0 && state.Stable != nil && state.Stable.UID == live.UID
+		if live.ZeroTime == nil && !serves && weightIn(state.Routes, live.Name) == 0 {
+			live.ZeroTime = now.DeepCopy()
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// step is what comes next for the candidate: a weight to rise to, or promotion.
+type step struct {
+	weight   int32
+	approval bool
+	// promotion: the weight is 100 already.
+	promotion bool
+}
+
+// nextStep is the first step above the present weight; a last 100 is implied.
+// There are no steps where there is nothing to go back to, where the candidate
+// is trusted or the baseline is dead, and on tracks whose routes are all or
+// nothing: such a candidate goes to 100 in one write.
+func (v view) nextStep() step {
+	weight := v.weight()
+	if weight == 100 || len(v.routes) == 0 {
+		return step{weight: 100, promotion: true}
+	}
+	for _, s := range v.Track.rollout().Steps {
+		if s.WeightPercent > weight && (s.WeightPercent == 100 || !v.atOnce()) {
+			return step{weight: s.WeightPercent, approval: v.needsApproval(s)}
+		}
+	}
+	return step{weight: 100}
+}
+
+func (v view) needsApproval(s v1alpha1.RolloutStep) bool {
+	return s.Approval == v1alpha1.ApprovalRequired && !v.trusted(v.candidate)
+}
+
+func (v view) atOnce() bool {
+	return v.fallback() == nil || !v.canServe(v.baseline) || v.trusted(v.candidate) || !v.divisible()
+}
+
+// hold is how long the candidate stays at its present weight.
+func (v view) hold() time.Duration {
+	weight := v.weight()
+	if weight == 0 || v.atOnce() && weight < 100 {
+		return 0
+	}
+	for _, s := range v.Track.rollout().Steps {
+		if s.WeightPercent == weight {
+			return seconds(s.HoldSeconds, 0)
+		}
+	}
+	return 0
+}
+
+// holdEnd is when the hold, or at 100 the bake, is over; zero while the weight is
+// not verified.
+func (v view) holdEnd() time.Time {
+	verified := v.verifiedTime()
+	if verified.IsZero() {
+		return time.Time{}
+	}
+	hold := v.hold()
+	if v.weight() == 100 {
+		hold = max(hold, v.Track.bake())
+	}
+	return verified.Add(hold)
+}

@@ -1,0 +1,174 @@
+package rollout
+
+import (
+	"slices"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// shares gives the candidate w percent of every route in force and the rest to
+// the fallback. A route that cannot carry a part (its router cannot, or the
+// fallback has no such port) moves at once, at 100.
+func (v view) shares(to v1alpha1.ReleaseRef, w int32) []v1alpha1.RouteState {
+	var routes []v1alpha1.RouteState
+	for _, route := range v.routes {
+		routes = append(routes, v1alpha1.RouteState{
+			Name:        route.Name,
+			Weights:     v.share(route, to, w),
+			SetSequence: v.next(),
+			SetTime:     v.now(),
+		})
+	}
+	return routes
+}
+
+func (v view) share(route v1alpha1.Route, to v1alpha1.ReleaseRef, w int32) []v1alpha1.ReleaseWeight {
+	if w == 100 {
+		return []v1alpha1.ReleaseWeight{{ReleaseName: to.Name, WeightPercent: 100}}
+	}
+	from := v.baselineRef()
+	if from == nil || v.baseline == nil || !v.baseline.hasPort(route) {
+		return nil
+	}
+	if w == 0 || allOrNothing(route) {
+		return []v1alpha1.ReleaseWeight{{ReleaseName: from.Name, WeightPercent: 100}}
+	}
+	return []v1alpha1.ReleaseWeight{
+		{ReleaseName: from.Name, WeightPercent: 100 - w},
+		{ReleaseName: to.Name, WeightPercent: w},
+	}
+}
+
+// allOrNothing routers cannot carry a partial weight.
+func allOrNothing(route v1alpha1.Route) bool { return route.Type == v1alpha1.RouteService }
+
+// divisible says whether any route in force can carry a part: only then are
+// there steps.
+func (v view) divisible() bool {
+	return slices.ContainsFunc(v.routes, func(r v1alpha1.Route) bool { return !allOrNothing(r) })
+}
+
+// moveAll makes a state in which one release has all the weight.
+func (v view) moveAll(state *v1alpha1.TrackState, to v1alpha1.ReleaseRef) {
+	v.setRoutes(state, v.shares(to, 100))
+}
+
+// setRoutes puts weights into a state. Whatever may have weight from now on, or
+// had it until now, is not verified to have none.
+func (v view) setRoutes(state *v1alpha1.TrackState, routes []v1alpha1.RouteState) {
+	before := state.Routes
+	state.Routes = routes
+	for i := range state.Live {
+		live := &state.Live[i]
+		if weightIn(routes, live.Name) > 0 || weightIn(before, live.Name) > 0 {
+			live.ZeroTime = nil
+		}
+	}
+}
+
+// unverified says whether weights were set that no router was seen to carry yet.
+func (v view) unverified() bool {
+	return slices.ContainsFunc(v.state.Routes, func(r v1alpha1.RouteState) bool { return r.VerifiedTime == nil })
+}
+
+// setTime is when weights were last set, verifiedTime when the last router was
+// seen to carry them; zero until then.
+func (v view) setTime() time.Time {
+	var last time.Time
+	for _, r := range v.state.Routes {
+		last = later(last, r.SetTime.Time)
+	}
+	return last
+}
+
+func (v view) verifiedTime() time.Time {
+	var last time.Time
+	for _, r := range v.state.Routes {
+		if r.VerifiedTime == nil {
+			return time.Time{}
+		}
+		last = later(last, r.VerifiedTime.Time)
+	}
+	return last
+}
+
+// carried says whether the routers carry what the newest record says, for every
+// route in force; else why not. Unknown is not carried.
+func (v view) carried() (reason, message string, ok bool) {
+	for _, route := range v.routes {
+		state := v.routeState(route.Name)
+		if state == nil || len(state.Weights) == 0 {
+			continue
+		}
+		if reason, message, ok := v.carries(route, *state); !ok {
+			return reason, message, false
+		}
+	}
+	return "", "", true
+}
+
+func (v view) carries(route v1alpha1.Route, state v1alpha1.RouteState) (reason, message string, ok bool) {
+	seen := v.observedRoute(route.Name)
+	switch {
+	case seen == nil || seen.Presence == Missing:
+		return routeReason(seen, "RouteMissing", "route "+route.Name+" is not there yet")
+	case seen.Presence == Foreign:
+		return routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else")
+	case seen.Sequence < state.SetSequence || !sameShares(seen.Weights, state.Weights) || !seen.Current:
+		return "RouteNotWritten", "route " + route.Name + " does not carry yet what the newest record says", false
+	case !seen.Verified:
+		return routeReason(seen, "RouteNotVerified", "the router has not confirmed route "+route.Name)
+	}
+	return "", "", true
+}
+
+// routeReason prefers the router's own words.
+func routeReason(seen *Route, reason, message string) (string, string, bool) {
+	if seen != nil && seen.Reason != "" {
+		return seen.Reason, seen.Message, false
+	}
+	return reason, message, false
+}
+
+// sameShares compares weights, zeros and order aside.
+func sameShares(a, b []v1alpha1.ReleaseWeight) bool {
+	return slices.Equal(positive(a), positive(b))
+}
+
+func positive(weights []v1alpha1.ReleaseWeight) []v1alpha1.ReleaseWeight {
+	var some []v1alpha1.ReleaseWeight
+	for _, w := range weights {
+		if w.WeightPercent > 0 {
+			some = append(some, w)
+		}
+	}
+	slices.SortFunc(some, func(a, b v1alpha1.ReleaseWeight) int {
+		if a.ReleaseName < b.ReleaseName {
+			return -1
+		}
+		return 1
+	})
+	return some
+}
+
+// backends are what a route object should list: the recorded weights, and with
+// weight 0 every other live release that could take them, so that its backend is
+// accepted before it gets weight, and a rollback is one write of weights.
+func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alpha1.ReleaseWeight {
+	var list []v1alpha1.ReleaseWeight
+	for _, live := range v.state.Live {
+		share := weightIn([]v1alpha1.RouteState{state}, live.Name)
+		r := v.object(live.ReleaseRef)
+		if share == 0 && (r == nil || !r.hasPort(route) || !r.hasService(route.ComponentName)) {
+			continue
+		}
+		list = append(list, v1alpha1.ReleaseWeight{ReleaseName: live.Name, WeightPercent: share})
+	}
+	return list
+}
+
+func (r *Release) hasService(component string) bool {
+	c := r.component(component)
+	return c != nil && c.Service == Ours
+}
