@@ -1,0 +1,237 @@
+package resources
+
+import (
+	"encoding/json"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/utils/ptr"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+const (
+	// minReadySeconds is how long a pod must have been ready to count as
+	// available. "Endpoints ready for 2 s" is measured by it: an available pod has
+	// been ready, and so a ready endpoint, for that long.
+	minReadySeconds = 2
+
+	// podProgressSeconds is when a Deployment reports that it makes no progress.
+	// Strata decides by the track's own deadline; this one is for other readers.
+	podProgressSeconds = 600
+
+	// defaultTestSeconds is the deadline of a test that sets none.
+	defaultTestSeconds = 600
+)
+
+// Render makes the seal of a release: every child whole, reading the snapshots
+// instead of the live configuration. It changes nothing of the release.
+func Render(rel *v1alpha1.ImmutableRelease, digests Digests, snapshots []v1alpha1.SnapshotDigest) (*Seal, error) {
+	seal := &Seal{
+		Scheme:        Scheme,
+		TrackName:     rel.Spec.TrackName,
+		ReleaseName:   rel.Name,
+		Version:       rel.Spec.Version,
+		Digest:        digests.Release,
+		ContentDigest: digests.Content,
+		Snapshots:     snapshots,
+		Images:        images(&rel.Spec),
+		namespace:     rel.Namespace,
+		owner:         OwnerReference(rel),
+	}
+	for i := range rel.Spec.Components {
+		sealed, err := renderComponent(rel, &rel.Spec.Components[i], snapshots)
+		if err != nil {
+			return nil, err
+		}
+		seal.Components = append(seal.Components, sealed)
+	}
+	for i := range rel.Spec.Tests {
+		sealed, err := renderTest(rel, &rel.Spec.Tests[i], snapshots)
+		if err != nil {
+			return nil, err
+		}
+		seal.Tests = append(seal.Tests, sealed)
+	}
+	return seal, nil
+}
+
+// rendered is an object as it is sealed: without status, which is the cluster's.
+type rendered struct {
+	metav1.TypeMeta `json:",inline"`
+	Metadata        metav1.ObjectMeta `json:"metadata"`
+	Spec            any               `json:"spec"`
+}
+
+func renderComponent(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component, snapshots []v1alpha1.SnapshotDigest) (SealedComponent, error) {
+	sealed := SealedComponent{Name: component.Name}
+	meta := metav1.ObjectMeta{
+		Name:   ChildName(rel.Name, component.Name),
+		Labels: ComponentLabels(rel, component.Name),
+	}
+	var err error
+	sealed.Deployment, err = json.Marshal(rendered{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
+		Metadata: meta,
+		Spec:     deploymentSpec(rel, component, snapshots),
+	})
+	if err != nil {
+		return sealed, fmt.Errorf("encode Deployment %s: %w", meta.Name, err)
+	}
+	if len(component.Ports) == 0 {
+		return sealed, nil
+	}
+	sealed.Service, err = json.Marshal(rendered{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		Metadata: meta,
+		Spec:     serviceSpec(rel, component),
+	})
+	if err != nil {
+		return sealed, fmt.Errorf("encode Service %s: %w", meta.Name, err)
+	}
+	return sealed, nil
+}
+
+// deploymentSpec is all but the size. Old ReplicaSets are of no use: the template
+// never changes, and what goes back is the release as a whole.
+func deploymentSpec(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component, snapshots []v1alpha1.SnapshotDigest) appsv1.DeploymentSpec {
+	template := podTemplate(rel, &component.Template, ComponentLabels(rel, component.Name), component.Name, snapshots)
+	return appsv1.DeploymentSpec{
+		Selector:        &metav1.LabelSelector{MatchLabels: Selector(rel.Name, component.Name)},
+		Template:        template,
+		MinReadySeconds: minReadySeconds,
+		Strategy: appsv1.DeploymentStrategy{
+			Type: appsv1.RollingUpdateDeploymentStrategyType,
+			RollingUpdate: &appsv1.RollingUpdateDeployment{
+				MaxUnavailable: ptr.To(intstr.FromString("25%")),
+				MaxSurge:       ptr.To(intstr.FromString("25%")),
+			},
+		},
+		RevisionHistoryLimit:    ptr.To[int32](0),
+		ProgressDeadlineSeconds: ptr.To[int32](podProgressSeconds),
+	}
+}
+
+func serviceSpec(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component) corev1.ServiceSpec {
+	spec := corev1.ServiceSpec{
+		Type:     corev1.ServiceTypeClusterIP,
+		Selector: Selector(rel.Name, component.Name),
+	}
+	for i := range component.Ports {
+		written := &component.Ports[i]
+		port := corev1.ServicePort{
+			Name:       written.Name,
+			Protocol:   corev1.ProtocolTCP,
+			Port:       written.Port,
+			TargetPort: intstr.FromInt32(written.Port),
+		}
+		if written.Protocol != "" {
+			port.Protocol = written.Protocol
+		}
+		if written.TargetPort != nil {
+			port.TargetPort = *written.TargetPort
+		}
+		if written.AppProtocol != "" {
+			port.AppProtocol = ptr.To(written.AppProtocol)
+		}
+		spec.Ports = append(spec.Ports, port)
+	}
+	return spec
+}
+
+func renderTest(rel *v1alpha1.ImmutableRelease, test *v1alpha1.ReleaseTest, snapshots []v1alpha1.SnapshotDigest) (SealedTest, error) {
+	sealed := SealedTest{Name: test.Name, When: test.When, DeadlineSeconds: defaultTestSeconds}
+	if test.DeadlineSeconds != nil {
+		sealed.DeadlineSeconds = *test.DeadlineSeconds
+	}
+	labels := TestLabels(rel, test.Name)
+	var err error
+	sealed.Job, err = json.Marshal(rendered{
+		TypeMeta: metav1.TypeMeta{APIVersion: "batch/v1", Kind: "Job"},
+		Metadata: metav1.ObjectMeta{
+			Labels:      authorsOwn(test.Template.Labels, labels),
+			Annotations: authorsOwn(test.Template.Annotations, nil),
+		},
+		Spec: jobSpec(rel, test, labels, int64(sealed.DeadlineSeconds), snapshots),
+	})
+	if err != nil {
+		return sealed, fmt.Errorf("encode Job of test %s: %w", test.Name, err)
+	}
+	return sealed, nil
+}
+
+// jobSpec is the author's, but that it runs one pod to its end, once unless the
+// author asks for more tries, and not past the test's deadline.
+func jobSpec(rel *v1alpha1.ImmutableRelease, test *v1alpha1.ReleaseTest, labels map[string]string, deadline int64, snapshots []v1alpha1.SnapshotDigest) batchv1.JobSpec {
+	spec := *test.Template.Spec.DeepCopy()
+	spec.Completions, spec.Parallelism = ptr.To[int32](1), ptr.To[int32](1)
+	spec.Suspend, spec.ManagedBy, spec.TTLSecondsAfterFinished = nil, nil, nil
+	spec.Selector, spec.ManualSelector = nil, nil
+	if spec.BackoffLimit == nil {
+		spec.BackoffLimit = ptr.To[int32](0)
+	}
+	if spec.ActiveDeadlineSeconds == nil || *spec.ActiveDeadlineSeconds > deadline {
+		spec.ActiveDeadlineSeconds = ptr.To(deadline)
+	}
+	spec.Template = podTemplate(rel, &test.Template.Spec.Template, labels, "", snapshots)
+	if spec.Template.Spec.RestartPolicy == "" {
+		spec.Template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	}
+	return spec
+}
+
+// podTemplate is the author's template with our labels, our variables first, and
+// its configuration frozen. Of the template's metadata only labels, annotations
+// and finalizers reach a pod.
+func podTemplate(rel *v1alpha1.ImmutableRelease, written *corev1.PodTemplateSpec, labels map[string]string, self string, snapshots []v1alpha1.SnapshotDigest) corev1.PodTemplateSpec {
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{
+			Labels:      authorsOwn(written.Labels, labels),
+			Annotations: authorsOwn(written.Annotations, nil),
+			Finalizers:  written.Finalizers,
+		},
+		Spec: *written.Spec.DeepCopy(),
+	}
+	if template.Spec.EnableServiceLinks == nil {
+		template.Spec.EnableServiceLinks = ptr.To(false)
+	}
+	rewriteConfig(&template.Spec, snapshots)
+	ours := environment(rel, self)
+	for i := range template.Spec.InitContainers {
+		prepend(&template.Spec.InitContainers[i], ours)
+	}
+	for i := range template.Spec.Containers {
+		prepend(&template.Spec.Containers[i], ours)
+	}
+	return template
+}
+
+// environment is what every container of a release can rely on: the release, its
+// version, and where the other components of the same release are. self is the
+// component that it is for; "" for a test, which sees them all.
+func environment(rel *v1alpha1.ImmutableRelease, self string) []corev1.EnvVar {
+	env := []corev1.EnvVar{
+		{Name: v1alpha1.EnvRelease, Value: rel.Name},
+		{Name: v1alpha1.EnvVersion, Value: rel.Spec.Version},
+	}
+	for i := range rel.Spec.Components {
+		sibling := &rel.Spec.Components[i]
+		if sibling.Name == self || len(sibling.Ports) == 0 {
+			continue
+		}
+		env = append(env, corev1.EnvVar{
+			Name:  HostVariable(sibling.Name),
+			Value: HostName(rel.Namespace, rel.Name, sibling.Name),
+		})
+	}
+	return env
+}
+
+func prepend(container *corev1.Container, env []corev1.EnvVar) {
+	all := make([]corev1.EnvVar, 0, len(env)+len(container.Env))
+	container.Env = append(append(all, env...), container.Env...)
+}
