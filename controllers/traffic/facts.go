@@ -33,13 +33,13 @@ const (
 	ReasonNotAccepted = "RouteNotAccepted"
 	// ReasonNotResolved: a parent cannot resolve what the route refers to.
 	ReasonNotResolved = "RouteNotResolved"
-	// ReasonNoEndpoints: the Service that takes the traffic has no ready endpoints.
-	ReasonNoEndpoints = "NoReadyEndpoints"
+	// ReasonSelectorChanged: somebody made a stable Service select something else.
+	ReasonSelectorChanged = "SelectorChanged"
 	// ReasonEndpointsBehind: the endpoints of the stable Service are not yet
 	// those of the release that it selects.
 	ReasonEndpointsBehind = "EndpointsNotUpdated"
-	// ReasonNotAsWritten: the object was changed by somebody since it was written.
-	ReasonNotAsWritten = "RouteChanged"
+	// ReasonNoPort: a release that the route lists lacks the component or the port.
+	ReasonNoPort = "BackendMissing"
 )
 
 // Owned says whether an object is the route object of the track, by its labels.

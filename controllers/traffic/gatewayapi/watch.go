@@ -1,0 +1,182 @@
+package gatewayapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/traffic"
+)
+
+// discoveryInterval is how often a cluster without the Gateway API is asked
+// whether it has it by now: one GET, by the leader alone. No watch that the
+// operator may hold tells it.
+const discoveryInterval = 10 * time.Second
+
+type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+// kindState is whether the cluster serves HTTPRoute. It is unknown until asked.
+type kindState struct{ absent atomic.Bool }
+
+func (s *kindState) missing() bool { return s.absent.Load() }
+
+var errKindMissing = errors.New("the cluster does not serve HTTPRoute")
+
+// kindMissing says whether a read failed because the API server does not serve
+// the kind: not known to discovery, or gone since.
+func kindMissing(err error) bool {
+	return errors.Is(err, errKindMissing) || meta.IsNoMatchError(err) ||
+		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
+// Sources implements traffic.Provider: the watch of HTTPRoutes, which starts when
+// the cluster serves them, be that before the operator or long after.
+func (p *Provider) Sources(c cache.Cache) []source.Source {
+	return []source.Source{&routeSource{provider: p, cache: c}}
+}
+
+// routeSource watches HTTPRoutes. Unlike source.Kind it does not hold up, or end,
+// a manager in a cluster without the kind.
+type routeSource struct {
+	provider *Provider
+	cache    cache.Cache
+	// started is nil where the kind was missing when the controller started.
+	started source.SyncingSource
+}
+
+func (s *routeSource) String() string { return "HTTPRoute source" }
+
+// Start implements source.Source. The controller calls it once.
+func (s *routeSource) Start(ctx context.Context, q queue) error {
+	if s.served() {
+		kind, err := s.watch(ctx, q)
+		s.started = kind
+		return err
+	}
+	s.provider.kind.absent.Store(true)
+	go s.await(ctx, q)
+	return nil
+}
+
+// WaitForSync implements source.SyncingSource.
+func (s *routeSource) WaitForSync(ctx context.Context) error {
+	if s.started == nil {
+		return nil
+	}
+	return s.started.WaitForSync(ctx)
+}
+
+func (s *routeSource) served() bool {
+	gvk := gatewayv1.SchemeGroupVersion.WithKind(KindHTTPRoute)
+	_, err := s.provider.client.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
+	return err == nil
+}
+
+// watch indexes the kind, then watches it.
+func (s *routeSource) watch(ctx context.Context, q queue) (source.SyncingSource, error) {
+	if err := s.cache.IndexField(ctx, &gatewayv1.HTTPRoute{}, indexClaim, byClaim); err != nil {
+		return nil, fmt.Errorf("index HTTPRoutes by claim: %w", err)
+	}
+	if err := s.cache.IndexField(ctx, &gatewayv1.HTTPRoute{}, traffic.IndexTrack, traffic.ByTrack); err != nil {
+		return nil, fmt.Errorf("index HTTPRoutes by track: %w", err)
+	}
+	kind := source.Kind(s.cache, client.Object(&gatewayv1.HTTPRoute{}), s.provider.handler())
+	return kind, kind.Start(ctx, q)
+}
+
+// await looks for the kind until the cluster serves it, then watches it and asks
+// for the tracks that wait for it.
+func (s *routeSource) await(ctx context.Context, q queue) {
+	_ = wait.PollUntilContextCancel(ctx, discoveryInterval, false, func(ctx context.Context) (bool, error) {
+		return s.served(), nil
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	kind, err := s.watch(ctx, q)
+	if err == nil {
+		err = kind.WaitForSync(ctx)
+	}
+	if err != nil {
+		log.FromContext(ctx).Error(err, "HTTPRoutes are served now, but cannot be watched: routes of type GatewayAPI wait for a restart")
+		return
+	}
+	s.provider.kind.absent.Store(false)
+	log.FromContext(ctx).Info("HTTPRoutes are served now", "reason", "GatewayAPIFound")
+	s.provider.waiting.wake(q, anyClaim)
+}
+
+// handler asks for the track of an HTTPRoute, and for the tracks that wait for
+// what it claims, or did until now.
+func (p *Provider) handler() handler.EventHandler {
+	own := func(object client.Object, q queue) {
+		if track := object.GetLabels()[v1alpha1.LabelTrack]; track != "" {
+			q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: track}})
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { own(e.Object, q) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
+			own(e.ObjectNew, q)
+			if e.ObjectNew.GetGeneration() != e.ObjectOld.GetGeneration() {
+				p.waiting.wake(q, byClaim(e.ObjectOld)...)
+			}
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
+			own(e.Object, q)
+			p.waiting.wake(q, byClaim(e.Object)...)
+		},
+	}
+}
+
+// anyClaim is what tracks wait for while there is no Gateway API at all.
+const anyClaim = ""
+
+// waiting remembers which tracks wait for a claim to become free. It holds hints
+// only: Observe finds the rival anew each time.
+type waiting struct {
+	mu     sync.Mutex
+	tracks map[string]map[types.NamespacedName]bool
+}
+
+func (w *waiting) add(claim string, t traffic.Track) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.tracks == nil {
+		w.tracks = map[string]map[types.NamespacedName]bool{}
+	}
+	if w.tracks[claim] == nil {
+		w.tracks[claim] = map[types.NamespacedName]bool{}
+	}
+	w.tracks[claim][types.NamespacedName{Namespace: t.Namespace, Name: t.Name}] = true
+}
+
+func (w *waiting) wake(q queue, claims ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, claim := range claims {
+		for track := range w.tracks[claim] {
+			q.Add(reconcile.Request{NamespacedName: track})
+		}
+		delete(w.tracks, claim)
+	}
+}
