@@ -40,6 +40,14 @@ fmt: ## Format all Go code.
 vet: ## Run go vet.
 	go vet ./...
 
+.PHONY: lint
+lint: bin/golangci-lint ## Run the linters: style, and which package may import which.
+	bin/golangci-lint run ./...
+
+# A program of its own module; built in a minute, and then kept.
+bin/golangci-lint: hack/lint/go.mod
+	go -C hack/lint build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
 .PHONY: clean
 clean: ## Remove what was built, but for the cluster's programs (bin/cluster).
 	rm -rf dist
