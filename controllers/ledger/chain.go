@@ -1,0 +1,81 @@
+package ledger
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/gowebpki/jcs"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// Chain makes of an entry the record that follows head, or the first record of
+// the track where head is nil. Its time is now in UTC, to the microsecond, but
+// never before head's: clocks of two leaders differ, and the log must not run
+// backwards.
+func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Entry, now time.Time) v1alpha1.ReleaseRecordSpec {
+	spec := v1alpha1.ReleaseRecordSpec{
+		TrackName:  trackName,
+		Sequence:   1,
+		Time:       metav1.NewMicroTime(now.UTC().Truncate(time.Microsecond)),
+		Actor:      entry.Actor,
+		Event:      entry.Event,
+		Reason:     entry.Reason,
+		Message:    entry.Message,
+		ActionName: entry.ActionName,
+		Release:    entry.Release,
+		State:      entry.State,
+	}
+	if head != nil {
+		spec.Sequence = head.Sequence + 1
+		spec.PreviousDigest = head.Digest
+		if spec.Time.Time.Before(head.Time.Time) {
+			spec.Time = head.Time
+		}
+	}
+	return seal(spec)
+}
+
+// seal brings a record into the form in which it will be read back (times in
+// microseconds, nothing that is null) and writes its digest: what is hashed is
+// what is stored.
+func seal(spec v1alpha1.ReleaseRecordSpec) v1alpha1.ReleaseRecordSpec {
+	if data, err := json.Marshal(&spec); err == nil {
+		var stored v1alpha1.ReleaseRecordSpec
+		if err := json.Unmarshal(data, &stored); err == nil {
+			spec = stored
+		}
+	}
+	spec.Digest = Digest(&spec)
+	return spec
+}
+
+// undigested is the JSON of a record's spec without its digest.
+type undigested struct {
+	*v1alpha1.ReleaseRecordSpec
+	// Digest hides the field of the same name: it is never set.
+	Digest *string `json:"digest,omitempty"`
+}
+
+// Digest computes the digest of a record over all of its spec but the digest:
+// sha256:<hexadecimal>. It is "" for a spec that has no canonical JSON, which
+// verifies nothing.
+func Digest(spec *v1alpha1.ReleaseRecordSpec) string {
+	data, err := json.Marshal(undigested{ReleaseRecordSpec: spec})
+	if err != nil {
+		return ""
+	}
+	canonical, err := jcs.Transform(data)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.New()
+	sum.Write([]byte(resources.Scheme + " record\n"))
+	sum.Write(canonical)
+	return "sha256:" + hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// Read makes the index of a track's records, given in any order. Where the chain
+// does not verify, Broken says why; the index then holds what the records say all
+// the same. The answer shares memory with the records: both are read only.
+//
+// It hashes every record. A Reader does so once.
+func Read(records []v1alpha1.ReleaseRecord) rollout.Log {
+	log := emptyLog()
+	list := sorted(records)
+	for _, record := range list {
+		note(&log, &record.Spec)
+	}
+	if err := verifySorted(list); err != nil {
+		log.Broken = err.Error()
+	}
+	return log
+}
+
+func emptyLog() rollout.Log {
+	return rollout.Log{
+		Verdicts:       map[string]rollout.Verdict{},
+		Promotions:     map[string]rollout.Promotion{},
+		Attempts:       map[string]int32{},
+		ContentDigests: map[string]string{},
+		Actions:        map[string]int64{},
+	}
+}
+
+// note adds a record, newer than all before it, to the index.
+func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
+	log.Head = spec
+	log.Count++
+	if spec.ActionName != "" {
+		log.Actions[spec.ActionName] = spec.Sequence
+	}
+	if about := spec.Release; about != nil {
+		if about.ContentDigest != "" && log.ContentDigests[about.Version] == "" {
+			log.ContentDigests[about.Version] = about.ContentDigest
+		}
+		if spec.Event == v1alpha1.EventAttemptOpened {
+			log.Attempts[about.Version] = about.Attempt
+		}
+		if spec.Event.IsVerdict() {
+			log.Verdicts[about.Version] = verdict(spec)
+		}
+	}
+	if stable := becameStable(spec); stable != nil {
+		log.Promotions[stable.Version] = rollout.Promotion{
+			ReleaseName: stable.Name,
+			UID:         stable.UID,
+			Sequence:    spec.Sequence,
+			Time:        spec.Time.Time,
+		}
+	}
+}
+
+func verdict(spec *v1alpha1.ReleaseRecordSpec) rollout.Verdict {
+	about := spec.Release
+	return rollout.Verdict{
+		Event:        spec.Event,
+		ReleaseName:  about.Name,
+		UID:          about.UID,
+		CreationTime: about.CreationTime.Time,
+		Attempt:      about.Attempt,
+		Pinned:       about.Pinned,
+		Sequence:     spec.Sequence,
+		Reason:       spec.Reason,
+		Message:      spec.Message,
+	}
+}
+
+// becameStable is the release that a record makes stable; nil for records that
+// leave stable as it was. RolledBack is about the release that was left, and its
+// state names the one that was gone back to.
+func becameStable(spec *v1alpha1.ReleaseRecordSpec) *v1alpha1.ReleaseRef {
+	switch spec.Event {
+	case v1alpha1.EventPromoted, v1alpha1.EventAdopted, v1alpha1.EventRolledBack:
+		return spec.State.Stable
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// BrokenError names the first record at which a log is not what was written.
+type BrokenError struct {
+	TrackName string
+	Sequence  int64
+	Problem   string
+}
+
+func (e *BrokenError) Error() string {
+	return fmt.Sprintf("the log of track %s is broken at record %d: %s", e.TrackName, e.Sequence, e.Problem)
+}
+
+// Verify checks that the records of a track, given in any order, are a chain from
+// the oldest that is kept: none edited, missing, renumbered or there twice. The
+// oldest is the anchor: what it says of its predecessor is not checked. It answers
+// with a *BrokenError for the first sequence number that is wrong, else nil.
+func Verify(records []v1alpha1.ReleaseRecord) error {
+	return verifySorted(sorted(records))
+}
+
+// sorted is the records by sequence number, then name: equal numbers are an error
+// that must read the same every time.
+func sorted(records []v1alpha1.ReleaseRecord) []*v1alpha1.ReleaseRecord {
+	list := make([]*v1alpha1.ReleaseRecord, len(records))
+	for i := range records {
+		list[i] = &records[i]
+	}
+	slices.SortFunc(list, func(a, b *v1alpha1.ReleaseRecord) int {
+		return cmp.Or(cmp.Compare(a.Spec.Sequence, b.Spec.Sequence), cmp.Compare(a.Name, b.Name))
+	})
+	return list
+}
+
+func verifySorted(records []*v1alpha1.ReleaseRecord) error {
+	var previous *v1alpha1.ReleaseRecordSpec
+	for _, record := range records {
+		if err := verifyNext(previous, record); err != nil {
+			return err
+		}
+		previous = &record.Spec
+	}
+	return nil
+}
+
+// verifyNext checks one record against the one before it, which is nil for the
+// anchor.
+func verifyNext(previous *v1alpha1.ReleaseRecordSpec, record *v1alpha1.ReleaseRecord) error {
+	spec := &record.Spec
+	broken := func(sequence int64, format string, args ...any) error {
+		return &BrokenError{TrackName: spec.TrackName, Sequence: sequence, Problem: fmt.Sprintf(format, args...)}
+	}
+	if previous != nil {
+		switch {
+		case spec.TrackName != previous.TrackName:
+			return broken(spec.Sequence, "it belongs to track %s, not %s", spec.TrackName, previous.TrackName)
+		case spec.Sequence == previous.Sequence:
+			return broken(spec.Sequence, "it is there twice, the second time as %s", record.Name)
+		case spec.Sequence != previous.Sequence+1:
+			return broken(previous.Sequence+1, "it is missing; the next one is %d", spec.Sequence)
+		}
+	}
+	if want := resources.RecordName(spec.TrackName, spec.Sequence); record.Name != want {
+		return broken(spec.Sequence, "its name is %s, not %s", record.Name, want)
+	}
+	if digest := Digest(spec); digest == "" || digest != spec.Digest {
+		return broken(spec.Sequence, "it was edited: its content has digest %s, and it says %s", digest, spec.Digest)
+	}
+	if previous != nil && spec.PreviousDigest != previous.Digest {
+		return broken(spec.Sequence, "it follows a record with digest %s, and the one before it has %s", spec.PreviousDigest, previous.Digest)
+	}
+	if previous != nil && spec.Time.Time.Before(previous.Time.Time) {
+		return broken(spec.Sequence, "it is older than the one before it")
+	}
+	return nil
+}
