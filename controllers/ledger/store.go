@@ -18,18 +18,18 @@ import (
 // been decided; read again.
 var ErrLost = errors.New("the log has moved on since it was read")
 
-// Append creates the record. It fails with ErrLost where the sequence number is
+// Append creates the record, and answers with the object as it was stored. It fails with ErrLost where the sequence number is
 // taken, also by an earlier try of the same caller whose answer got lost: the
 // record counts, and is found by reading again.
-func Append(ctx context.Context, c client.Client, namespace string, spec v1alpha1.ReleaseRecordSpec) error {
+func Append(ctx context.Context, c client.Writer, namespace string, spec v1alpha1.ReleaseRecordSpec) (*v1alpha1.ReleaseRecord, error) {
 	record := Record(namespace, spec)
 	if err := c.Create(ctx, record); err != nil {
 		if apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("append ReleaseRecord %s/%s: %w", namespace, record.Name, ErrLost)
+			return nil, fmt.Errorf("append ReleaseRecord %s/%s: %w", namespace, record.Name, ErrLost)
 		}
-		return fmt.Errorf("append ReleaseRecord %s/%s: %w", namespace, record.Name, err)
+		return nil, fmt.Errorf("append ReleaseRecord %s/%s: %w", namespace, record.Name, err)
 	}
-	return nil
+	return record, nil
 }
 
 // Record is the object that holds a record. It has no owner: the log outlives

@@ -32,42 +32,45 @@ type Sources struct {
 	Secrets    map[string]*corev1.Secret
 }
 
-// Freeze makes the immutable copies of all that a release reads, and what the
-// seal says of them: ConfigMaps, then Secrets, each by name. The content of
+// Frozen are the copies to create, and what the seal says of them, in one order:
+// ConfigMaps, then Secrets, each by name.
+type Frozen struct {
+	ConfigMaps []corev1.ConfigMap
+	Secrets    []corev1.Secret
+	Digests    []v1alpha1.SnapshotDigest
+}
+
+// Freeze makes the immutable copies of all that a release reads. The content of
 // Secrets is hashed with the key, at least 32 bytes and kept from readers of the
 // cluster's records, so that a digest tells nothing of a short secret. It answers
 // with a *Refusal for what only a human, or time, can change.
-func Freeze(rel *v1alpha1.ImmutableRelease, sources Sources, key []byte) ([]corev1.ConfigMap, []corev1.Secret, []v1alpha1.SnapshotDigest, error) {
+func Freeze(rel *v1alpha1.ImmutableRelease, sources Sources, key []byte) (*Frozen, error) {
 	if len(key) < minKeyBytes {
-		return nil, nil, nil, fmt.Errorf("freeze the configuration of release %s: the key has %d bytes, of %d at least", rel.Name, len(key), minKeyBytes)
+		return nil, fmt.Errorf("freeze the configuration of release %s: the key has %d bytes, of %d at least", rel.Name, len(key), minKeyBytes)
 	}
 	references := References(&rel.Spec)
 	if err := missing(references, sources); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
-	var (
-		configMaps []corev1.ConfigMap
-		secrets    []corev1.Secret
-		digests    []v1alpha1.SnapshotDigest
-	)
+	frozen := &Frozen{}
 	for _, ref := range references {
 		var digest v1alpha1.SnapshotDigest
 		if ref.Kind == v1alpha1.ConfigMapKind {
 			copied, noted, err := freezeConfigMap(rel, ref, sources.ConfigMaps[ref.Name])
 			if err != nil {
-				return nil, nil, nil, err
+				return nil, err
 			}
-			configMaps, digest = append(configMaps, *copied), noted
+			frozen.ConfigMaps, digest = append(frozen.ConfigMaps, *copied), noted
 		} else {
 			copied, noted, err := freezeSecret(rel, ref, sources.Secrets[ref.Name], key)
 			if err != nil {
-				return nil, nil, nil, err
+				return nil, err
 			}
-			secrets, digest = append(secrets, *copied), noted
+			frozen.Secrets, digest = append(frozen.Secrets, *copied), noted
 		}
-		digests = append(digests, digest)
+		frozen.Digests = append(frozen.Digests, digest)
 	}
-	return configMaps, secrets, digests, nil
+	return frozen, nil
 }
 
 func freezeConfigMap(rel *v1alpha1.ImmutableRelease, ref Reference, source *corev1.ConfigMap) (*corev1.ConfigMap, v1alpha1.SnapshotDigest, error) {
