@@ -1,0 +1,187 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// operatorPods are the pods of the one Deployment in the operator's namespace.
+func (e *Environment) operatorPods(ctx context.Context) ([]corev1.Pod, error) {
+	var deployments appsv1.DeploymentList
+	if err := e.Client.List(ctx, &deployments, client.InNamespace(e.OperatorNamespace)); err != nil {
+		return nil, fmt.Errorf("list the operator's Deployments: %w", err)
+	}
+	if len(deployments.Items) != 1 {
+		return nil, fmt.Errorf("namespace %s has %d Deployments, want the operator's alone", e.OperatorNamespace, len(deployments.Items))
+	}
+	var pods corev1.PodList
+	err := e.Client.List(ctx, &pods, client.InNamespace(e.OperatorNamespace),
+		client.MatchingLabels(deployments.Items[0].Spec.Selector.MatchLabels))
+	if err != nil {
+		return nil, fmt.Errorf("list the operator's pods: %w", err)
+	}
+	if len(pods.Items) == 0 {
+		return nil, fmt.Errorf("namespace %s has no operator pod", e.OperatorNamespace)
+	}
+	return pods.Items, nil
+}
+
+// KillOperator ends every pod of the operator at once, without a chance to hand
+// over; its Deployment starts it again.
+func (e *Environment) KillOperator(ctx context.Context) error {
+	pods, err := e.operatorPods(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if err := e.Client.Delete(ctx, &pods[i], client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("kill operator pod %s: %w", pods[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// RestartOperator ends every pod of the operator as a rollout of it would.
+func (e *Environment) RestartOperator(ctx context.Context) error {
+	pods, err := e.operatorPods(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if err := e.Client.Delete(ctx, &pods[i]); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("restart operator pod %s: %w", pods[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// OperatorUser is the user name by which the API server knows the operator.
+func (e *Environment) OperatorUser(ctx context.Context) (string, error) {
+	pods, err := e.operatorPods(ctx)
+	if err != nil {
+		return "", err
+	}
+	return "system:serviceaccount:" + e.OperatorNamespace + ":" + pods[0].Spec.ServiceAccountName, nil
+}
+
+// OperatorLog is the tail of the operator's logs.
+func (e *Environment) OperatorLog(ctx context.Context, lines int64) string {
+	pods, err := e.operatorPods(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	clientset, err := kubernetes.NewForConfig(e.Config)
+	if err != nil {
+		return err.Error()
+	}
+	var b strings.Builder
+	for _, pod := range pods {
+		log, err := clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: &lines}).DoRaw(ctx)
+		if err != nil {
+			log = []byte(err.Error())
+		}
+		fmt.Fprintf(&b, "--- %s\n%s\n", pod.Name, log)
+	}
+	return b.String()
+}
+
+// Write is one line of the audit log: a successful write of an object.
+type Write struct {
+	Time        time.Time
+	Verb        string
+	Resource    string
+	Subresource string
+	Name        string
+	Code        int
+}
+
+func (w Write) String() string {
+	resource := w.Resource
+	if w.Subresource != "" {
+		resource += "/" + w.Subresource
+	}
+	return fmt.Sprintf("%s %s %s %s %d", w.Time.Format("15:04:05.000"), w.Verb, resource, w.Name, w.Code)
+}
+
+// auditEvent is the part of an audit.k8s.io/v1 Event that is read here.
+type auditEvent struct {
+	Stage      string
+	Verb       string
+	RequestURI string
+	User       struct{ Username string }
+	ObjectRef  *struct {
+		Resource, Namespace, Name, Subresource, APIGroup string
+	}
+	ResponseStatus           *struct{ Code int }
+	RequestReceivedTimestamp time.Time
+}
+
+var errNoAuditLog = errors.New("STRATA_AUDIT_LOG is not set: writes cannot be counted")
+
+// Writes are the writes that user sent about objects of a namespace since from,
+// events and leases excepted, refused ones included: they cost the same.
+func (e *Environment) Writes(user, namespace string, from time.Time) ([]Write, error) {
+	if e.AuditLog == "" {
+		return nil, errNoAuditLog
+	}
+	file, err := os.Open(e.AuditLog)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	defer file.Close()
+	return readWrites(file, user, namespace, from)
+}
+
+func readWrites(log io.Reader, user, namespace string, from time.Time) ([]Write, error) {
+	var writes []Write
+	lines := bufio.NewScanner(log)
+	lines.Buffer(make([]byte, 1<<20), 16<<20)
+	for lines.Scan() {
+		var event auditEvent
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			// The API server may be in the middle of the last line.
+			continue
+		}
+		if !event.isWrite() || event.User.Username != user || event.ObjectRef.Namespace != namespace || event.RequestReceivedTimestamp.Before(from) {
+			continue
+		}
+		write := Write{Time: event.RequestReceivedTimestamp, Verb: event.Verb, Resource: event.ObjectRef.Resource,
+			Subresource: event.ObjectRef.Subresource, Name: event.ObjectRef.Name}
+		if event.ResponseStatus != nil {
+			write.Code = event.ResponseStatus.Code
+		}
+		writes = append(writes, write)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	return writes, nil
+}
+
+func (a auditEvent) isWrite() bool {
+	if a.Stage != "ResponseComplete" || a.ObjectRef == nil || strings.Contains(a.RequestURI, "dryRun=") {
+		return false
+	}
+	switch a.Verb {
+	case "create", "update", "patch", "delete", "deletecollection":
+	default:
+		return false
+	}
+	switch a.ObjectRef.Resource {
+	case "events", "leases":
+		return false
+	}
+	return true
+}

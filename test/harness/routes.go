@@ -1,0 +1,134 @@
+package harness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+)
+
+// RouteState is an HTTPRoute as it was at one generation.
+type RouteState struct {
+	Time       time.Time
+	Generation int64
+	// Weights by the name of the backend Service; backends at 0 included.
+	Weights map[string]int32
+}
+
+func (s RouteState) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(s.Weights)) {
+		parts = append(parts, fmt.Sprintf("%s:%d", name, s.Weights[name]))
+	}
+	return fmt.Sprintf("%s generation %d {%s}", s.Time.Format("15:04:05.000"), s.Generation, strings.Join(parts, " "))
+}
+
+// RouteHistory watches the HTTPRoutes of a namespace and keeps every state that
+// their specs had.
+type RouteHistory struct {
+	mu     sync.Mutex
+	states []RouteState
+	broken error
+	ended  bool
+	stop   func()
+}
+
+// WatchRoutes begins a history; it ends with ctx or Stop.
+func (e *Environment) WatchRoutes(ctx context.Context, namespace string) (*RouteHistory, error) {
+	watcher, err := e.Client.Watch(ctx, &gatewayv1.HTTPRouteList{}, client.InNamespace(namespace))
+	if err != nil {
+		return nil, fmt.Errorf("watch the HTTPRoutes of %s: %w", namespace, err)
+	}
+	h := &RouteHistory{stop: watcher.Stop}
+	go h.follow(ctx, watcher)
+	return h, nil
+}
+
+func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
+	seen := map[string]int64{}
+	for event := range watcher.ResultChan() {
+		route, ok := event.Object.(*gatewayv1.HTTPRoute)
+		if !ok {
+			h.fail(fmt.Errorf("watch of HTTPRoutes: %v", event.Object))
+			return
+		}
+		if event.Type == watch.Deleted || seen[string(route.UID)] == route.Generation {
+			continue
+		}
+		seen[string(route.UID)] = route.Generation
+		h.keep(RouteState{Time: time.Now(), Generation: route.Generation, Weights: backendWeights(route)})
+	}
+	if ctx.Err() == nil {
+		h.fail(errors.New("the watch of HTTPRoutes ended"))
+	}
+}
+
+func backendWeights(route *gatewayv1.HTTPRoute) map[string]int32 {
+	weights := map[string]int32{}
+	for _, rule := range route.Spec.Rules {
+		for _, backend := range rule.BackendRefs {
+			weight := int32(1)
+			if backend.Weight != nil {
+				weight = *backend.Weight
+			}
+			weights[string(backend.Name)] = weight
+		}
+	}
+	return weights
+}
+
+func (h *RouteHistory) keep(s RouteState) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.states = append(h.states, s)
+}
+
+func (h *RouteHistory) fail(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.ended {
+		h.broken = err
+	}
+}
+
+// Stop ends the watch.
+func (h *RouteHistory) Stop() {
+	h.mu.Lock()
+	h.ended = true
+	h.mu.Unlock()
+	h.stop()
+}
+
+// Since are the states that were seen at t or later, in order; the error says that
+// some may be missing.
+func (h *RouteHistory) Since(t time.Time) ([]RouteState, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	states := slices.Clone(h.states)
+	return slices.DeleteFunc(states, func(s RouteState) bool { return s.Time.Before(t) }), h.broken
+}
+
+// Moves are the states in which positive weights differ from the state before.
+func Moves(states []RouteState) []RouteState {
+	var moves []RouteState
+	for _, s := range states {
+		if len(moves) == 0 || !maps.Equal(positive(moves[len(moves)-1].Weights), positive(s.Weights)) {
+			moves = append(moves, s)
+		}
+	}
+	return moves
+}
+
+func positive(weights map[string]int32) map[string]int32 {
+	kept := maps.Clone(weights)
+	maps.DeleteFunc(kept, func(_ string, weight int32) bool { return weight == 0 })
+	return kept
+}
