@@ -8,13 +8,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"strings"
 	"syscall"
 
+	"github.com/strata-release/strata/hack/cluster/binaries"
 	"github.com/strata-release/strata/hack/cluster/layout"
-	"github.com/strata-release/strata/hack/cluster/lifecycle"
 )
 
 const usage = `usage: cluster [--root DIR] VERB
@@ -32,11 +30,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := dispatch(ctx, os.Args[1:])
 	stop()
-	var exit *exec.ExitError
-	switch {
-	case errors.As(err, &exit) && exit.ExitCode() > 0:
-		os.Exit(exit.ExitCode()) // of the command that was run; it has said why
-	case err != nil:
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cluster:", err)
 		os.Exit(1)
 	}
@@ -57,6 +51,9 @@ func dispatch(ctx context.Context, args []string) error {
 	}
 	verb, rest := flags.Arg(0), flags.Args()[1:]
 	do, known := verbs[verb]
+	if verb == "build" {
+		do, known = build, true
+	}
 	if !known {
 		flags.Usage()
 		return fmt.Errorf("unknown verb %q", verb)
@@ -64,49 +61,13 @@ func dispatch(ctx context.Context, args []string) error {
 	return do(ctx, l, rest)
 }
 
-var verbs = map[string]func(context.Context, layout.Layout, []string) error{
-	"build": build,
-	"up":    locked((*lifecycle.Cluster).Up),
-	"down":  locked((*lifecycle.Cluster).Down),
-	"status": func(ctx context.Context, l layout.Layout, _ []string) error {
-		c, err := lifecycle.Open(l)
-		if err != nil {
-			return err
-		}
-		return c.Status(ctx)
-	},
-	"stop":     stopProgram,
-	"run":      run,
-	"push":     push,
-	"agent":    runAgent,
-	"registry": runRegistry,
-}
-
-// locked makes a verb of something that changes the cluster.
-func locked(do func(*lifecycle.Cluster, context.Context) error) func(context.Context, layout.Layout, []string) error {
-	return func(ctx context.Context, l layout.Layout, _ []string) error {
-		c, err := lifecycle.Open(l)
-		if err != nil {
-			return err
-		}
-		unlock, err := c.Lock()
-		if err != nil {
-			return err
-		}
-		defer unlock()
-		return do(c, ctx)
+// build works on every system: envtest's programs are of use on all of them.
+func build(ctx context.Context, l layout.Layout, args []string) error {
+	flags := flag.NewFlagSet("build", flag.ExitOnError)
+	only := flags.String("only", "", "envtest: just etcd, kube-apiserver and kubectl")
+	_ = flags.Parse(args)
+	if *only != "" && *only != "envtest" {
+		return fmt.Errorf("build: --only is envtest or nothing, not %q", *only)
 	}
+	return binaries.Build(ctx, l, os.Stdout, *only == "envtest")
 }
-
-func stopProgram(ctx context.Context, l layout.Layout, args []string) error {
-	if len(args) != 1 {
-		return errors.New("stop: name one program")
-	}
-	return locked(func(c *lifecycle.Cluster, ctx context.Context) error { return c.Stop(ctx, args[0]) })(ctx, l, nil)
-}
-
-// list is a flag that can be given several times.
-type list []string
-
-func (l *list) String() string     { return strings.Join(*l, ",") }
-func (l *list) Set(s string) error { *l = append(*l, s); return nil }

@@ -31,9 +31,6 @@ func (c *Cluster) Down(ctx context.Context) error {
 
 // clear does what Down says. Every step bears that there is nothing to do.
 func (c *Cluster) clear(ctx context.Context) error {
-	if os.Geteuid() != 0 {
-		return errors.New("only root can end the cluster")
-	}
 	if err := c.Load(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -86,13 +83,7 @@ func (c *Cluster) removeFiles() error {
 			return fmt.Errorf("remove cluster state: %w", err)
 		}
 	}
-	for _, dir := range slices.Backward(c.choices.MadeDirs) {
-		if dir == "/run/netns" && empty(dir) {
-			_ = syscall.Unmount(dir, syscall.MNT_DETACH) // `ip netns` mounts it on itself
-		}
-		_ = syscall.Rmdir(dir) // stays if somebody else uses it by now
-	}
-	return nil
+	return c.leaveHostDirs()
 }
 
 // unmountLeft takes care that no mount is below the state directory before it
@@ -111,9 +102,4 @@ func (c *Cluster) unmountLeft() error {
 		}
 	}
 	return nil
-}
-
-func empty(dir string) bool {
-	entries, err := os.ReadDir(dir)
-	return err == nil && len(entries) == 0
 }

@@ -16,8 +16,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
-	"sort"
 	"strconv"
 	"syscall"
 
@@ -31,8 +29,6 @@ type Choices struct {
 	APIPort      int `json:"apiPort"`
 	RegistryPort int `json:"registryPort"`
 	GatewayPort  int `json:"gatewayPort"`
-	// MadeDirs are directories outside of the checkout that did not exist.
-	MadeDirs []string `json:"madeDirs"`
 }
 
 // Cluster is the cluster of one checkout.
@@ -104,8 +100,8 @@ func (c *Cluster) AgentRunning() bool {
 	return running
 }
 
-// makeDirs makes the cluster's directories, and remembers those outside of
-// the checkout for removal.
+// makeDirs makes the cluster's directories, and those outside of the checkout
+// that it needs.
 func (c *Cluster) makeDirs() error {
 	for _, dir := range []string{"processes", "pki", "config/cni", "etcd", "registry", "logs"} {
 		if err := os.MkdirAll(c.State(dir), 0o755); err != nil {
@@ -119,27 +115,7 @@ func (c *Cluster) makeDirs() error {
 			return fmt.Errorf("make directory: %w", err)
 		}
 	}
-	sort.Strings(targets)
-	for _, target := range targets {
-		for _, dir := range missingParents(target) {
-			c.choices.MadeDirs = append(c.choices.MadeDirs, dir)
-		}
-		if err := c.save(); err != nil {
-			return err
-		}
-		if err := os.MkdirAll(target, 0o755); err != nil {
-			return fmt.Errorf("make directory: %w", err)
-		}
-	}
-	return nil
-}
-
-// missingParents lists dir and those above it that do not exist, outer first.
-func missingParents(dir string) []string {
-	if _, err := os.Stat(dir); err == nil {
-		return nil
-	}
-	return append(missingParents(filepath.Dir(dir)), dir)
+	return c.shareHostDirs(targets)
 }
 
 // listen takes a port of the host's loopback: the wanted one, or else the next

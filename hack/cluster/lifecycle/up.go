@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,9 @@ func (c *Cluster) Up(ctx context.Context) error {
 		return err
 	}
 	if err := binaries.Build(ctx, c.Layout, os.Stdout, false); err != nil {
+		return err
+	}
+	if err := c.install(); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -47,6 +51,27 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
+// install puts this very program beside those that it builds. Under `go run`
+// it has no lasting place, and the cluster's processes need one.
+func (c *Cluster) install() error {
+	program, err := os.ReadFile(c.Program)
+	if err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	c.Program = c.Bin("cluster")
+	if have, err := os.ReadFile(c.Program); err == nil && bytes.Equal(have, program) {
+		return nil
+	}
+	if err := os.WriteFile(c.Program+".new", program, 0o755); err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	// A running program's file can be replaced, but not be written to.
+	if err := os.Rename(c.Program+".new", c.Program); err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	return nil
+}
+
 // begin makes everything that programs need, the agent last. What a crash, an
 // interrupted `up` or a boot left behind is cleared away first.
 func (c *Cluster) begin(ctx context.Context, say func(string, ...any)) error {
@@ -69,6 +94,9 @@ func (c *Cluster) begin(ctx context.Context, say func(string, ...any)) error {
 		listeners, *p.got = append(listeners, l), port
 	}
 	if err := c.makeDirs(); err != nil {
+		return err
+	}
+	if err := c.save(); err != nil {
 		return err
 	}
 	if err := c.writeFiles(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 )
@@ -27,15 +26,17 @@ var capabilities = []struct {
 	name string
 }{{12, "CAP_NET_ADMIN"}, {21, "CAP_SYS_ADMIN"}, {18, "CAP_SYS_CHROOT"}, {1, "CAP_DAC_OVERRIDE"}}
 
-// Preflight says all that this machine lacks to run a cluster, in one error.
-// On Debian and its kin, missing packages are installed first.
-func Preflight(ctx context.Context) error {
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("the local cluster runs on Linux only, and this is %s: point KUBECONFIG at another cluster (kind, for example)", runtime.GOOS)
-	}
+// MayRun says why this process may not bring a cluster up or down.
+func MayRun() error {
 	if os.Geteuid() != 0 {
 		return errors.New("the local cluster makes network namespaces, cgroups and mounts, and so needs root: run it with sudo, or point KUBECONFIG at another cluster (kind, for example)")
 	}
+	return nil
+}
+
+// Preflight says all that this machine lacks to run a cluster, in one error.
+// On Debian and its kin, missing packages are installed first.
+func Preflight(ctx context.Context) error {
 	var missing []string
 	effective := effectiveCapabilities()
 	for _, c := range capabilities {

@@ -12,21 +12,53 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/strata-release/strata/hack/cluster/binaries"
 	"github.com/strata-release/strata/hack/cluster/image"
 	"github.com/strata-release/strata/hack/cluster/layout"
 	"github.com/strata-release/strata/hack/cluster/lifecycle"
 	"github.com/strata-release/strata/hack/cluster/node"
 )
 
-func build(ctx context.Context, l layout.Layout, args []string) error {
-	flags := flag.NewFlagSet("build", flag.ExitOnError)
-	only := flags.String("only", "", "envtest: just etcd, kube-apiserver and kubectl")
-	_ = flags.Parse(args)
-	if *only != "" && *only != "envtest" {
-		return fmt.Errorf("build: --only is envtest or nothing, not %q", *only)
+var verbs = map[string]func(context.Context, layout.Layout, []string) error{
+	"up":   locked((*lifecycle.Cluster).Up),
+	"down": locked((*lifecycle.Cluster).Down),
+	"status": func(ctx context.Context, l layout.Layout, _ []string) error {
+		c, err := lifecycle.Open(l)
+		if err != nil {
+			return err
+		}
+		return c.Status(ctx)
+	},
+	"stop":     stopProgram,
+	"run":      run,
+	"push":     push,
+	"agent":    runAgent,
+	"registry": runRegistry,
+}
+
+// locked makes a verb of something that changes the cluster.
+func locked(do func(*lifecycle.Cluster, context.Context) error) func(context.Context, layout.Layout, []string) error {
+	return func(ctx context.Context, l layout.Layout, _ []string) error {
+		if err := node.MayRun(); err != nil {
+			return err
+		}
+		c, err := lifecycle.Open(l)
+		if err != nil {
+			return err
+		}
+		unlock, err := c.Lock()
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		return do(c, ctx)
 	}
-	return binaries.Build(ctx, l, os.Stdout, *only == "envtest")
+}
+
+func stopProgram(ctx context.Context, l layout.Layout, args []string) error {
+	if len(args) != 1 {
+		return errors.New("stop: name one program")
+	}
+	return locked(func(c *lifecycle.Cluster, ctx context.Context) error { return c.Stop(ctx, args[0]) })(ctx, l, nil)
 }
 
 // run becomes the command, inside the node's network namespace.
@@ -127,3 +159,9 @@ func runRegistry(ctx context.Context, _ layout.Layout, args []string) error {
 	}
 	return image.ServeRegistry(ctx, listener, *dir)
 }
+
+// list is a flag that can be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ",") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
