@@ -75,4 +75,4 @@ cluster-down: ## Stop the local cluster and remove all that it left.
 
 .PHONY: envtest-assets
 envtest-assets: ## Build etcd, kube-apiserver and kubectl, which `make test` needs.
-	$(CLUSTER) envtest-assets
+	$(CLUSTER) build --only envtest
