@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"slices"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 )
@@ -28,6 +30,7 @@ func emptyLog() rollout.Log {
 		Promotions:     map[string]rollout.Promotion{},
 		Attempts:       map[string]int32{},
 		ContentDigests: map[string]string{},
+		Tests:          map[string][]v1alpha1.TestResult{},
 		Actions:        map[string]int64{},
 	}
 }
@@ -45,6 +48,10 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 		}
 		if spec.Event == v1alpha1.EventAttemptOpened {
 			log.Attempts[about.Version] = about.Attempt
+			delete(log.Tests, about.Version)
+		}
+		if about.Test != nil {
+			log.Tests[about.Version] = withResult(log.Tests[about.Version], *about.Test)
 		}
 		if spec.Event.IsVerdict() {
 			log.Verdicts[about.Version] = verdict(spec)
@@ -58,6 +65,18 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 			Time:        spec.Time.Time,
 		}
 	}
+}
+
+// withResult puts the newest result of a test's Job into a list of its own.
+func withResult(results []v1alpha1.TestResult, result v1alpha1.TestResult) []v1alpha1.TestResult {
+	results = slices.Clone(results)
+	for i := range results {
+		if results[i].JobName == result.JobName {
+			results[i] = result
+			return results
+		}
+	}
+	return append(results, result)
 }
 
 func verdict(spec *v1alpha1.ReleaseRecordSpec) rollout.Verdict {

@@ -151,7 +151,7 @@ func (v view) scaleComponents() []Action {
 			continue
 		}
 		for _, c := range r.Components {
-			want := r.specOf(c.Name).Replicas
+			want := r.Size(c.Name)
 			if c.Deployment == Ours && (c.Replicas != want || c.Sequence < live.Sequence) {
 				do = append(do, ScaleComponent{Release: r.Name, Component: c.Name, Replicas: want, Sequence: v.head()})
 			}

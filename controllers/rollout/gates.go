@@ -32,28 +32,6 @@ var gates = []gate{
 	{"Approved", gateApproved},
 }
 
-// Gate is the answer of one gate.
-type Gate struct {
-	Name    string
-	Reason  string
-	Message string
-	Blocked bool
-}
-
-// Explain answers every gate for the open attempt; nil without one.
-func Explain(o Observation) []Gate {
-	v := look(o)
-	if v.Track == nil || v.candidate == nil {
-		return nil
-	}
-	var answers []Gate
-	for _, g := range gates {
-		reason, message, blocked := g.check(v)
-		answers = append(answers, Gate{Name: g.name, Reason: reason, Message: message, Blocked: blocked})
-	}
-	return answers
-}
-
 // blocked is the first gate that blocks the candidate; nil when all hold.
 func (v view) blocked() *v1alpha1.BlockedBy {
 	for _, g := range gates {
@@ -148,7 +126,7 @@ func gatePodsAvailable(v view) (string, string, bool) {
 		return "PodsNotAvailable", "the Deployments are not there yet", true
 	}
 	for _, c := range v.candidate.Components {
-		want := v.candidate.specOf(c.Name).Replicas
+		want := v.candidate.Size(c.Name)
 		if c.Deployment == Ours && c.Replicas == want && c.AvailableReplicas >= want && c.Available {
 			continue
 		}

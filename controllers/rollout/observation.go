@@ -53,6 +53,9 @@ type Log struct {
 	Attempts map[string]int32
 	// ContentDigests is, by version, the content that the version has for ever.
 	ContentDigests map[string]string
+	// Tests are, by version, the results of its newest attempt. They are reported;
+	// decisions read those of the newest record.
+	Tests map[string][]v1alpha1.TestResult
 	// Actions are the names of the actions carried out or refused, with the
 	// sequence number of the record.
 	Actions map[string]int64

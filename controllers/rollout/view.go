@@ -187,6 +187,11 @@ func (r *Release) specOf(component string) *v1alpha1.Component {
 	return nil
 }
 
+// Size is how many pods a component has while its release is live.
+func (r *Release) Size(component string) int32 {
+	return r.specOf(component).Replicas
+}
+
 // hasPort says whether the release can be the backend of a route.
 func (r *Release) hasPort(route v1alpha1.Route) bool {
 	c := r.specOf(route.ComponentName)

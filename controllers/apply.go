@@ -1,0 +1,187 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/metrics"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
+)
+
+const fieldManager = traffic.FieldManager
+
+// append writes the next record. Whoever loses its name to another writer starts
+// over: the error is then ledger.ErrLost.
+func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.Entry) (*v1alpha1.ReleaseRecord, error) {
+	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.Now)
+	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
+	if err != nil {
+		return nil, err
+	}
+	r.heads.Store(w.key, spec.Sequence)
+	if spec.Event.IsVerdict() {
+		metrics.RecordVerdict(w.Namespace, w.TrackName, spec.Event)
+	}
+	return record, nil
+}
+
+// apply carries out what the newest record wants done, in order, and stops at the
+// first error. A create carries no resourceVersion, so before the first one the
+// newest record is read past the cache.
+func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
+	if slices.ContainsFunc(do, creates) {
+		if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
+			return err
+		}
+	}
+	for _, action := range do {
+		if err := r.carryOut(ctx, w, action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func creates(action rollout.Action) bool {
+	switch action.(type) {
+	case rollout.SealRelease, rollout.CreateChildren, rollout.CreateJob, rollout.WriteRoute:
+		return true
+	}
+	return false
+}
+
+func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error {
+	switch a := action.(type) {
+	case rollout.WriteRoute:
+		return r.options.Traffic.Apply(ctx, w.trafficTrack(), w.track.Spec.Traffic.Routes, w.routes, a)
+	case rollout.SealRelease:
+		return r.seal(ctx, w.prepared)
+	case rollout.CreateChildren:
+		return r.createChildren(ctx, w, a)
+	case rollout.ScaleComponent:
+		return r.scale(ctx, w, a)
+	case rollout.CreateJob:
+		return r.createJob(ctx, w, a)
+	case rollout.DeleteJobs:
+		return r.deleteJobs(ctx, w, a)
+	case rollout.DeleteChildren:
+		return r.deleteChildren(ctx, w, a)
+	}
+	return fmt.Errorf("apply %T: no such action", action)
+}
+
+// createChildren creates the missing Services first, then the missing Deployments.
+func (r *TrackReconciler) createChildren(ctx context.Context, w *world, a rollout.CreateChildren) error {
+	seal, release := w.seals[a.Release], w.facts(a.Release)
+	var missing []client.Object
+	for _, c := range release.Components {
+		if c.Service != rollout.Missing {
+			continue
+		}
+		service, err := seal.Service(c.Name)
+		if err != nil {
+			return err
+		}
+		if service != nil {
+			missing = append(missing, service)
+		}
+	}
+	for _, c := range release.Components {
+		if c.Deployment != rollout.Missing {
+			continue
+		}
+		deployment, err := seal.Deployment(c.Name, release.Size(c.Name), a.Sequence)
+		if err != nil {
+			return err
+		}
+		missing = append(missing, deployment)
+	}
+	for _, object := range missing {
+		if err := r.Create(ctx, object, client.FieldOwner(fieldManager)); err != nil {
+			return fmt.Errorf("create %T %s/%s: %w", object, object.GetNamespace(), object.GetName(), err)
+		}
+	}
+	return nil
+}
+
+// scale writes under the resourceVersion that was observed.
+func (r *TrackReconciler) scale(ctx context.Context, w *world, a rollout.ScaleComponent) error {
+	observed := w.children.deployments[resources.ChildName(a.Release, a.Component)]
+	scaled := observed.DeepCopy()
+	scaled.Spec.Replicas = &a.Replicas
+	resources.Stamp(scaled, a.Sequence)
+	patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
+	return wrap(r.Patch(ctx, scaled, patch, client.FieldOwner(fieldManager)), "scale Deployment %s/%s", w.Namespace, observed.Name)
+}
+
+func (r *TrackReconciler) createJob(ctx context.Context, w *world, a rollout.CreateJob) error {
+	job, err := w.seals[a.Release].Job(a.Test, a.Attempt, a.WeightPercent, a.Sequence)
+	if err != nil {
+		return err
+	}
+	return wrap(r.Create(ctx, job, client.FieldOwner(fieldManager)), "create Job %s/%s", w.Namespace, job.Name)
+}
+
+func (r *TrackReconciler) deleteJobs(ctx context.Context, w *world, a rollout.DeleteJobs) error {
+	for _, job := range w.facts(a.Release).Jobs {
+		if !slices.Contains(a.Names, job.Name) {
+			continue
+		}
+		object := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: job.Name}}
+		if err := r.delete(ctx, object, client.Preconditions{UID: &job.UID}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteChildren deletes the Deployments, then the Services, as they were
+// observed: one that was marked by a later record stays.
+func (r *TrackReconciler) deleteChildren(ctx context.Context, w *world, a rollout.DeleteChildren) error {
+	release := w.facts(a.Release)
+	for _, c := range release.Components {
+		if deployment := w.children.deployments[resources.ChildName(a.Release, c.Name)]; c.Deployment == rollout.Ours {
+			if err := r.delete(ctx, deployment, asObserved(deployment)); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range release.Components {
+		if service := w.children.services[resources.ChildName(a.Release, c.Name)]; c.Service == rollout.Ours {
+			if err := r.delete(ctx, service, asObserved(service)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func asObserved(object client.Object) client.Preconditions {
+	uid, version := object.GetUID(), object.GetResourceVersion()
+	return client.Preconditions{UID: &uid, ResourceVersion: &version}
+}
+
+func (r *TrackReconciler) delete(ctx context.Context, object client.Object, preconditions client.Preconditions) error {
+	err := r.Delete(ctx, object, preconditions, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return wrap(err, "delete %T %s/%s", object, object.GetNamespace(), object.GetName())
+}
+
+// isStale says whether an error means that the world has moved on since it was
+// observed: it is read again, and nothing is wrong.
+func isStale(err error) bool {
+	return errors.Is(err, ledger.ErrLost) || traffic.IsStale(err)
+}

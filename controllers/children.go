@@ -1,0 +1,316 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// ownedChildren are the objects that the releases of a track own, by name.
+type ownedChildren struct {
+	deployments map[string]*appsv1.Deployment
+	services    map[string]*corev1.Service
+	jobs        []batchv1.Job
+	// pods by the release, and then the component or test, that they run.
+	pods map[podGroup][]corev1.Pod
+	// endpoints counts the ready endpoints of each Service.
+	endpoints map[string]int32
+}
+
+type podGroup struct{ release, component, test string }
+
+// observeChildren reads what the releases own, in one list for each kind.
+func (r *TrackReconciler) observeChildren(ctx context.Context, w *world, how reading) error {
+	if err := r.readChildren(ctx, w, how); err != nil {
+		return err
+	}
+	if err := r.readSeals(ctx, w, how); err != nil {
+		return err
+	}
+	for i := range w.Releases {
+		release := &w.Releases[i]
+		if seal := w.seals[release.Name]; seal != nil {
+			release.Sealed = seal.Sealed()
+		}
+		if err := r.observeComponents(ctx, w, release); err != nil {
+			return err
+		}
+		if err := r.observeJobs(ctx, w, release); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how reading) error {
+	deployments, services := &appsv1.DeploymentList{}, &corev1.ServiceList{}
+	slices, pods, jobs := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &batchv1.JobList{}
+	for _, list := range []client.ObjectList{deployments, services, slices, pods, jobs} {
+		if err := r.listByLabel(ctx, list, w, how); err != nil {
+			return err
+		}
+	}
+	c := ownedChildren{
+		deployments: map[string]*appsv1.Deployment{}, services: map[string]*corev1.Service{},
+		jobs: jobs.Items, pods: map[podGroup][]corev1.Pod{}, endpoints: readyEndpoints(slices.Items),
+	}
+	for i := range deployments.Items {
+		c.deployments[deployments.Items[i].Name] = &deployments.Items[i]
+	}
+	for i := range services.Items {
+		c.services[services.Items[i].Name] = &services.Items[i]
+	}
+	for _, pod := range pods.Items {
+		group := podGroup{pod.Labels[v1alpha1.LabelRelease], pod.Labels[v1alpha1.LabelComponent], pod.Labels[v1alpha1.LabelTest]}
+		c.pods[group] = append(c.pods[group], pod)
+	}
+	w.children = c
+	return nil
+}
+
+// readyEndpoints counts by Service; an endpoint that is in two slices for a
+// moment counts once.
+func readyEndpoints(slices []discoveryv1.EndpointSlice) map[string]int32 {
+	seen := map[string]map[types.UID]bool{}
+	for _, slice := range slices {
+		service := slice.Labels[discoveryv1.LabelServiceName]
+		for _, endpoint := range slice.Endpoints {
+			ready := endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready
+			if !ready || endpoint.TargetRef == nil {
+				continue
+			}
+			if seen[service] == nil {
+				seen[service] = map[types.UID]bool{}
+			}
+			seen[service][endpoint.TargetRef.UID] = true
+		}
+	}
+	counts := make(map[string]int32, len(seen))
+	for service, endpoints := range seen {
+		counts[service] = int32(len(endpoints)) //nolint:gosec // bounded by the pods of a namespace
+	}
+	return counts
+}
+
+// readSeals parses the seals of the releases that are live. Others are not needed
+// to decide anything.
+func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) error {
+	revisions := &appsv1.ControllerRevisionList{}
+	if err := r.listByLabel(ctx, revisions, w, how); err != nil {
+		return err
+	}
+	byName := map[string]*appsv1.ControllerRevision{}
+	for i := range revisions.Items {
+		byName[revisions.Items[i].Name] = &revisions.Items[i]
+	}
+	for _, revision := range how.sealed {
+		byName[revision.Name] = revision
+	}
+	w.seals = map[string]*resources.Seal{}
+	for _, live := range w.state().Live {
+		release, revision := w.release(live.Name), byName[resources.SealName(live.Name)]
+		if release == nil || release.UID != live.UID || revision == nil || !metav1.IsControlledBy(revision, release) {
+			continue
+		}
+		seal, err := resources.ParseSeal(revision)
+		if err != nil {
+			w.facts(live.Name).Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "SealUnreadable", Message: err.Error()}
+			continue
+		}
+		w.seals[live.Name] = seal
+	}
+	return nil
+}
+
+// observeComponents tells of the Service and Deployment of every component of a
+// release that is live, or that still has any.
+func (r *TrackReconciler) observeComponents(ctx context.Context, w *world, release *rollout.Release) error {
+	object, live := w.release(release.Name), w.isLive(release)
+	var components []rollout.Component
+	some := live
+	for i := range object.Spec.Components {
+		c, err := r.observeComponent(ctx, w, object, &object.Spec.Components[i], live && release.Sealed != nil)
+		if err != nil {
+			return err
+		}
+		some = some || c.Service == rollout.Ours || c.Deployment == rollout.Ours
+		components = append(components, c)
+	}
+	if some {
+		release.Components = components
+	}
+	return nil
+}
+
+func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, spec *v1alpha1.Component, wanted bool) (rollout.Component, error) {
+	name := resources.ChildName(release.Name, spec.Name)
+	c := rollout.Component{Name: spec.Name, ReadyEndpoints: w.children.endpoints[name]}
+
+	service, err := find(ctx, r, w.children.services[name], &corev1.Service{}, release, name, wanted && len(spec.Ports) > 0)
+	if err != nil {
+		return c, err
+	}
+	c.Service = presence(service, service == nil, release)
+
+	deployment, err := find(ctx, r, w.children.deployments[name], &appsv1.Deployment{}, release, name, wanted)
+	if err != nil {
+		return c, err
+	}
+	if c.Deployment = presence(deployment, deployment == nil, release); c.Deployment != rollout.Ours {
+		return c, nil
+	}
+	w.children.deployments[name] = deployment
+	pods := w.children.pods[podGroup{release: release.Name, component: spec.Name}]
+	observeDeployment(&c, deployment, pods)
+	return c, nil
+}
+
+func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods []corev1.Pod) {
+	c.Sequence = resources.StampOf(deployment)
+	c.Replicas = 1
+	if deployment.Spec.Replicas != nil {
+		c.Replicas = *deployment.Spec.Replicas
+	}
+	c.AvailableChange = deployment.CreationTimestamp.Time
+	if deployment.Status.ObservedGeneration >= deployment.Generation {
+		c.ReadyReplicas = deployment.Status.ReadyReplicas
+		c.AvailableReplicas = deployment.Status.AvailableReplicas
+	}
+	for _, condition := range deployment.Status.Conditions {
+		if condition.Type == appsv1.DeploymentAvailable {
+			c.Available = condition.Status == corev1.ConditionTrue && deployment.Status.ObservedGeneration >= deployment.Generation
+			c.AvailableChange = condition.LastTransitionTime.Time
+		}
+	}
+	if c.AvailableReplicas < c.Replicas {
+		c.Trouble = cmp.Or(resources.ReplicaFailure(deployment), resources.Trouble(pods))
+	}
+}
+
+// find reads past the cache what the cache does not have, where its absence is
+// about to be acted on: the cache shows neither the newest nor what is not ours.
+func find[T client.Object](ctx context.Context, r *TrackReconciler, cached, into T, release *v1alpha1.ImmutableRelease, name string, wanted bool) (T, error) {
+	var none T
+	if any(cached) != any(none) || !wanted {
+		return cached, nil
+	}
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: name}, into)
+	switch {
+	case apierrors.IsNotFound(err):
+		return none, nil
+	case err != nil:
+		return none, fmt.Errorf("read %T %s/%s: %w", into, release.Namespace, name, err)
+	}
+	return into, nil
+}
+
+func presence(object metav1.Object, missing bool, release *v1alpha1.ImmutableRelease) rollout.Presence {
+	switch {
+	case missing:
+		return rollout.Missing
+	case metav1.IsControlledBy(object, release):
+		return rollout.Ours
+	}
+	return rollout.Foreign
+}
+
+// observeJobs tells of the test Jobs of a release. Before a Job is created, its
+// name is looked up past the cache.
+func (r *TrackReconciler) observeJobs(ctx context.Context, w *world, release *rollout.Release) error {
+	object := w.release(release.Name)
+	seen := map[string]bool{}
+	for i := range w.children.jobs {
+		job := &w.children.jobs[i]
+		if job.Labels[v1alpha1.LabelRelease] == release.Name {
+			seen[job.Name] = true
+			release.Jobs = append(release.Jobs, w.jobFacts(job, object))
+		}
+	}
+	if w.candidate() != release || !ready(release) {
+		return nil
+	}
+	for _, name := range w.dueJobs(release, seen) {
+		job := &batchv1.Job{}
+		err := r.live.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, job)
+		if apierrors.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read Job %s/%s: %w", w.Namespace, name, err)
+		}
+		release.Jobs = append(release.Jobs, w.jobFacts(job, object))
+	}
+	return nil
+}
+
+func ready(release *rollout.Release) bool {
+	for _, c := range release.Components {
+		if !c.Available {
+			return false
+		}
+	}
+	return len(release.Components) > 0
+}
+
+// dueJobs are the names of Jobs that the candidate's open attempt may want, at
+// its present weight, and the cache does not show.
+func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []string {
+	state := w.state()
+	weight := w.weightOf(release.Name)
+	var names []string
+	for _, test := range release.Spec.Tests {
+		var at *int32
+		if test.When == v1alpha1.EveryStep {
+			if weight == 0 {
+				continue
+			}
+			at = &weight
+		}
+		name := resources.JobName(release.Name, test.Name, state.Candidate.Attempt, at)
+		if !seen[name] {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// jobFacts of a Job that has the name of one of the release's: ours only if it is
+// what the seal says, because its success is a gate.
+func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) rollout.Job {
+	test := job.Labels[v1alpha1.LabelTest]
+	facts := resources.ObserveJob(job, w.children.pods[podGroup{release: release.Name, test: test}], rollout.Foreign)
+	seal := w.seals[release.Name]
+	if seal == nil {
+		facts.Presence = presence(job, false, release)
+		return facts
+	}
+	sealed, err := seal.Job(test, facts.Attempt, facts.WeightPercent, 0)
+	if err != nil {
+		return facts
+	}
+	facts.Presence = resources.ClaimOf(sealed, job, release.UID).Presence
+	return facts
+}
+
+// isLive says whether the newest record has the release among the live ones.
+func (w *world) isLive(release *rollout.Release) bool {
+	for _, live := range w.state().Live {
+		if live.UID == release.UID {
+			return true
+		}
+	}
+	return false
+}

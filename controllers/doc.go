@@ -1,0 +1,17 @@
+// Package controllers is the loop around the decision: one reconciler, whose key
+// is a track.
+//
+//	observe.go   every read of the API, into one plain rollout.Observation
+//	children.go  ... the part of it that reads what releases own
+//	prepare.go   ... the part of it that gets a release ready to be sealed
+//	             rollout.Compute decides
+//	apply.go     the record that was decided, or the writes that the newest record
+//	             still wants, in order, stopping at the first error
+//	report.go    the statuses, from observation and plan; release.go, track.go and
+//	             action.go hold one small function a condition
+//	events.go    Kubernetes events, a pure diff of old and new statuses
+//	setup.go     watches and indexes
+//
+// A release whose track does not exist is reconciled under the track's name too,
+// so that it can say so.
+package controllers

@@ -1,0 +1,110 @@
+package controllers
+
+import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// notice is one Kubernetes event to be.
+type notice struct {
+	warning bool
+	reason  string
+	action  string
+	message string
+}
+
+// trackNotices are what people should hear of: a pure diff of two statuses.
+func trackNotices(before, after *v1alpha1.ReleaseTrackStatus) []notice {
+	var notices []notice
+	if before.CandidateReleaseName != after.CandidateReleaseName && after.CandidateReleaseName != "" {
+		notices = append(notices, notice{reason: "AttemptOpened", action: "Rollout", message: after.CandidateReleaseName + " is the candidate"})
+	}
+	if before.WeightPercent != after.WeightPercent && after.CandidateReleaseName != "" {
+		notices = append(notices, notice{reason: "WeightSet", action: "Shift", message: fmt.Sprintf("%s is at %d %%", after.CandidateReleaseName, after.WeightPercent)})
+	}
+	if before.StableReleaseName != after.StableReleaseName {
+		notices = append(notices, notice{reason: "StableChanged", action: "Promote", message: fmt.Sprintf("%s serves as stable", after.StableReleaseName)})
+	}
+	stalled := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStalled)
+	if stalled != nil && stalled.Status == metav1.ConditionTrue && !sameCondition(before.Conditions, *stalled) {
+		notices = append(notices, notice{warning: true, reason: stalled.Reason, action: "Rollout", message: stalled.Message})
+	}
+	if b := after.BlockedBy; b != nil && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
+		notices = append(notices, notice{reason: b.Reason, action: "Gate", message: b.Message})
+	}
+	return notices
+}
+
+func sameCondition(before []metav1.Condition, now metav1.Condition) bool {
+	was := meta.FindStatusCondition(before, now.Type)
+	return was != nil && was.Status == now.Status && was.Reason == now.Reason
+}
+
+// releaseNotices likewise.
+func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
+	var notices []notice
+	if before.Digest == "" && after.Digest != "" {
+		notices = append(notices, notice{reason: "Sealed", action: "Seal", message: "sealed as " + after.Digest})
+	}
+	outcomes := map[string]v1alpha1.TestOutcome{}
+	for _, t := range before.Tests {
+		outcomes[t.JobName] = t.Outcome
+	}
+	for _, t := range after.Tests {
+		if outcomes[t.JobName] == t.Outcome {
+			continue
+		}
+		notices = append(notices, notice{
+			warning: t.Outcome == v1alpha1.TestFailed, reason: "Test" + string(t.Outcome), action: "Test",
+			message: fmt.Sprintf("test %s (Job %s): %s %s", t.Name, t.JobName, t.Outcome, t.Message),
+		})
+	}
+	ready := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionReady)
+	if before.LastVerdict != after.LastVerdict && after.LastVerdict != "" {
+		message := string(after.LastVerdict)
+		if ready != nil {
+			message = ready.Message
+		}
+		notices = append(notices, notice{warning: after.LastVerdict.IsNegative(), reason: string(after.LastVerdict), action: "Verdict", message: message})
+	}
+	return notices
+}
+
+func (r *TrackReconciler) tellTrack(before, after *v1alpha1.ReleaseTrack) {
+	r.tell(after, trackNotices(&before.Status, &after.Status))
+}
+
+func (r *TrackReconciler) tellRelease(before, after *v1alpha1.ImmutableRelease) {
+	r.tell(after, releaseNotices(&before.Status, &after.Status))
+}
+
+func (r *TrackReconciler) tellAction(action *v1alpha1.ReleaseAction) {
+	r.tell(action, []notice{{
+		warning: action.Status.Outcome == v1alpha1.ActionRefused,
+		reason:  string(action.Status.Outcome), action: string(action.Spec.Action), message: action.Status.Message,
+	}})
+}
+
+func (r *TrackReconciler) tell(object runtime.Object, notices []notice) {
+	for _, n := range notices {
+		kind := corev1.EventTypeNormal
+		if n.warning {
+			kind = corev1.EventTypeWarning
+		}
+		r.recorder.Eventf(object, nil, kind, n.reason, n.action, "%s", short(n.message))
+	}
+}
+
+// short keeps a note within what an event may hold (1 KiB).
+func short(message string) string {
+	if len(message) <= 1000 {
+		return message
+	}
+	return message[:1000] + " ..."
+}

@@ -1,0 +1,297 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
+)
+
+// world is an Observation together with the objects that it was read from.
+type world struct {
+	rollout.Observation
+	key types.NamespacedName
+	// live: read past the cache.
+	live     bool
+	track    *v1alpha1.ReleaseTrack
+	releases []v1alpha1.ImmutableRelease
+	records  []v1alpha1.ReleaseRecord
+	// actions are all of the track, also those that were answered.
+	actions  []v1alpha1.ReleaseAction
+	seals    map[string]*resources.Seal
+	children ownedChildren
+	routes   []traffic.Observed
+	// prepared is what SealRelease writes; nil unless a candidate is to be sealed.
+	prepared *preparation
+}
+
+// reading says how to observe.
+type reading struct {
+	live bool
+	// appended are records that this reconcile wrote and the cache may not show yet.
+	appended []v1alpha1.ReleaseRecord
+	// sealed are seals that this reconcile wrote, likewise.
+	sealed []*appsv1.ControllerRevision
+}
+
+// observe reads all that a decision about the track depends on.
+func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName, how reading) (*world, error) {
+	w := &world{key: key, live: how.live}
+	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
+	for _, read := range []func(context.Context, *world, reading) error{
+		r.observeTrack, r.observeLog, r.observeReleases, r.observeActions,
+		r.observeChildren, r.observePreparation, r.observeSelectors, r.observeRoutes,
+	} {
+		if err := read(ctx, w, how); err != nil {
+			return nil, err
+		}
+	}
+	return w, nil
+}
+
+func (r *TrackReconciler) observeTrack(ctx context.Context, w *world, how reading) error {
+	track := &v1alpha1.ReleaseTrack{}
+	if err := r.reader(how).Get(ctx, w.key, track); err != nil {
+		return ignoreNotFound(err, "read ReleaseTrack %s", w.key)
+	}
+	w.track = track
+	w.Track = &rollout.Track{
+		UID: track.UID, Generation: track.Generation, Spec: track.Spec,
+		Deleting: !track.DeletionTimestamp.IsZero(),
+	}
+	return nil
+}
+
+// observeLog reads the records. A cache that lacks one which this process wrote
+// is passed by.
+func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading) error {
+	records, err := r.readRecords(ctx, w, how)
+	if err != nil {
+		return err
+	}
+	if last, ok := r.heads.Load(w.key); ok && !how.live && newest(records) < last.(int64) {
+		if records, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
+			return err
+		}
+	}
+	w.records = records
+	w.Log = r.log.Read(w.key, records)
+	return nil
+}
+
+func (r *TrackReconciler) readRecords(ctx context.Context, w *world, how reading) ([]v1alpha1.ReleaseRecord, error) {
+	list := &v1alpha1.ReleaseRecordList{}
+	if err := r.listByName(ctx, list, w, how); err != nil {
+		return nil, err
+	}
+	head := newest(list.Items)
+	for _, record := range how.appended {
+		if record.Spec.Sequence > head {
+			list.Items = append(list.Items, record)
+		}
+	}
+	return list.Items, nil
+}
+
+func newest(records []v1alpha1.ReleaseRecord) int64 {
+	var sequence int64
+	for i := range records {
+		sequence = max(sequence, records[i].Spec.Sequence)
+	}
+	return sequence
+}
+
+func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how reading) error {
+	list := &v1alpha1.ImmutableReleaseList{}
+	if err := r.listByName(ctx, list, w, how); err != nil {
+		return err
+	}
+	w.releases = list.Items
+	for i := range w.releases {
+		release := &w.releases[i]
+		w.Releases = append(w.Releases, rollout.Release{
+			Name: release.Name, UID: release.UID,
+			CreationTime: release.CreationTimestamp.Time,
+			RequestedBy:  release.Annotations[v1alpha1.AnnotationRequestedBy],
+			Deleting:     !release.DeletionTimestamp.IsZero(),
+			Spec:         &release.Spec,
+		})
+	}
+	return nil
+}
+
+func (r *TrackReconciler) observeActions(ctx context.Context, w *world, how reading) error {
+	list := &v1alpha1.ReleaseActionList{}
+	if err := r.listByName(ctx, list, w, how); err != nil {
+		return err
+	}
+	w.actions = list.Items
+	slices.SortFunc(w.actions, func(a, b v1alpha1.ReleaseAction) int {
+		if c := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for _, action := range w.actions {
+		if _, answered := w.Log.Actions[action.Name]; !answered && action.DeletionTimestamp.IsZero() {
+			w.Actions = append(w.Actions, action)
+		}
+	}
+	return nil
+}
+
+// observeSelectors finds Services of others that would send traffic to the
+// candidate's pods past the gates. It looks while the candidate has no weight.
+func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ reading) error {
+	release := w.candidate()
+	if release == nil || release.Sealed == nil || w.weightOf(release.Name) > 0 {
+		return nil
+	}
+	services := &corev1.ServiceList{}
+	if err := r.live.List(ctx, services, client.InNamespace(w.Namespace)); err != nil {
+		return fmt.Errorf("list Services of %s: %w", w.Namespace, err)
+	}
+	for i := range release.Components {
+		component := &release.Components[i]
+		template, err := w.seals[release.Name].Deployment(component.Name, 0, 0)
+		if err != nil {
+			return err
+		}
+		component.ForeignSelectors = resources.ForeignSelectors(services.Items, template.Spec.Template.Labels)
+	}
+	return nil
+}
+
+func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading) error {
+	if w.track == nil || w.track.Spec.Traffic == nil {
+		return nil
+	}
+	observed, err := r.options.Traffic.Observe(ctx, w.trafficTrack(), w.track.Spec.Traffic.Routes)
+	if err != nil {
+		return err
+	}
+	w.routes = observed
+	for _, route := range observed {
+		w.Routes = append(w.Routes, route.Route)
+	}
+	return nil
+}
+
+// trafficTrack is what providers have to know.
+func (w *world) trafficTrack() traffic.Track {
+	return traffic.Track{Namespace: w.Namespace, Name: w.TrackName, Port: w.port}
+}
+
+func (w *world) port(release, component, port string) (v1alpha1.ComponentPort, bool) {
+	object := w.release(release)
+	if object == nil {
+		return v1alpha1.ComponentPort{}, false
+	}
+	for _, c := range object.Spec.Components {
+		for _, p := range c.Ports {
+			if c.Name == component && p.Name == port {
+				return p, true
+			}
+		}
+	}
+	return v1alpha1.ComponentPort{}, false
+}
+
+func (w *world) state() v1alpha1.TrackState {
+	if w.Log.Head == nil {
+		return v1alpha1.TrackState{}
+	}
+	return w.Log.Head.State
+}
+
+// release is the object of a name; nil when there is none.
+func (w *world) release(name string) *v1alpha1.ImmutableRelease {
+	for i := range w.releases {
+		if w.releases[i].Name == name {
+			return &w.releases[i]
+		}
+	}
+	return nil
+}
+
+// facts of the release of a name; nil when there is none.
+func (w *world) facts(name string) *rollout.Release {
+	for i := range w.Releases {
+		if w.Releases[i].Name == name {
+			return &w.Releases[i]
+		}
+	}
+	return nil
+}
+
+// candidate is the release with the open attempt; nil when none is open, or its
+// object is gone or replaced.
+func (w *world) candidate() *rollout.Release {
+	c := w.state().Candidate
+	if c == nil {
+		return nil
+	}
+	if release := w.facts(c.Name); release != nil && release.UID == c.UID {
+		return release
+	}
+	return nil
+}
+
+func (w *world) weightOf(release string) int32 {
+	var weight int32
+	for _, route := range w.state().Routes {
+		for _, share := range route.Weights {
+			if share.ReleaseName == release {
+				weight = max(weight, share.WeightPercent)
+			}
+		}
+	}
+	return weight
+}
+
+func (r *TrackReconciler) reader(how reading) client.Reader {
+	if how.live {
+		return r.live
+	}
+	return r.Client
+}
+
+// listByName lists the objects of our own kinds whose spec names the track.
+func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
+	err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), client.MatchingFields{indexTrackName: w.TrackName})
+	if err != nil {
+		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
+	}
+	return nil
+}
+
+// listByLabel lists the objects that carry the label of the track.
+func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading) error {
+	var selector client.ListOption = client.MatchingFields{indexTrackLabel: w.TrackName}
+	if how.live {
+		selector = client.MatchingLabels{v1alpha1.LabelTrack: w.TrackName}
+	}
+	if err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), selector); err != nil {
+		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
+	}
+	return nil
+}
+
+func ignoreNotFound(err error, format string, args ...any) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}

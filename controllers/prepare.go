@@ -1,0 +1,175 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/snapshot"
+)
+
+// preparation is all that sealing a release writes: the copies of its
+// configuration, and the seal.
+type preparation struct {
+	frozen *snapshot.Frozen
+	seal   *appsv1.ControllerRevision
+}
+
+// observePreparation gets an unsealed candidate ready to be sealed, or says what
+// is in the way. Everything is read past the cache: Strata watches nobody's
+// ConfigMaps and Secrets.
+func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ reading) error {
+	release := w.candidate()
+	if release == nil || release.Sealed != nil || release.Obstacle != nil {
+		return nil
+	}
+	prepared, err := r.prepare(ctx, w, w.release(release.Name))
+	var refusal *snapshot.Refusal
+	var unfit *unsealable
+	switch {
+	case errors.As(err, &refusal):
+		release.Obstacle = refusal.Obstacle()
+	case errors.As(err, &unfit):
+		release.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: unfit.reason, Message: unfit.message}
+	case err != nil:
+		return fmt.Errorf("prepare release %s/%s: %w", w.Namespace, release.Name, err)
+	}
+	w.prepared = prepared
+	return nil
+}
+
+// unsealable is why a release can never be sealed as it is.
+type unsealable struct{ reason, message string }
+
+func (u *unsealable) Error() string { return u.reason + ": " + u.message }
+
+func (r *TrackReconciler) prepare(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease) (*preparation, error) {
+	spec, err := r.storedSpec(ctx, release)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := r.readSources(ctx, release)
+	if err != nil {
+		return nil, err
+	}
+	frozen, err := snapshot.Freeze(release, sources, r.options.SnapshotKey)
+	if err != nil {
+		return nil, err
+	}
+	digests, err := snapshot.Digests(spec, frozen.Digests)
+	if err != nil {
+		return nil, err
+	}
+	if had, ok := w.Log.ContentDigests[release.Spec.Version]; ok && had != digests.Content {
+		return nil, &unsealable{"VersionReused", fmt.Sprintf(
+			"version %s of track %s had another content (%s, now %s): a version has one content for ever; publish this content under a new version",
+			release.Spec.Version, w.TrackName, had, digests.Content)}
+	}
+	rendered, err := resources.Render(release, digests, frozen.Digests)
+	if err != nil {
+		return nil, err
+	}
+	seal, err := rendered.ControllerRevision(release)
+	if err != nil {
+		return nil, &unsealable{"SealTooLarge", err.Error()}
+	}
+	return &preparation{frozen: frozen, seal: seal}, nil
+}
+
+// storedSpec is the release's spec as the API server stored it. Digests are
+// computed over this, never over Go structs.
+func (r *TrackReconciler) storedSpec(ctx context.Context, release *v1alpha1.ImmutableRelease) ([]byte, error) {
+	stored := &unstructured.Unstructured{}
+	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ImmutableRelease"))
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(release), stored); err != nil {
+		return nil, fmt.Errorf("read stored spec: %w", err)
+	}
+	if stored.GetUID() != release.UID {
+		return nil, fmt.Errorf("read stored spec: the release was replaced by another object")
+	}
+	spec, err := json.Marshal(stored.Object["spec"])
+	if err != nil {
+		return nil, fmt.Errorf("encode stored spec: %w", err)
+	}
+	return spec, nil
+}
+
+func (r *TrackReconciler) readSources(ctx context.Context, release *v1alpha1.ImmutableRelease) (snapshot.Sources, error) {
+	sources := snapshot.Sources{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}}
+	for _, ref := range snapshot.References(&release.Spec) {
+		var object client.Object
+		configMap, secret := &corev1.ConfigMap{}, &corev1.Secret{}
+		if object = configMap; ref.Kind == v1alpha1.SecretKind {
+			object = secret
+		}
+		err := r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)
+		switch {
+		case apierrors.IsNotFound(err):
+			continue
+		case err != nil:
+			return sources, fmt.Errorf("read %s %s: %w", ref.Kind, ref.Name, err)
+		case ref.Kind == v1alpha1.SecretKind:
+			sources.Secrets[ref.Name] = secret
+		default:
+			sources.ConfigMaps[ref.Name] = configMap
+		}
+	}
+	return sources, nil
+}
+
+// seal writes the copies, then the seal: one write ends the preparation. A copy
+// that is there already is taken for what its name says only if it is.
+func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation) error {
+	for i := range prepared.frozen.ConfigMaps {
+		wanted := &prepared.frozen.ConfigMaps[i]
+		if err := r.createCopy(ctx, wanted, &corev1.ConfigMap{}, func(there client.Object) bool {
+			return snapshot.SameConfigMap(wanted, there.(*corev1.ConfigMap))
+		}); err != nil {
+			return err
+		}
+	}
+	for i := range prepared.frozen.Secrets {
+		wanted := &prepared.frozen.Secrets[i]
+		if err := r.createCopy(ctx, wanted, &corev1.Secret{}, func(there client.Object) bool {
+			return snapshot.SameSecret(wanted, there.(*corev1.Secret))
+		}); err != nil {
+			return err
+		}
+	}
+	if err := r.Create(ctx, prepared.seal, client.FieldOwner(fieldManager)); err != nil {
+		return fmt.Errorf("create seal %s/%s: %w", prepared.seal.Namespace, prepared.seal.Name, err)
+	}
+	return nil
+}
+
+func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.Object, same func(client.Object) bool) error {
+	err := r.Create(ctx, wanted, client.FieldOwner(fieldManager))
+	if !apierrors.IsAlreadyExists(err) {
+		return wrap(err, "create snapshot %T %s/%s", wanted, wanted.GetNamespace(), wanted.GetName())
+	}
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(wanted), there); err != nil {
+		return fmt.Errorf("read snapshot %T %s/%s: %w", wanted, wanted.GetNamespace(), wanted.GetName(), err)
+	}
+	if !same(there) {
+		return &unsealable{"NameTaken", fmt.Sprintf("%T %s is not the snapshot that it is named for and is left alone: remove it", wanted, wanted.GetName())}
+	}
+	return nil
+}
+
+// wrap gives an error its noun; nil stays nil.
+func wrap(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(args, err)...)
+}

@@ -1,0 +1,218 @@
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// releaseStatus fills in the status of one release.
+func (f findings) releaseStatus(release *v1alpha1.ImmutableRelease) {
+	s, facts := &release.Status, f.facts(release.Name)
+	s.ObservedGeneration = release.Generation
+	s.WeightPercent = f.weightOf(release.Name)
+	s.Attempt = f.Log.Attempts[release.Spec.Version]
+	if verdict, ok := f.Log.Verdicts[release.Spec.Version]; ok {
+		s.LastVerdict = verdict.Event
+	}
+	if facts.Sealed != nil {
+		s.Digest, s.ContentDigest = facts.Sealed.Digest, facts.Sealed.ContentDigest
+	}
+	s.Components, s.ReadyComponents = f.componentStatuses(facts)
+	if tests := f.testStatuses(facts); tests != nil {
+		s.Tests = tests
+	}
+
+	c := conditions{list: &s.Conditions, generation: release.Generation, now: f.Now}
+	f.releaseReady(c, facts)
+	f.releaseSealed(c, facts, s.Digest)
+	f.releaseAvailable(c, facts)
+	f.releaseTested(c, facts, s.Tests)
+	c.setIf(v1alpha1.ConditionServing, s.WeightPercent > 0, servingReason(s.WeightPercent), fmt.Sprintf("%d %% of the traffic", s.WeightPercent))
+	c.set(v1alpha1.ConditionDrifted, metav1.ConditionUnknown, "NotSupported", "drift is not looked for yet")
+}
+
+func servingReason(weight int32) string {
+	if weight > 0 {
+		return "HasWeight"
+	}
+	return "NoWeight"
+}
+
+// releaseReady tells what becomes of the release: True when it serves, or was
+// passed on from; False on its way, and with Stalled when it will not get there.
+func (f findings) releaseReady(c conditions, release *rollout.Release) {
+	reason, message, state := f.standing(release)
+	c.setIf(v1alpha1.ConditionReady, state == arrived, reason, message)
+	c.setIf(v1alpha1.ConditionReconciling, state == underWay, reason, message)
+	c.setIf(v1alpha1.ConditionStalled, state == stuck, reason, message)
+}
+
+type progress int
+
+const (
+	underWay progress = iota
+	arrived
+	stuck
+)
+
+func (f findings) standing(release *rollout.Release) (reason, message string, state progress) {
+	records := f.state()
+	verdict := rollout.VerdictOf(f.Observation, release)
+	switch {
+	case f.track == nil:
+		return "TrackNotFound", "there is no ReleaseTrack " + f.TrackName + ": create it, and the release is taken up", underWay
+	case records.Candidate != nil && records.Candidate.UID == release.UID:
+		return f.candidateStanding()
+	case records.Stable != nil && records.Stable.UID == release.UID:
+		return "Stable", "serves as stable", arrived
+	case f.isRecalled(release):
+		return "Recalling", "is brought up again for a Rollback", underWay
+	case verdict.IsNegative():
+		v := f.Log.Verdicts[release.Spec.Version]
+		return string(verdict), fmt.Sprintf("attempt %d: %s", v.Attempt, v.Message), stuck
+	case verdict == v1alpha1.EventSuperseded:
+		return "Superseded", f.Log.Verdicts[release.Spec.Version].Message, arrived
+	case verdict == v1alpha1.EventPromoted && f.isLive(release):
+		return "Standby", "was stable, and still has its pods", arrived
+	case verdict == v1alpha1.EventPromoted:
+		return "Retired", "was stable, and has no pods any more", arrived
+	}
+	return "Waiting", f.waitingMessage(), underWay
+}
+
+func (f findings) candidateStanding() (reason, message string, state progress) {
+	reason = string(f.plan.Stage)
+	if blocked := f.blocked(); blocked != nil {
+		reason, message = blocked.Reason, blocked.Message
+	}
+	return reason, message, underWay
+}
+
+func (f findings) waitingMessage() string {
+	if pin := f.track.Spec.ReleaseName; pin != "" {
+		return "the track is pinned to " + pin
+	}
+	if c := f.state().Candidate; c != nil {
+		return "waits for " + c.Name
+	}
+	return "waits for its turn"
+}
+
+func (f findings) isRecalled(release *rollout.Release) bool {
+	for _, live := range f.state().Live {
+		if live.UID == release.UID && live.Recall != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (f findings) releaseSealed(c conditions, release *rollout.Release, digest string) {
+	switch {
+	case release.Sealed != nil || digest != "":
+		c.set(v1alpha1.ConditionSealed, metav1.ConditionTrue, "Sealed", "configuration and children are frozen")
+	case release.Obstacle != nil:
+		c.set(v1alpha1.ConditionSealed, metav1.ConditionFalse, release.Obstacle.Reason, release.Obstacle.Message)
+	default:
+		c.set(v1alpha1.ConditionSealed, metav1.ConditionFalse, "NotSealed", "is sealed when its attempt opens")
+	}
+}
+
+func (f findings) releaseAvailable(c conditions, release *rollout.Release) {
+	if !f.isLive(release) || len(release.Components) == 0 {
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoPods", "has no pods")
+		return
+	}
+	for _, component := range release.Components {
+		if !component.Available {
+			message := fmt.Sprintf("component %s has %d of %d pods available", component.Name, component.AvailableReplicas, release.Size(component.Name))
+			if component.Trouble != "" {
+				message += ": " + component.Trouble
+			}
+			c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "PodsNotAvailable", message)
+			return
+		}
+	}
+	c.set(v1alpha1.ConditionAvailable, metav1.ConditionTrue, "PodsAvailable", "every component is available")
+}
+
+func (f findings) releaseTested(c conditions, release *rollout.Release, tests []v1alpha1.TestStatus) {
+	if len(release.Spec.Tests) == 0 {
+		c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionTrue, "NoTests", "the release has no tests")
+		return
+	}
+	passed := 0
+	for _, t := range tests {
+		if t.Outcome == v1alpha1.TestFailed {
+			c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionFalse, "TestFailed", fmt.Sprintf("test %s failed: %s", t.Name, t.Message))
+			return
+		}
+		if t.Outcome == v1alpha1.TestPassed {
+			passed++
+		}
+	}
+	if rollout.VerdictOf(f.Observation, release) == v1alpha1.EventPromoted {
+		c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionTrue, "TestsPassed", "every test passed")
+		return
+	}
+	c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionUnknown, "TestsNotFinished", fmt.Sprintf("%d runs of tests passed so far", passed))
+}
+
+// componentStatuses of a release, and how many of them are available.
+func (f findings) componentStatuses(release *rollout.Release) (statuses []v1alpha1.ComponentStatus, ready string) {
+	available := 0
+	for i := range release.Spec.Components {
+		spec := &release.Spec.Components[i]
+		status := v1alpha1.ComponentStatus{Name: spec.Name, Images: imagesOf(spec)}
+		for _, c := range release.Components {
+			if c.Name == spec.Name && c.Deployment == rollout.Ours {
+				status.Replicas, status.ReadyReplicas = c.Replicas, c.ReadyReplicas
+				if c.Available {
+					available++
+				}
+			}
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses, fmt.Sprintf("%d/%d", available, len(statuses))
+}
+
+func imagesOf(component *v1alpha1.Component) []v1alpha1.ContainerImage {
+	var images []v1alpha1.ContainerImage
+	for _, container := range component.Template.Spec.Containers {
+		_, digest, _ := strings.Cut(container.Image, "@")
+		images = append(images, v1alpha1.ContainerImage{Container: container.Name, Digest: digest})
+	}
+	return images
+}
+
+// testStatuses of the newest attempt; nil when the log does not tell.
+func (f findings) testStatuses(release *rollout.Release) []v1alpha1.TestStatus {
+	var statuses []v1alpha1.TestStatus
+	for _, t := range f.Log.Tests[release.Spec.Version] {
+		start := metav1.NewTime(t.StartTime.Time)
+		status := v1alpha1.TestStatus{
+			Name: t.Name, WeightPercent: t.WeightPercent, Outcome: t.Outcome,
+			JobName: t.JobName, StartTime: &start, Message: t.Message,
+		}
+		if t.CompletionTime != nil {
+			status.CompletionTime = metaTime(&t.CompletionTime.Time)
+		}
+		statuses = append(statuses, status)
+	}
+	return statuses
+}
+
+func metaTime(t *time.Time) *metav1.Time {
+	if t == nil {
+		return nil
+	}
+	converted := metav1.NewTime(t.Truncate(time.Second))
+	return &converted
+}

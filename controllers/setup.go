@@ -1,0 +1,165 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/traffic"
+)
+
+// Indexes of the cache: by the track that an object names, so that the work of a
+// reconcile does not grow with the namespace. indexTrackName is a selectable
+// field of the kinds too, and so works against the API server as well.
+const (
+	indexTrackName  = "spec.trackName"
+	indexTrackLabel = "metadata.labels." + v1alpha1.LabelTrack
+)
+
+// Retries after an error, by exponential backoff between these.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
+// Options of the reconciler.
+type Options struct {
+	// Traffic holds the provider of each type of route.
+	Traffic traffic.Registry
+	// SnapshotKey keys the digests of Secrets, so that they tell nothing of the
+	// content.
+	SnapshotKey []byte
+	// Actor is the operator's own user name, for the records that no human asked
+	// for: system:serviceaccount:<namespace>:<name>.
+	Actor string
+	// MaxConcurrentReconciles is the number of tracks worked on at once; 0 means 4.
+	MaxConcurrentReconciles int
+}
+
+// TrackReconciler moves tracks.
+type TrackReconciler struct {
+	client.Client
+	// live reads past the cache.
+	live     client.Reader
+	recorder events.EventRecorder
+	options  Options
+	now      func() time.Time
+	// log reads records, hashing each once.
+	log *ledger.Reader
+	// heads holds the newest sequence number that this process appended to each
+	// track. A cache that is behind it is not worth deciding on: the record would
+	// be lost to the one that is there. No decision is taken from it.
+	heads sync.Map
+}
+
+// Setup adds the reconciler, its indexes and its watches to a manager.
+func Setup(mgr ctrl.Manager, options Options) error {
+	r := &TrackReconciler{
+		Client:   mgr.GetClient(),
+		live:     mgr.GetAPIReader(),
+		recorder: mgr.GetEventRecorder("strata"),
+		options:  options,
+		now:      time.Now,
+		log:      ledger.NewReader(),
+	}
+	if err := index(mgr); err != nil {
+		return err
+	}
+	concurrent := options.MaxConcurrentReconciles
+	if concurrent == 0 {
+		concurrent = 4
+	}
+	toTrack := handler.EnqueueRequestsFromMapFunc(trackOf)
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named("track").
+		For(&v1alpha1.ReleaseTrack{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ImmutableRelease{}, toTrack, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ReleaseRecord{}, toTrack).
+		Watches(&v1alpha1.ReleaseAction{}, toTrack, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WithOptions(controller.Options{
+			MaxConcurrentReconciles: concurrent,
+			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+		})
+	for _, child := range children() {
+		b = b.Watches(child, toTrack)
+	}
+	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
+		b = b.WatchesRawSource(source)
+	}
+	if err := b.Complete(r); err != nil {
+		return fmt.Errorf("set up the controller of tracks: %w", err)
+	}
+	return nil
+}
+
+// children are the kinds that releases own. All carry the label of their track.
+func children() []client.Object {
+	return []client.Object{
+		&appsv1.Deployment{}, &appsv1.ControllerRevision{}, &batchv1.Job{},
+		&corev1.Service{}, &corev1.Pod{}, &discoveryv1.EndpointSlice{},
+	}
+}
+
+func index(mgr ctrl.Manager) error {
+	ctx := context.Background()
+	for _, object := range []client.Object{&v1alpha1.ImmutableRelease{}, &v1alpha1.ReleaseRecord{}, &v1alpha1.ReleaseAction{}} {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, object, indexTrackName, byTrackName); err != nil {
+			return fmt.Errorf("index %T by track: %w", object, err)
+		}
+	}
+	for _, object := range children() {
+		if err := mgr.GetFieldIndexer().IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {
+			return fmt.Errorf("index %T by track: %w", object, err)
+		}
+	}
+	return nil
+}
+
+func byTrackLabel(object client.Object) []string {
+	if name := object.GetLabels()[v1alpha1.LabelTrack]; name != "" {
+		return []string{name}
+	}
+	return nil
+}
+
+func byTrackName(object client.Object) []string {
+	switch o := object.(type) {
+	case *v1alpha1.ImmutableRelease:
+		return []string{o.Spec.TrackName}
+	case *v1alpha1.ReleaseRecord:
+		return []string{o.Spec.TrackName}
+	case *v1alpha1.ReleaseAction:
+		return []string{o.Spec.TrackName}
+	}
+	return nil
+}
+
+// trackOf names the track that an object is about.
+func trackOf(_ context.Context, object client.Object) []reconcile.Request {
+	names := byTrackName(object)
+	if names == nil {
+		names = byTrackLabel(object)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: names[0]}}}
+}

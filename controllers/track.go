@@ -1,0 +1,144 @@
+package controllers
+
+import (
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// trackStatus fills in the status of the track.
+func (f findings) trackStatus(track *v1alpha1.ReleaseTrack) {
+	s, state := &track.Status, f.state()
+	s.ObservedGeneration = track.Generation
+	s.StableReleaseName, s.CandidateReleaseName, s.WeightPercent = "", "", 0
+	if state.Stable != nil {
+		s.StableReleaseName = state.Stable.Name
+		s.WeightPercent = 100
+	}
+	if state.Candidate != nil {
+		s.CandidateReleaseName = state.Candidate.Name
+		s.WeightPercent = f.weightOf(state.Candidate.Name)
+	}
+	s.StepWeightPercent = f.plan.NextWeightPercent
+	s.StepStartTime, s.NextStepTime = f.stepStart(), metaTime(f.plan.NextStepTime)
+	s.BlockedBy = f.blocked()
+	s.Records = v1alpha1.RecordSummary{Count: int64(f.Log.Count)}
+	if f.Log.Head != nil {
+		s.Records.HeadDigest = f.Log.Head.Digest
+	}
+
+	c := conditions{list: &s.Conditions, generation: track.Generation, now: f.Now}
+	f.trackReady(c)
+	f.trackAvailable(c)
+	f.trackShifted(c)
+	f.trackBlocked(c)
+}
+
+// trackReady sums up: the stage is Ready's reason.
+func (f findings) trackReady(c conditions) {
+	stalled, moving := f.plan.Stalled, f.moving()
+	if f.plan.Stale {
+		stalled, moving = f.blocked(), false
+	}
+	switch {
+	case stalled != nil:
+		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(rollout.Stalled), stalled.Message)
+		c.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, stalled.Reason, stalled.Message)
+	case moving:
+		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(f.plan.Stage), f.movingMessage())
+		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, string(f.plan.Stage), "")
+	default:
+		c.set(v1alpha1.ConditionReady, metav1.ConditionTrue, string(rollout.Settled), f.settledMessage())
+		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, string(rollout.Settled), "")
+	}
+	c.setIf(v1alpha1.ConditionReconciling, moving && stalled == nil, string(f.plan.Stage), "")
+}
+
+// moving: an attempt is open, a rollback is under way, weight has to go back, or
+// routers do not carry yet what was decided.
+func (f findings) moving() bool {
+	if f.plan.Stage != rollout.Settled && f.plan.Stage != rollout.Stalled || f.failure != nil {
+		return true
+	}
+	for _, live := range f.state().Live {
+		if live.Recall != nil {
+			return true
+		}
+	}
+	_, _, carried, any := rollout.Carried(f.Observation)
+	return any && !carried
+}
+
+func (f findings) movingMessage() string {
+	if blocked := f.blocked(); blocked != nil {
+		return blocked.Message
+	}
+	if reason, message, carried, _ := rollout.Carried(f.Observation); !carried && reason != "" {
+		return message
+	}
+	if c := f.state().Candidate; c != nil {
+		return fmt.Sprintf("%s is at %d %%", c.Name, f.weightOf(c.Name))
+	}
+	return ""
+}
+
+func (f findings) settledMessage() string {
+	if stable := f.state().Stable; stable != nil {
+		return stable.Name + " serves"
+	}
+	return "no release was published yet"
+}
+
+// trackAvailable: the baseline can take every request.
+func (f findings) trackAvailable(c conditions) {
+	baseline := rollout.Baseline(f.Observation)
+	switch {
+	case f.state().Stable == nil && baseline == nil:
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NothingPromoted", "no release serves yet")
+	case baseline == nil:
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "BaselineGone", "the release that serves was deleted")
+	case !rollout.Serves(f.Observation, baseline):
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoReadyEndpoints", baseline.Name+" has a route without ready endpoints")
+	default:
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionTrue, "EndpointsReady", baseline.Name+" has ready endpoints for every route")
+	}
+}
+
+// trackShifted: every router is confirmed to carry what was decided.
+func (f findings) trackShifted(c conditions) {
+	reason, message, carried, any := rollout.Carried(f.Observation)
+	switch {
+	case !any:
+		c.set(v1alpha1.ConditionTrafficShifted, metav1.ConditionUnknown, "NoWeights", "no weight was set yet")
+	case carried:
+		c.set(v1alpha1.ConditionTrafficShifted, metav1.ConditionTrue, "RoutesConfirmed", "every route carries what was decided")
+	default:
+		c.set(v1alpha1.ConditionTrafficShifted, metav1.ConditionFalse, reason, message)
+	}
+}
+
+func (f findings) trackBlocked(c conditions) {
+	if blocked := f.blocked(); blocked != nil {
+		c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionTrue, blocked.Reason, blocked.Message)
+		return
+	}
+	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionFalse, "NothingBlocks", "")
+}
+
+// stepStart is when the present weight was confirmed.
+func (f findings) stepStart() *metav1.Time {
+	state := f.state()
+	if state.Candidate == nil || f.weightOf(state.Candidate.Name) == 0 {
+		return nil
+	}
+	for _, route := range state.Routes {
+		if route.VerifiedTime == nil {
+			return nil
+		}
+	}
+	start := metav1.NewTime(state.Routes[0].VerifiedTime.Time)
+	return &start
+}
