@@ -56,8 +56,12 @@ clean: ## Remove what was built, but for the cluster's programs (bin/cluster).
 ##@ Generated files
 
 .PHONY: generate
-generate: ## Generate deepcopy functions.
+generate: manifests ## Generate deepcopy functions and CRDs from the types in api/.
 	$(CONTROLLER_GEN) object paths=./api/...
+
+.PHONY: manifests
+manifests: ## Generate the CRDs into config/crd/bases.
+	$(CONTROLLER_GEN) crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:stdout | go run ./hack/crd config/crd/bases
 
 ##@ The local cluster
 

@@ -4,15 +4,33 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // ReleaseAction is one human intent about a track. It is never edited, and
 // carried out at most once: the record that carries it out, or refuses it, names
-// it.
+// it. Who may create one is granted verb by verb on the track: approve, abort,
+// retry, rollback, skip and breakglass on releasetracks.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=ract,categories=strata
+// +kubebuilder:selectablefield:JSONPath=`.spec.trackName`
+// +kubebuilder:printcolumn:name="Track",type=string,JSONPath=`.spec.trackName`,description="The track that the action is about"
+// +kubebuilder:printcolumn:name="Action",type=string,JSONPath=`.spec.action`,description="What is asked for"
+// +kubebuilder:printcolumn:name="Release",type=string,JSONPath=`.spec.releaseName`,description="The release that the action is about"
+// +kubebuilder:printcolumn:name="Outcome",type=string,JSONPath=`.status.outcome`,description="What came of it"
+// +kubebuilder:printcolumn:name="Requester",type=string,JSONPath=`.spec.requester`,description="Who asks"
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`,description="Why, in a sentence"
 type ReleaseAction struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	Spec   ReleaseActionSpec   `json:"spec"`
+	// spec is the intent. It is required and frozen at creation.
+	//
+	// +required
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: create a new ReleaseAction instead"
+	Spec ReleaseActionSpec `json:"spec"`
+
+	// status says what came of it.
+	//
+	// +optional
 	Status ReleaseActionStatus `json:"status,omitempty"`
 }
 
@@ -26,41 +44,113 @@ type ReleaseActionList struct {
 }
 
 // ActionType is what an action asks for.
+//
+// +kubebuilder:validation:Enum=Approve;Abort;Retry;Rollback;SkipHold;BreakGlass
 type ActionType string
 
 const (
-	ActionApprove    ActionType = "Approve"
-	ActionAbort      ActionType = "Abort"
-	ActionRetry      ActionType = "Retry"
-	ActionRollback   ActionType = "Rollback"
-	ActionSkipHold   ActionType = "SkipHold"
+	// ActionApprove lets the open attempt enter a step.
+	ActionApprove ActionType = "Approve"
+	// ActionAbort ends the open attempt.
+	ActionAbort ActionType = "Abort"
+	// ActionRetry opens a new attempt of a release with a verdict.
+	ActionRetry ActionType = "Retry"
+	// ActionRollback moves the traffic to a release that was promoted before.
+	ActionRollback ActionType = "Rollback"
+	// ActionSkipHold ends the hold of a step.
+	ActionSkipHold ActionType = "SkipHold"
+	// ActionBreakGlass opens interactive access to a release, for a while.
 	ActionBreakGlass ActionType = "BreakGlass"
 )
 
 // ReleaseActionSpec is frozen at creation.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.attempt) || !(self.action in ['Approve', 'Abort', 'SkipHold'])",message="attempt is required for Approve, Abort and SkipHold: it says which attempt is meant",fieldPath=".attempt"
+// +kubebuilder:validation:XValidation:rule="has(self.weightPercent) == (self.action in ['Approve', 'SkipHold'])",message="weightPercent is required for Approve and SkipHold, to say which step is meant, and not available for others",fieldPath=".weightPercent"
 type ReleaseActionSpec struct {
-	TrackName   string     `json:"trackName"`
-	ReleaseName string     `json:"releaseName"`
-	Action      ActionType `json:"action"`
-	// Attempt is required for Approve, Abort and SkipHold.
+	// trackName is the track, in the same namespace. 1 to 40 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	TrackName string `json:"trackName"`
+
+	// releaseName is the release that the action is about: the candidate for Approve,
+	// Abort and SkipHold, the target for Rollback and Retry. 1 to 40 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
+	ReleaseName string `json:"releaseName"`
+
+	// action is what is asked for: Approve, Abort, Retry, Rollback, SkipHold or
+	// BreakGlass.
+	//
+	// +required
+	Action ActionType `json:"action"`
+
+	// attempt is the attempt that is meant, from 1. Required for Approve, Abort and
+	// SkipHold. Unset: whichever is the newest.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
 	Attempt *int32 `json:"attempt,omitempty"`
-	// WeightPercent is the step that Approve and SkipHold are about.
+
+	// weightPercent is the step that is meant, in percent: 1 to 100. Required for
+	// Approve and SkipHold, and only there.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
 	WeightPercent *int32 `json:"weightPercent,omitempty"`
-	Requester     string `json:"requester"`
-	Reason        string `json:"reason"`
+
+	// requester is the user who asks: the one who creates the action, under the name
+	// by which the API server knows them. 1 to 1024 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Requester string `json:"requester"`
+
+	// reason for asking, in words for whoever reads the log: 1 to 1024 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	Reason string `json:"reason"`
 }
 
 // ActionOutcome is what came of an action.
+//
+// +kubebuilder:validation:Enum=Done;Refused
 type ActionOutcome string
 
 const (
-	ActionDone    ActionOutcome = "Done"
+	// ActionDone: it was carried out.
+	ActionDone ActionOutcome = "Done"
+	// ActionRefused: it was not, and never will be.
 	ActionRefused ActionOutcome = "Refused"
 )
 
 // ReleaseActionStatus says what came of an action.
 type ReleaseActionStatus struct {
-	Outcome        ActionOutcome `json:"outcome,omitempty"`
-	RecordSequence int64         `json:"recordSequence,omitempty"`
-	Message        string        `json:"message,omitempty"`
+	// outcome of the action: Done or Refused. Unset: not carried out yet.
+	//
+	// +optional
+	Outcome ActionOutcome `json:"outcome,omitempty"`
+
+	// recordSequence is of the record that carried it out or refused it. Unset: none
+	// yet.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	RecordSequence int64 `json:"recordSequence,omitempty"`
+
+	// message says why, in at most 32768 characters.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	Message string `json:"message,omitempty"`
 }

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/utils/ptr"
+)
+
+// steps are applied in this order to the schema of every kind. A step that finds
+// nothing to do in a kind leaves it as it is.
+var steps = []func(root *schema){
+	// What comes from the Gateway API (gateway.go).
+	dropExperimental,
+	boundPaths,
+
+	// Stored as written, compared whole.
+	inlineDefaults,
+	dropDefaults,
+	makeListsAtomic,
+	makeFrozenSpecAtomic,
+	dropNestedTransitionRules,
+
+	// Pod and Job templates (templates.go).
+	pinImages,
+	refuseEphemeralContainers,
+	restrictMetadata,
+	restrictComponentPods,
+	restrictJobs,
+	boundPods,
+	uniqueNames,
+	dropTemplateDescriptions,
+
+	boundImportedFields,
+}
+
+func process(crd *apiextensionsv1.CustomResourceDefinition) {
+	for i := range crd.Spec.Versions {
+		root := crd.Spec.Versions[i].Schema.OpenAPIV3Schema
+		for _, step := range steps {
+			step(root)
+		}
+	}
+}
+
+// inlineDefaults writes the defaults of fields into the rules that read them.
+// Upstream rules such as "self.type in ['Exact']" count on a default; without it
+// they would fail with "no such key".
+func inlineDefaults(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if !inSpec(path) {
+			return
+		}
+		for name, property := range s.Properties {
+			if property.Default == nil {
+				continue
+			}
+			for i := range s.XValidations {
+				s.XValidations[i].Rule = inlineDefault(s.XValidations[i].Rule, name, string(property.Default.Raw))
+			}
+		}
+	})
+}
+
+// inlineDefault replaces every read of self.<field> by a read that falls back to
+// the value; has(self.<field>), which asks for presence, stays.
+func inlineDefault(rule, field, value string) string {
+	reads := regexp.MustCompile(`has\(self\.` + field + `\)|\bself\.` + field + `\b`)
+	return reads.ReplaceAllStringFunc(rule, func(read string) string {
+		if strings.HasPrefix(read, "has(") {
+			return read
+		}
+		return fmt.Sprintf("(has(%s) ? %s : %s)", read, read, value)
+	})
+}
+
+// dropDefaults removes every default under spec. A default added in a later
+// version would change specs at the same resourceVersion; removed again it would
+// make the original manifest a refused change; and client-side apply would find a
+// difference for ever.
+func dropDefaults(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if inSpec(path) {
+			s.Default = nil
+		}
+	})
+}
+
+// keyedLists are the lists under spec whose items several writers may own.
+var keyedLists = []string{"spec.traffic.routes"}
+
+// makeListsAtomic makes all other lists and maps under spec atomic. Items of a
+// keyed list have no order for the API server: init containers that change places
+// would be equal to what was there, be admitted and stored.
+func makeListsAtomic(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if !inSpec(path) {
+			return
+		}
+		if s.Type == "array" && !slices.Contains(keyedLists, path) {
+			s.XListType = ptr.To("atomic")
+			s.XListMapKeys = nil
+		}
+		if s.XMapType != nil {
+			s.XMapType = ptr.To("atomic")
+		}
+	})
+}
+
+// makeFrozenSpecAtomic gives a spec that never changes one owner, as a whole: a
+// tenth of the managedFields, and no partial apply.
+func makeFrozenSpecAtomic(root *schema) {
+	at(root, "spec", func(s *schema) {
+		if isFrozen(s) {
+			s.XMapType = ptr.To("atomic")
+		}
+	})
+}
+
+// isFrozen says whether a schema refuses every change.
+func isFrozen(s *schema) bool {
+	for _, r := range s.XValidations {
+		if r.Rule == "self == oldSelf" {
+			return true
+		}
+	}
+	return false
+}
+
+// dropNestedTransitionRules removes the rules below spec that read oldSelf: in an
+// atomic list there is no old item to compare with, and the CRD would be refused.
+func dropNestedTransitionRules(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if !inSpec(path) || path == "spec" {
+			return
+		}
+		var kept apiextensionsv1.ValidationRules
+		for _, r := range s.XValidations {
+			if !strings.Contains(r.Rule, "oldSelf") {
+				kept = append(kept, r)
+			}
+		}
+		s.XValidations = kept
+	})
+}
+
+// Bounds for what embedded types leave open.
+const (
+	importedString     = 253
+	importedList       = 64
+	importedProperties = 64
+)
+
+// boundImportedFields bounds the strings, lists and maps of embedded types outside
+// the templates, which are bounded by the size of a request alone.
+func boundImportedFields(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if path == "" || inTemplate(path) || !(inSpec(path) || strings.HasPrefix(path, "status.")) {
+			return
+		}
+		if isText(s) && s.MaxLength == nil && len(s.Enum) == 0 && s.Format != "date-time" {
+			s.MaxLength = ptr.To[int64](importedString)
+		}
+		if s.Type == "array" && s.MaxItems == nil {
+			s.MaxItems = ptr.To[int64](importedList)
+		}
+		if s.AdditionalProperties != nil && s.MaxProperties == nil {
+			s.MaxProperties = ptr.To[int64](importedProperties)
+		}
+	})
+}
+
+func isText(s *schema) bool {
+	return s.Type == "string" || s.XIntOrString
+}
