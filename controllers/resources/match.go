@@ -1,29 +1,17 @@
 package resources
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-
-	"github.com/strata-release/strata/api/v1alpha1"
-	"github.com/strata-release/strata/controllers/rollout"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
-
-// Claim says whose a live object is that has the name of a release's child.
-type Claim struct {
-	Presence rollout.Presence
-	// Adopt: the object has no owner and equals the seal, as a restore leaves it. It
-	// counts as Ours once the release is written into it as its controller.
-	Adopt bool
-	// Why says in what a Foreign object is not the release's child.
-	Why string
-}
 
 // Strictness says how a live object may differ from the sealed one.
 type Strictness int
@@ -36,211 +24,160 @@ const (
 	WithDefaults
 )
 
-// ClaimOf compares a live object with the child of the same name, made from the
-// seal. An object that the release's UID owns is its child; a test Job only if
-// its spec is the sealed one too, because its success is a gate. An object
-// without owners is, if it equals the seal. Anything else is somebody else's.
-// live is nil where there is no such object.
-func ClaimOf(child, live metav1.Object, owner types.UID) Claim {
-	if live == nil || reflect.ValueOf(live).IsNil() {
-		return Claim{Presence: rollout.Missing}
-	}
-	controller := metav1.GetControllerOfNoCopy(live)
-	switch {
-	case controller != nil && controller.UID == owner && owner != "":
-		if _, isTest := child.GetLabels()[v1alpha1.LabelTest]; !isTest {
-			return Claim{Presence: rollout.Ours}
-		}
-		if why := Difference(child, live, WithDefaults); why != "" {
-			return Claim{Presence: rollout.Foreign, Why: "it is not as sealed: " + why}
-		}
-		return Claim{Presence: rollout.Ours}
-	case controller != nil:
-		return Claim{Presence: rollout.Foreign, Why: fmt.Sprintf("it is controlled by %s %s", controller.Kind, controller.Name)}
-	case len(live.GetOwnerReferences()) > 0:
-		first := live.GetOwnerReferences()[0]
-		return Claim{Presence: rollout.Foreign, Why: fmt.Sprintf("it is owned by %s %s", first.Kind, first.Name)}
-	}
-	if why := Difference(child, live, AsSealed); why != "" {
-		return Claim{Presence: rollout.Foreign, Why: "it has no owner and is not as sealed: " + why}
-	}
-	return Claim{Presence: rollout.Ours, Adopt: true}
-}
-
-// Difference names the first field, in the order of names, in which a live object
-// is not what the API server makes of the sealed child; "" when there is none.
-// Compared are labels, and the whole spec but the size of a Deployment. Lists
-// compare in order.
+// Difference says in which field, the first in the order of its type, a live
+// object is not what the API server makes of the sealed child; "" when there is
+// none. Compared are the child's labels, and the spec but for the size of a
+// Deployment. Lists compare in order. Both objects have one type, and are not
+// changed.
 func Difference(child, live metav1.Object, strictness Strictness) string {
-	want, err := specOf(child)
-	if err != nil {
-		return err.Error()
+	want, got := reflect.ValueOf(child).Elem(), reflect.ValueOf(live).Elem()
+	if want.Type() != got.Type() {
+		return fmt.Sprintf("it is a %s, sealed is a %s", got.Type().Name(), want.Type().Name())
 	}
-	got, err := specOf(live)
-	if err != nil {
-		return err.Error()
-	}
+	labels := live.GetLabels()
 	for _, key := range slices.Sorted(maps.Keys(child.GetLabels())) {
-		if value, ok := live.GetLabels()[key]; !ok || value != child.GetLabels()[key] {
-			return fmt.Sprintf("metadata.labels[%s] is %q, sealed %q", key, value, child.GetLabels()[key])
+		if value := child.GetLabels()[key]; labels[key] != value {
+			return fmt.Sprintf("metadata.labels[%s] is %q, sealed %q", key, labels[key], value)
 		}
 	}
-	c := comparison{strictness: strictness}
-	return c.values("spec", "spec", want, got)
-}
-
-// specOf is the spec of an object as generic JSON, both sides written by the
-// same library, so that quantities and times have one form.
-func specOf(object metav1.Object) (map[string]any, error) {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", object.GetName(), err)
-	}
-	var decoded struct {
-		Spec map[string]any `json:"spec"`
-	}
-	if err := json.Unmarshal(data, &decoded); err != nil {
-		return nil, fmt.Errorf("decode %s: %w", object.GetName(), err)
-	}
-	delete(decoded.Spec, "replicas")
-	return decoded.Spec, nil
-}
-
-type comparison struct{ strictness Strictness }
-
-// values compares what stands at a path; shape is the path without indices and
-// keys, by which defaults are known.
-func (c comparison) values(path, shape string, want, got any) string {
-	switch wanted := want.(type) {
-	case map[string]any:
-		found, ok := got.(map[string]any)
-		if !ok {
-			if got == nil && len(wanted) == 0 {
-				return ""
-			}
-			return fmt.Sprintf("%s is missing", path)
-		}
-		return c.maps(path, shape, wanted, found)
-	case []any:
-		found, _ := got.([]any)
-		if len(found) != len(wanted) {
-			return fmt.Sprintf("%s has %d entries, sealed %d", path, len(found), len(wanted))
-		}
-		for i := range wanted {
-			if why := c.values(fmt.Sprintf("%s[%d]", path, i), shape, wanted[i], found[i]); why != "" {
-				return why
-			}
-		}
-		return ""
-	default:
-		if want != got {
-			return fmt.Sprintf("%s is not as sealed", path)
-		}
-		return ""
-	}
-}
-
-func (c comparison) maps(path, shape string, want, got map[string]any) string {
-	for _, key := range slices.Sorted(maps.Keys(want)) {
-		if why := c.values(path+"."+key, shape+"."+key, want[key], got[key]); why != "" {
-			return why
-		}
-	}
-	if c.strictness == WithDefaults {
-		return ""
-	}
-	for _, key := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := want[key]; ok || isDefault(shape+"."+key, got[key], got) {
-			continue
-		}
-		return fmt.Sprintf("%s.%s is not in the seal", path, key)
+	if d := (comparison{strictness}).values(want.FieldByName("Spec"), got.FieldByName("Spec")); d != nil {
+		return "spec" + d.path + " " + d.problem
 	}
 	return ""
 }
 
-// isDefault says whether the API server is known to set the value at a path of
-// which the author said nothing. siblings are the fields beside it.
-func isDefault(shape string, value any, siblings map[string]any) bool {
-	if isEmpty(value) {
-		return true
-	}
-	for _, known := range defaults {
-		if (shape == known.path || strings.HasSuffix(shape, "."+known.path)) && (known.value == nil || known.value == value) {
-			return true
-		}
-	}
-	// The deprecated alias of serviceAccountName is kept in step with it.
-	return strings.HasSuffix(shape, ".template.spec.serviceAccount") && value == siblings["serviceAccountName"]
+// difference is found deep inside; its path is written on the way out.
+type difference struct {
+	path    string
+	problem string
 }
 
-func isEmpty(value any) bool {
-	switch v := value.(type) {
-	case nil:
-		return true
-	case map[string]any:
-		for _, inner := range v {
-			if !isEmpty(inner) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		return len(v) == 0
+func (d *difference) under(element string) *difference {
+	if d != nil {
+		d.path = element + d.path
+	}
+	return d
+}
+
+type comparison struct{ strictness Strictness }
+
+var (
+	quantityType = reflect.TypeFor[resource.Quantity]()
+	timeType     = reflect.TypeFor[metav1.Time]()
+	intstrType   = reflect.TypeFor[intstr.IntOrString]()
+)
+
+// values compares two values of one type. What is zero in want was not sealed.
+func (c comparison) values(want, got reflect.Value) *difference {
+	if c.strictness == WithDefaults && want.IsZero() {
+		return nil
+	}
+	switch want.Kind() {
+	case reflect.Struct:
+		return c.structs(want, got)
+	case reflect.Pointer:
+		return c.pointers(want, got)
+	case reflect.Slice:
+		return c.slices(want, got)
+	case reflect.Map:
+		return c.maps(want, got)
 	default:
-		return v == ""
+		if want.Equal(got) {
+			return nil
+		}
+		return &difference{problem: fmt.Sprintf("is %v, sealed %v", got, want)}
 	}
 }
 
-// defaults are what the API server, and the Job controller, add to what a seal
-// may leave out. Kubernetes adds no more to pod templates: a new default there
-// would roll every Deployment. value nil: any value.
-var defaults = []struct {
-	path  string
-	value any
-}{
-	{"containers.imagePullPolicy", "IfNotPresent"},
-	{"initContainers.imagePullPolicy", "IfNotPresent"},
-	{"terminationMessagePath", "/dev/termination-log"},
-	{"terminationMessagePolicy", "File"},
-	{"ports.protocol", "TCP"},
-	{"ports.hostPort", nil},
-	{"template.spec.restartPolicy", "Always"},
-	{"template.spec.dnsPolicy", "ClusterFirst"},
-	{"template.spec.schedulerName", "default-scheduler"},
-	{"template.spec.terminationGracePeriodSeconds", float64(30)},
+func (c comparison) structs(want, got reflect.Value) *difference {
+	switch want.Type() {
+	case quantityType:
+		a, b := want.Interface().(resource.Quantity), got.Interface().(resource.Quantity)
+		if a.Cmp(b) == 0 {
+			return nil
+		}
+		return &difference{problem: fmt.Sprintf("is %s, sealed %s", b.String(), a.String())}
+	case timeType, intstrType:
+		if reflect.DeepEqual(want.Interface(), got.Interface()) {
+			return nil
+		}
+		return &difference{problem: fmt.Sprintf("is %v, sealed %v", got, want)}
+	}
+	for i := range want.NumField() {
+		w, g := want.Field(i), got.Field(i)
+		if w.IsZero() && (g.IsZero() || isDefault(got, i)) {
+			continue
+		}
+		if isSize(want.Type(), i) {
+			continue
+		}
+		if d := c.values(w, g); d != nil {
+			return d.under(jsonName(want.Type().Field(i)))
+		}
+	}
+	return nil
+}
 
-	{"Probe.timeoutSeconds", float64(1)},
-	{"Probe.periodSeconds", float64(10)},
-	{"Probe.successThreshold", float64(1)},
-	{"Probe.failureThreshold", float64(3)},
-	{"httpGet.path", "/"},
-	{"httpGet.scheme", "HTTP"},
+// pointers compares what is pointed at. An object that was not sealed may be
+// there if it is empty, or has defaults alone; a plain value may not.
+func (c comparison) pointers(want, got reflect.Value) *difference {
+	switch {
+	case got.IsNil() && want.IsNil():
+		return nil
+	case got.IsNil():
+		return &difference{problem: "is missing"}
+	case want.IsNil() && got.Elem().Kind() == reflect.Struct:
+		return c.values(reflect.Zero(want.Type().Elem()), got.Elem())
+	case want.IsNil():
+		return &difference{problem: fmt.Sprintf("is %v, and is not in the seal", got.Elem())}
+	}
+	return c.values(want.Elem(), got.Elem())
+}
 
-	{"fieldRef.apiVersion", "v1"},
-	{"secret.defaultMode", float64(0o644)},
-	{"configMap.defaultMode", float64(0o644)},
-	{"downwardAPI.defaultMode", float64(0o644)},
-	{"projected.defaultMode", float64(0o644)},
-	{"serviceAccountToken.expirationSeconds", float64(3600)},
-	{"volumes.image.pullPolicy", "IfNotPresent"},
-	{"volumeClaimTemplate.spec.volumeMode", "Filesystem"},
+func (c comparison) slices(want, got reflect.Value) *difference {
+	if want.Len() != got.Len() {
+		return &difference{problem: fmt.Sprintf("has %d entries, sealed %d", got.Len(), want.Len())}
+	}
+	for i := range want.Len() {
+		if d := c.values(want.Index(i), got.Index(i)); d != nil {
+			return d.under("[" + strconv.Itoa(i) + "]")
+		}
+	}
+	return nil
+}
 
-	// Service: addresses are given by the cluster.
-	{"spec.clusterIP", nil},
-	{"spec.clusterIPs", nil},
-	{"spec.ipFamilies", nil},
-	{"spec.ipFamilyPolicy", "SingleStack"},
-	{"spec.internalTrafficPolicy", "Cluster"},
-	{"spec.sessionAffinity", "None"},
+func (c comparison) maps(want, got reflect.Value) *difference {
+	for _, key := range sortedKeys(want) {
+		g := got.MapIndex(key)
+		if !g.IsValid() {
+			return (&difference{problem: "is missing"}).under("[" + key.String() + "]")
+		}
+		if d := c.values(want.MapIndex(key), g); d != nil {
+			return d.under("[" + key.String() + "]")
+		}
+	}
+	if c.strictness == WithDefaults {
+		return nil
+	}
+	for _, key := range sortedKeys(got) {
+		if !want.MapIndex(key).IsValid() && !slices.Contains(jobLabels, key.String()) {
+			return (&difference{problem: "is not in the seal"}).under("[" + key.String() + "]")
+		}
+	}
+	return nil
+}
 
-	// Job: its own selector and the labels that it selects by.
-	{"spec.completionMode", "NonIndexed"},
-	{"spec.suspend", false},
-	{"spec.manualSelector", false},
-	{"spec.podReplacementPolicy", nil},
-	{"spec.selector", nil},
-	{"template.metadata.labels.controller-uid", nil},
-	{"template.metadata.labels.job-name", nil},
-	{"template.metadata.labels.batch.kubernetes.io/controller-uid", nil},
-	{"template.metadata.labels.batch.kubernetes.io/job-name", nil},
+func sortedKeys(m reflect.Value) []reflect.Value {
+	keys := m.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	return keys
+}
+
+// jsonName is the path element of a field, "" for one that is inlined.
+func jsonName(field reflect.StructField) string {
+	name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+	if name == "" {
+		return ""
+	}
+	return "." + name
 }
