@@ -67,12 +67,13 @@ func (s *routeSource) String() string { return "HTTPRoute source" }
 
 // Start implements source.Source. The controller calls it once.
 func (s *routeSource) Start(ctx context.Context, q queue) error {
-	if s.served() {
-		kind, err := s.watch(ctx, q)
-		s.started = kind
+	served, err := s.served()
+	if served {
+		s.started, err = s.watch(ctx, q)
 		return err
 	}
-	s.provider.kind.absent.Store(true)
+	// Unknown is not missing: observing fails, and is tried again, until it is known.
+	s.provider.kind.absent.Store(err == nil)
 	go s.await(ctx, q)
 	return nil
 }
@@ -85,10 +86,14 @@ func (s *routeSource) WaitForSync(ctx context.Context) error {
 	return s.started.WaitForSync(ctx)
 }
 
-func (s *routeSource) served() bool {
+// served asks the API server whether it has the kind.
+func (s *routeSource) served() (bool, error) {
 	gvk := gatewayv1.SchemeGroupVersion.WithKind(KindHTTPRoute)
 	_, err := s.provider.client.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
-	return err == nil
+	if kindMissing(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // watch indexes the kind, then watches it.
@@ -106,11 +111,15 @@ func (s *routeSource) watch(ctx context.Context, q queue) (source.SyncingSource,
 // await looks for the kind until the cluster serves it, then watches it and asks
 // for the tracks that wait for it.
 func (s *routeSource) await(ctx context.Context, q queue) {
-	_ = wait.PollUntilContextCancel(ctx, discoveryInterval, false, func(ctx context.Context) (bool, error) {
-		return s.served(), nil
+	err := wait.PollUntilContextCancel(ctx, discoveryInterval, false, func(context.Context) (bool, error) {
+		served, err := s.served()
+		if err == nil && !served {
+			s.provider.kind.absent.Store(true)
+		}
+		return served, nil
 	})
-	if ctx.Err() != nil {
-		return
+	if err != nil {
+		return // The manager ends.
 	}
 	kind, err := s.watch(ctx, q)
 	if err == nil {
