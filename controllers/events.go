@@ -76,19 +76,12 @@ func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
 	return notices
 }
 
-func (r *TrackReconciler) tellTrack(before, after *v1alpha1.ReleaseTrack) {
-	r.tell(after, trackNotices(&before.Status, &after.Status))
-}
-
-func (r *TrackReconciler) tellRelease(before, after *v1alpha1.ImmutableRelease) {
-	r.tell(after, releaseNotices(&before.Status, &after.Status))
-}
-
-func (r *TrackReconciler) tellAction(action *v1alpha1.ReleaseAction) {
-	r.tell(action, []notice{{
+// actionNotices likewise.
+func actionNotices(action *v1alpha1.ReleaseAction) []notice {
+	return []notice{{
 		warning: action.Status.Outcome == v1alpha1.ActionRefused,
 		reason:  string(action.Status.Outcome), action: string(action.Spec.Action), message: action.Status.Message,
-	}})
+	}}
 }
 
 func (r *TrackReconciler) tell(object runtime.Object, notices []notice) {

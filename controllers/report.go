@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
@@ -17,24 +16,40 @@ import (
 )
 
 // report writes the statuses of the track, its releases and its actions, each
-// once and only where it differs, and then tells of what changed.
-func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) error {
+// once and only where it differs, and then tells of what changed. due is when to
+// come back for what may wait; zero when all is written.
+func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) (due time.Time, err error) {
 	f := findings{world: w, plan: plan, failure: failure}
 	for i := range w.releases {
-		if err := r.reportRelease(ctx, f, &w.releases[i]); err != nil {
-			return err
+		end, err := r.reportRelease(ctx, f, &w.releases[i])
+		if err != nil {
+			return due, err
 		}
+		due = sooner(due, end)
 	}
 	if w.track == nil {
-		metrics.ForgetTrack(w.Namespace, w.TrackName)
-		r.log.Forget(w.key)
-		r.heads.Delete(w.key)
-		return nil
+		r.forget(w)
+		return due, nil
 	}
-	if err := r.reportTrack(ctx, f); err != nil {
-		return err
+	end, err := r.reportTrack(ctx, f)
+	if err != nil {
+		return due, err
 	}
-	return r.reportActions(ctx, w)
+	return sooner(due, end), r.reportActions(ctx, w)
+}
+
+// forget drops what this process remembers of a track that is gone.
+func (r *TrackReconciler) forget(w *world) {
+	metrics.ForgetTrack(w.Namespace, w.TrackName)
+	r.log.Forget(w.key)
+	r.heads.Delete(w.key)
+}
+
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // findings are all that statuses are made of.
@@ -57,43 +72,45 @@ func (f findings) blocked() *v1alpha1.BlockedBy {
 	return f.plan.Blocked
 }
 
-func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) error {
-	before := release.DeepCopy()
-	f.releaseStatus(release)
-	if reflect.DeepEqual(before.Status, release.Status) {
-		return nil
+func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) (due time.Time, err error) {
+	before := latest(r, release)
+	after := before.DeepCopy()
+	f.releaseStatus(after)
+	if reflect.DeepEqual(before.Status, after.Status) {
+		return due, nil
 	}
-	if err := r.Status().Patch(ctx, release, client.MergeFrom(before), client.FieldOwner(fieldManager)); err != nil {
-		return fmt.Errorf("report ImmutableRelease %s/%s: %w", release.Namespace, release.Name, client.IgnoreNotFound(err))
+	wrote, due, err := r.publish(ctx, before, after, urgentForRelease(&before.Status, &after.Status), f.Now)
+	if wrote {
+		r.tell(after, releaseNotices(&before.Status, &after.Status))
 	}
-	r.tellRelease(before, release)
-	return nil
+	return due, wrap(err, "report ImmutableRelease %s/%s", release.Namespace, release.Name)
 }
 
-func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) error {
-	before := f.track.DeepCopy()
-	f.trackStatus(f.track)
-	count(f, before)
-	if reflect.DeepEqual(before.Status, f.track.Status) {
-		return nil
+func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time.Time, err error) {
+	before := latest(r, f.track)
+	after := before.DeepCopy()
+	f.trackStatus(after)
+	count(f, before, after)
+	if reflect.DeepEqual(before.Status, after.Status) {
+		return due, nil
 	}
-	if err := r.Status().Patch(ctx, f.track, client.MergeFrom(before), client.FieldOwner(fieldManager)); err != nil {
-		return fmt.Errorf("report ReleaseTrack %s: %w", f.key, client.IgnoreNotFound(err))
+	wrote, due, err := r.publish(ctx, before, after, urgentForTrack(&before.Status, &after.Status), f.Now)
+	if wrote {
+		r.tell(after, trackNotices(&before.Status, &after.Status))
 	}
-	r.tellTrack(before, f.track)
-	return nil
+	return due, wrap(err, "report ReleaseTrack %s", f.key)
 }
 
 // count keeps the metrics of the track.
-func count(f findings, before *v1alpha1.ReleaseTrack) {
-	metrics.SetWeight(f.Namespace, f.TrackName, f.track.Status.WeightPercent)
+func count(f findings, before, after *v1alpha1.ReleaseTrack) {
+	metrics.SetWeight(f.Namespace, f.TrackName, after.Status.WeightPercent)
 	gate, reason := "", ""
 	if blocked := f.blocked(); blocked != nil {
 		gate, reason = blocked.Gate, blocked.Reason
 	}
 	metrics.SetBlocked(f.Namespace, f.TrackName, gate, reason)
 	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(f.track.Status.Conditions, v1alpha1.ConditionReady)
+	is := meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionReady)
 	if was != nil && was.Reason != is.Reason {
 		metrics.ObserveStage(was.Reason, f.Now.Sub(was.LastTransitionTime.Time))
 	}
@@ -102,24 +119,24 @@ func count(f findings, before *v1alpha1.ReleaseTrack) {
 // reportActions says what came of the actions that a record names.
 func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 	for i := range w.actions {
-		action := &w.actions[i]
-		sequence, answered := w.Log.Actions[action.Name]
+		before := latest(r, &w.actions[i])
+		sequence, answered := w.Log.Actions[before.Name]
 		record := w.record(sequence)
-		if !answered || record == nil || action.Status.RecordSequence == sequence {
+		if !answered || record == nil || before.Status.RecordSequence == sequence {
 			continue
 		}
-		before := action.DeepCopy()
-		action.Status = v1alpha1.ReleaseActionStatus{
+		after := before.DeepCopy()
+		after.Status = v1alpha1.ReleaseActionStatus{
 			Outcome: v1alpha1.ActionDone, RecordSequence: sequence,
-			Message: fmt.Sprintf("%s: %s", record.Event, record.Message),
+			Message: bound(fmt.Sprintf("%s: %s", record.Event, record.Message)),
 		}
 		if record.Event == v1alpha1.EventRefused {
-			action.Status.Outcome = v1alpha1.ActionRefused
+			after.Status.Outcome = v1alpha1.ActionRefused
 		}
-		if err := r.Status().Patch(ctx, action, client.MergeFrom(before), client.FieldOwner(fieldManager)); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("report ReleaseAction %s/%s: %w", action.Namespace, action.Name, err)
+		if _, _, err := r.publish(ctx, before, after, true, w.Now); err != nil {
+			return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
 		}
-		r.tellAction(action)
+		r.tell(after, actionNotices(after))
 	}
 	return nil
 }

@@ -68,6 +68,11 @@ type TrackReconciler struct {
 	// track. A cache that is behind it is not worth deciding on: the record would
 	// be lost to the one that is there. No decision is taken from it.
 	heads sync.Map
+	// reports holds what was last published of each object, by UID.
+	reports sync.Map
+	// restless holds since when each track has not come to rest: while writes of
+	// this process are about to come back, there is nothing to report yet.
+	restless sync.Map
 }
 
 // Setup adds the reconciler, its indexes and its watches to a manager.

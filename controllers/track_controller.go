@@ -18,6 +18,13 @@ import (
 // rereadAfter is how soon the world is read again after somebody else was faster.
 const rereadAfter = 200 * time.Millisecond
 
+// A write of this process comes back by a watch, within settleTime on a healthy
+// cluster: until then there is nothing new to report.
+const (
+	settleTime  = 300 * time.Millisecond
+	maxRestless = 3 * time.Second
+)
+
 // lostLogRetry is how soon a track is looked at again whose log is behind what its
 // objects were written for.
 const lostLogRetry = 5 * time.Second
@@ -40,13 +47,38 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		log.FromContext(ctx).V(1).Info("somebody else was faster", "reason", err.Error())
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil
 	}
-	if reportErr := r.report(ctx, w, plan, err); err == nil {
+	if err == nil && len(plan.Do) > 0 && !r.tooRestless(w) {
+		return ctrl.Result{RequeueAfter: settleTime}, nil
+	}
+	r.restless.Delete(w.key)
+	due, reportErr := r.report(ctx, w, plan, err)
+	if err == nil {
 		err = reportErr
 	}
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: plan.After}, nil
+	return ctrl.Result{RequeueAfter: nextLook(plan, w.Now, due)}, nil
+}
+
+// tooRestless says whether a track that writes something each time has done so
+// for long enough that people should hear of it.
+func (r *TrackReconciler) tooRestless(w *world) bool {
+	since, _ := r.restless.LoadOrStore(w.key, w.Now)
+	return w.Now.Sub(since.(time.Time)) > maxRestless
+}
+
+// nextLook is how long until the plan, or a report that waits, asks to be looked
+// at again; 0 when neither does.
+func nextLook(plan rollout.Plan, now, due time.Time) time.Duration {
+	if due.IsZero() {
+		return plan.After
+	}
+	wait := max(due.Sub(now), time.Millisecond)
+	if plan.After == 0 {
+		return wait
+	}
+	return min(plan.After, wait)
 }
 
 // move appends records and carries them out until there is nothing to do but

@@ -1,0 +1,100 @@
+package controllers
+
+import (
+	"context"
+	"reflect"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// patience is how long a change that alters no one's next move (a count of ready
+// pods, the wording of a message) may wait to be written with others.
+const patience = 5 * time.Second
+
+// published is the status that this process wrote last to an object. It keeps a
+// cache that is behind from having the same written twice; nothing is decided
+// from it.
+type published struct {
+	// from is the resourceVersion that was patched: a cache that still shows it is
+	// behind.
+	from   string
+	object client.Object
+	time   time.Time
+}
+
+// latest is the object as this process last wrote it, where the cache still shows
+// what was before.
+func latest[T client.Object](r *TrackReconciler, cached T) T {
+	if p, ok := r.reports.Load(cached.GetUID()); ok && p.(published).from == cached.GetResourceVersion() {
+		return p.(published).object.DeepCopyObject().(T)
+	}
+	return cached
+}
+
+// publish writes a status that differs, at once if it is urgent, else when it has
+// not been written for a while. due is when to come back for it; zero when
+// nothing is left to write.
+func (r *TrackReconciler) publish(ctx context.Context, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
+	p, known := r.reports.Load(after.GetUID())
+	if known && !urgent {
+		if end := p.(published).time.Add(patience); now.Before(end) {
+			return false, end, nil
+		}
+	}
+	from := before.GetResourceVersion()
+	if err := r.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(fieldManager)); err != nil {
+		return false, time.Time{}, client.IgnoreNotFound(err)
+	}
+	r.reports.Store(after.GetUID(), published{from: from, object: after, time: now})
+	return true, time.Time{}, nil
+}
+
+// urgentForTrack says whether people or tools act on the difference.
+func urgentForTrack(before, after *v1alpha1.ReleaseTrackStatus) bool {
+	return before.StableReleaseName != after.StableReleaseName ||
+		before.CandidateReleaseName != after.CandidateReleaseName ||
+		before.WeightPercent != after.WeightPercent ||
+		before.ObservedGeneration != after.ObservedGeneration ||
+		reasonOf(before.Conditions, v1alpha1.ConditionReady) != reasonOf(after.Conditions, v1alpha1.ConditionReady) ||
+		!sameStatuses(before.Conditions, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionAvailable)
+}
+
+// urgentForRelease likewise.
+func urgentForRelease(before, after *v1alpha1.ImmutableReleaseStatus) bool {
+	return before.WeightPercent != after.WeightPercent ||
+		before.Attempt != after.Attempt ||
+		before.LastVerdict != after.LastVerdict ||
+		before.ObservedGeneration != after.ObservedGeneration ||
+		!reflect.DeepEqual(outcomes(before.Tests), outcomes(after.Tests)) ||
+		!sameStatuses(before.Conditions, after.Conditions, v1alpha1.ConditionReady, v1alpha1.ConditionStalled, v1alpha1.ConditionSealed, v1alpha1.ConditionTestsPassed)
+}
+
+func outcomes(tests []v1alpha1.TestStatus) map[string]v1alpha1.TestOutcome {
+	all := map[string]v1alpha1.TestOutcome{}
+	for _, t := range tests {
+		all[t.JobName] = t.Outcome
+	}
+	return all
+}
+
+func sameStatuses(before, after []metav1.Condition, kinds ...string) bool {
+	for _, kind := range kinds {
+		was, is := meta.FindStatusCondition(before, kind), meta.FindStatusCondition(after, kind)
+		if (was == nil) != (is == nil) || was != nil && was.Status != is.Status {
+			return false
+		}
+	}
+	return true
+}
+
+func reasonOf(conditions []metav1.Condition, kind string) string {
+	if c := meta.FindStatusCondition(conditions, kind); c != nil {
+		return c.Reason
+	}
+	return ""
+}
