@@ -19,6 +19,7 @@ var checks = map[string]func(ctx context.Context, o testOptions) error{
 	"errors": errorFree,
 	"fail":   fail,
 	"hang":   hang,
+	"pass":   pass,
 }
 
 // testOptions of `app test`.
@@ -101,6 +102,12 @@ func fail(_ context.Context, o testOptions) error {
 	fmt.Println("check 1: ok")
 	fmt.Println("check 2: ok")
 	return errors.New("check 3: " + o.message)
+}
+
+// pass asks nobody and succeeds.
+func pass(context.Context, testOptions) error {
+	fmt.Println("nothing to check")
+	return nil
 }
 
 // hang never ends by itself, and not when it is told to end either.

@@ -20,7 +20,7 @@ import (
 
 const usage = `usage:
   app serve [flags]              serve HTTP; 'app serve -h' lists the faults
-  app test smoke|errors|fail|hang [flags]
+  app test smoke|errors|pass|fail|hang [flags]
                                  check the release this Job belongs to`
 
 func main() {

@@ -1,0 +1,162 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/test/harness"
+	"github.com/strata-release/strata/test/load"
+)
+
+// patience is how long a story waits for what has no clock of its own: pods on a
+// busy machine of two cores.
+const patience = 90 * time.Second
+
+// world is what one story has to itself.
+type world struct {
+	*harness.Environment
+	namespace string
+	load      *load.Client
+	routes    *harness.RouteHistory
+	// forgiven says which failed requests the story is about; by default none.
+	forgiven func(load.Result) bool
+}
+
+// story is a spec that is told under load, in a namespace of its own.
+func story(text string, args ...any) bool {
+	tell, ok := args[len(args)-1].(func(context.Context, *world))
+	if !ok {
+		panic("the last argument of story is what it tells")
+	}
+	spec := func(ctx SpecContext) {
+		w := open(ctx)
+		tell(ctx, w)
+		w.expectNoFailures()
+		w.expectIntactLog(ctx)
+	}
+	decorations := append(args[:len(args)-1:len(args)-1], Offset(1), SpecTimeout(5*time.Minute), spec)
+	return It(text, decorations...)
+}
+
+func open(ctx SpecContext) *world {
+	labels := CurrentSpecReport().Labels()
+	Expect(labels).NotTo(BeEmpty(), "a story is labelled with its scenario")
+	namespace, err := environment.NewNamespace(ctx, labels[len(labels)-1])
+	Expect(err).NotTo(HaveOccurred())
+	w := &world{Environment: environment, namespace: namespace, forgiven: func(load.Result) bool { return false }}
+	// Contexts of specs end before the clean-up; the watch and the load do not.
+	w.routes, err = w.WatchRoutes(context.WithoutCancel(ctx), namespace)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(w.close)
+	return w
+}
+
+func (w *world) close(ctx SpecContext) {
+	w.routes.Stop()
+	if w.load != nil {
+		w.load.Stop()
+		w.note("%s", w.load.Results().Summary())
+	}
+	if CurrentSpecReport().Failed() {
+		GinkgoWriter.Println(w.Describe(ctx, w.namespace))
+		if states, err := w.routes.Since(time.Time{}); err == nil {
+			GinkgoWriter.Println(states)
+		}
+		GinkgoWriter.Println(w.OperatorLog(ctx, 60))
+	}
+	Expect(w.DeleteNamespace(ctx, w.namespace)).To(Succeed())
+}
+
+// note is a line in the report at the end of the suite.
+func (w *world) note(format string, args ...any) {
+	AddReportEntry(noteEntry, ReportEntryVisibilityFailureOrVerbose, fmt.Sprintf(format, args...))
+}
+
+// startLoad begins to ask the story's hostname, rate times a second.
+func (w *world) startLoad(ctx context.Context, rate int) {
+	var err error
+	w.load, err = load.Start(context.WithoutCancel(ctx), load.Options{
+		URL: w.GatewayURL + "/", Host: harness.Host(w.namespace), Rate: rate, MaxDuration: 6 * time.Minute,
+	})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// expectNoFailures: every request was answered well, but for the forgiven.
+func (w *world) expectNoFailures() {
+	GinkgoHelper()
+	Expect(w.load).NotTo(BeNil(), "a story is told under load")
+	results := w.load.Results()
+	Expect(results).NotTo(BeEmpty())
+	Expect(w.load.Exhausted()).To(BeFalse(), "the load ended before the story")
+	failures := results.Failures().Where(func(r load.Result) bool { return !w.forgiven(r) })
+	Expect(failures).To(BeEmpty(), "failed requests:\n%s", failures.Describe(10))
+}
+
+// create stores objects as the cluster administrator.
+func (w *world) create(ctx context.Context, objects ...client.Object) {
+	GinkgoHelper()
+	for _, object := range objects {
+		// A CRD that was just installed is not served at once.
+		Eventually(ctx, func() error { return w.Client.Create(ctx, object) }).WithTimeout(10*time.Second).
+			Should(Succeed(), "create %T %s", object, object.GetName())
+	}
+}
+
+// patch merges a change into a live object.
+func (w *world) patch(ctx context.Context, object client.Object, change string) {
+	GinkgoHelper()
+	Expect(w.Client.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(change)))).To(Succeed())
+}
+
+// goLive creates the track and its first release, waits until the release is
+// promoted and its answers arrive, and starts the load.
+func (w *world) goLive(ctx context.Context, rate int, track, release client.Object) {
+	GinkgoHelper()
+	w.create(ctx, track, release)
+	Expect(track.GetName()).To(Equal(harness.TrackName))
+	version := versionOf(release)
+	w.untilVerdict(ctx, version, "Promoted")
+	w.untilAnswers(ctx, version)
+	w.startLoad(ctx, rate)
+}
+
+func versionOf(object runtime.Object) string {
+	name := object.(client.Object).GetName()
+	return strings.ReplaceAll(strings.TrimPrefix(name, harness.TrackName+"-"), "-", ".")
+}
+
+// moves are the changes of positive weights on the route since t, each as
+// "release:weight release:weight".
+func (w *world) moves(since time.Time) []string {
+	GinkgoHelper()
+	states, err := w.routes.Since(time.Time{})
+	Expect(err).NotTo(HaveOccurred())
+	var moves []string
+	for _, s := range harness.Moves(states) {
+		if !s.Time.Before(since) {
+			moves = append(moves, weightsText(s.Weights))
+		}
+	}
+	return moves
+}
+
+// weightsText is "1.0.0:80 2.0.0:20", zeros left out, by version.
+func weightsText(weights map[string]int32) string {
+	byVersion := map[string]int32{}
+	for service, weight := range weights {
+		release := strings.TrimSuffix(service, "-web")
+		byVersion[strings.ReplaceAll(strings.TrimPrefix(release, harness.TrackName+"-"), "-", ".")] = weight
+	}
+	maps.DeleteFunc(byVersion, func(_ string, weight int32) bool { return weight == 0 })
+	return strings.Trim(fmt.Sprint(byVersion), "map[]")
+}
