@@ -31,10 +31,12 @@ var steps = []func(root *schema){
 	restrictComponentPods,
 	restrictJobs,
 	boundPods,
+	checkPods,
 	uniqueNames,
 	dropTemplateDescriptions,
 
 	boundImportedFields,
+	reflowDescriptions,
 }
 
 func process(crd *apiextensionsv1.CustomResourceDefinition) {
@@ -175,4 +177,22 @@ func boundImportedFields(root *schema) {
 
 func isText(s *schema) bool {
 	return s.Type == "string" || s.XIntOrString
+}
+
+// block is the begin of a line that is not the middle of a sentence: lists, code,
+// headings, markup.
+var block = regexp.MustCompile("(?m)^([-*+`#<>{|\\s]|[0-9]+[.)])")
+
+// reflowDescriptions joins the lines of each paragraph, for "kubectl explain" breaks
+// lines itself, and would break each of them twice.
+func reflowDescriptions(root *schema) {
+	walk("", root, func(_ string, s *schema) {
+		paragraphs := strings.Split(s.Description, "\n\n")
+		for i, p := range paragraphs {
+			if !block.MatchString(p) {
+				paragraphs[i] = strings.ReplaceAll(p, "\n", " ")
+			}
+		}
+		s.Description = strings.Join(paragraphs, "\n\n")
+	})
 }

@@ -113,24 +113,6 @@ func restrictJobs(root *schema) {
 	})
 }
 
-// Bounds of a pod: what the rules below look at must be bounded for them to be
-// affordable.
-const (
-	podContainers = 32
-	podVolumes    = 128
-	podName       = 63
-)
-
-// boundPods bounds the lists of a pod that have names, and these names.
-func boundPods(root *schema) {
-	for list, limit := range map[string]int64{"containers": podContainers, "initContainers": podContainers, "volumes": podVolumes} {
-		for _, template := range podTemplates {
-			at(root, template+".spec."+list, func(s *schema) { s.MaxItems = ptr.To(limit) })
-			at(root, template+".spec."+list+"[].name", func(s *schema) { s.MaxLength = ptr.To[int64](podName) })
-		}
-	}
-}
-
 // uniqueNames gives back what the lists lost when they became atomic. Each list of
 // names stands in a list of its own, so that it is made once and not for every item.
 func uniqueNames(root *schema) {
