@@ -21,7 +21,7 @@ const rereadAfter = 200 * time.Millisecond
 // A write of this process comes back by a watch, within settleTime on a healthy
 // cluster: until then there is nothing new to report.
 const (
-	settleTime  = 300 * time.Millisecond
+	settleTime  = 400 * time.Millisecond
 	maxRestless = 3 * time.Second
 )
 
@@ -47,7 +47,7 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		log.FromContext(ctx).V(1).Info("somebody else was faster", "reason", err.Error())
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil
 	}
-	if err == nil && len(plan.Do) > 0 && !r.tooRestless(w) {
+	if err == nil && restless(w, plan) && !r.tooRestless(w) {
 		return ctrl.Result{RequeueAfter: settleTime}, nil
 	}
 	r.restless.Delete(w.key)
@@ -59,6 +59,12 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: nextLook(plan, w.Now, due)}, nil
+}
+
+// restless says whether the next event is about to come: something was written
+// just now, or a record was, whose consequences follow.
+func restless(w *world, plan rollout.Plan) bool {
+	return len(plan.Do) > 0 || w.Log.Head != nil && w.Now.Sub(w.Log.Head.Time.Time) < settleTime
 }
 
 // tooRestless says whether a track that writes something each time has done so
