@@ -1,0 +1,61 @@
+// Command manager is the operator: it moves release tracks, and answers admission
+// requests for them.
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+
+	"go.uber.org/zap/zapcore"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/strata-release/strata/controllers/operator"
+)
+
+// version is set by the build.
+var version = "dev"
+
+func main() {
+	options := operator.Options{Version: version}
+	logging := zap.Options{TimeEncoder: zapcore.RFC3339NanoTimeEncoder}
+	bind(flag.CommandLine, &options)
+	logging.BindFlags(flag.CommandLine)
+	flag.Parse()
+
+	logger := zap.New(zap.UseFlagOptions(&logging))
+	ctrl.SetLogger(logger)
+	klog.SetLogger(logger)
+	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
+		logger.Error(err, "the operator ended")
+		os.Exit(1)
+	}
+}
+
+// bind makes a flag of every option.
+func bind(flags *flag.FlagSet, o *operator.Options) {
+	flags.StringVar(&o.Namespace, "namespace", "strata-system", "Namespace that the operator lives in.")
+	flags.StringVar(&o.ServiceAccount, "service-account", "strata-manager", "ServiceAccount that the operator runs as.")
+	flags.BoolVar(&o.LeaderElection, "leader-elect", true, "Let one replica at a time move tracks.")
+	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", 4, "Tracks that are worked on at once.")
+	flags.Float64Var(&o.QPS, "kube-api-qps", 50, "Requests to the API server per second, on average.")
+	flags.IntVar(&o.Burst, "kube-api-burst", 100, "Requests to the API server at once.")
+	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443", "Address of /metrics; 0 turns it off.")
+	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true, "Serve metrics by TLS, to those who may get /metrics.")
+	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns it off.")
+	flags.IntVar(&o.WebhookPort, "webhook-port", 9443, "Port on which admission requests are answered.")
+}
+
+func run(ctx context.Context, options operator.Options) error {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return err
+	}
+	mgr, err := operator.New(ctx, config, options)
+	if err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}

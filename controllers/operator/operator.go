@@ -1,0 +1,151 @@
+package operator
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+
+	"github.com/strata-release/strata/controllers"
+	"github.com/strata-release/strata/controllers/metrics"
+	"github.com/strata-release/strata/controllers/traffic/providers"
+)
+
+// leaseName is the Lease that replicas compete for.
+const leaseName = "strata-leader"
+
+// shutdownTime is how long running reconciles may take to end. The Deployment's
+// terminationGracePeriodSeconds is longer.
+const shutdownTime = 20 * time.Second
+
+// Options of the operator. The zero value of a field means what it says, unless a
+// default is named.
+type Options struct {
+	// Namespace that the operator lives in, with its Lease and its Secrets.
+	Namespace string
+	// ServiceAccount that it runs as.
+	ServiceAccount string
+
+	// LeaderElection lets one replica at a time move tracks. Without it there must
+	// be no other.
+	LeaderElection bool
+	// MaxConcurrentReconciles is how many tracks are worked on at once.
+	MaxConcurrentReconciles int
+	// QPS and Burst bound the requests to the API server, per second and at once.
+	QPS   float64
+	Burst int
+
+	// MetricsAddress is host:port, or "0" for none.
+	MetricsAddress string
+	// MetricsSecure serves metrics by TLS, to those alone whom the API server lets
+	// get /metrics.
+	MetricsSecure bool
+	// HealthAddress is host:port of /healthz and /readyz, or "0" for none.
+	HealthAddress string
+	// WebhookPort is where admission requests are answered.
+	WebhookPort int
+	// Version of the operator, in the user agent of its requests.
+	Version string
+}
+
+// New makes the manager of the operator; its Start runs it. On the first start it
+// creates the Secret with the key of digests.
+func New(ctx context.Context, config *rest.Config, options Options) (ctrl.Manager, error) {
+	if options.Namespace == "" || options.ServiceAccount == "" {
+		return nil, errors.New("set up the operator: its namespace and its ServiceAccount must be told")
+	}
+	config = requests(config, options)
+	managerOptions, err := managerOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions)
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	if err := addControllers(ctx, mgr, options); err != nil {
+		return nil, err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return nil, fmt.Errorf("add health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()); err != nil {
+		return nil, fmt.Errorf("add readiness check: %w", err)
+	}
+	return mgr, nil
+}
+
+// requests is the configuration of every client of the operator.
+func requests(config *rest.Config, options Options) *rest.Config {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = float32(options.QPS), options.Burst
+	config.UserAgent = "strata/" + options.Version
+	config.Wrap(metrics.CountWrites)
+	return config
+}
+
+func managerOptions(options Options) (ctrl.Options, error) {
+	scheme, err := Scheme()
+	if err != nil {
+		return ctrl.Options{}, err
+	}
+	serving := metricsserver.Options{
+		BindAddress:   options.MetricsAddress,
+		SecureServing: options.MetricsSecure,
+		TLSOpts:       []func(*tls.Config){http1},
+	}
+	if options.MetricsSecure {
+		serving.FilterProvider = metrics.Protect
+	}
+	return ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         cacheOptions(),
+		Client:                        clientOptions(),
+		Metrics:                       serving,
+		HealthProbeBindAddress:        options.HealthAddress,
+		WebhookServer:                 webhook.NewServer(webhook.Options{Port: options.WebhookPort, TLSOpts: []func(*tls.Config){http1}}),
+		LeaderElection:                options.LeaderElection,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       options.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+		GracefulShutdownTimeout:       ptr.To(shutdownTime),
+	}, nil
+}
+
+// http1 turns HTTP/2 off, whose streams have been a way to exhaust servers; none of
+// the clients needs it.
+func http1(config *tls.Config) { config.NextProtos = []string{"http/1.1"} }
+
+func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) error {
+	if err := metrics.Register(ctrlmetrics.Registry); err != nil {
+		return err
+	}
+	uncached, err := client.New(mgr.GetConfig(), client.Options{Scheme: mgr.GetScheme(), Mapper: mgr.GetRESTMapper()})
+	if err != nil {
+		return fmt.Errorf("make the client of the digest key: %w", err)
+	}
+	key, err := ensureDigestKey(ctx, uncached, options.Namespace)
+	if err != nil {
+		return err
+	}
+	registry, err := providers.New(ctx, mgr)
+	if err != nil {
+		return fmt.Errorf("set up traffic: %w", err)
+	}
+	return controllers.Setup(mgr, controllers.Options{
+		Traffic:                 registry,
+		SnapshotKey:             key,
+		Actor:                   "system:serviceaccount:" + options.Namespace + ":" + options.ServiceAccount,
+		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+	})
+}

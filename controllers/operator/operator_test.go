@@ -1,0 +1,88 @@
+package operator
+
+import (
+	"bytes"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+)
+
+func TestDigestKeyIsMadeOnceAndKept(t *testing.T) {
+	c := fake.NewClientBuilder().Build()
+	first, err := ensureDigestKey(t.Context(), c, "strata-system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := ensureDigestKey(t.Context(), c, "strata-system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(first) != 32 || !bytes.Equal(first, again) {
+		t.Errorf("got %d bytes, then %d; want the same 32 twice", len(first), len(again))
+	}
+	secret := &corev1.Secret{}
+	if err := c.Get(t.Context(), client.ObjectKey{Namespace: "strata-system", Name: "strata-digest-key"}, secret); err != nil {
+		t.Fatal(err)
+	}
+	if secret.Immutable == nil || !*secret.Immutable {
+		t.Error("the Secret can be changed")
+	}
+}
+
+func TestDamagedDigestKeyIsNotReplaced(t *testing.T) {
+	c := fake.NewClientBuilder().WithObjects(&corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "strata-system", Name: "strata-digest-key"},
+		Data:       map[string][]byte{"key": []byte("short")},
+	}).Build()
+	if _, err := ensureDigestKey(t.Context(), c, "strata-system"); err == nil {
+		t.Error("a key of 5 bytes was accepted")
+	}
+}
+
+func TestCacheHoldsOnlyWhatBelongsToTracks(t *testing.T) {
+	options := cacheOptions()
+	if options.DefaultLabelSelector.Matches(labels.Set{"app": "somebody-elses"}) {
+		t.Error("objects without a track are cached")
+	}
+	if !options.DefaultLabelSelector.Matches(labels.Set{"strata.dev/track": "shop"}) {
+		t.Error("objects of a track are not cached")
+	}
+}
+
+func TestSlimPodKeepsWhoItIsAndHowItFares(t *testing.T) {
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: "web-1", Namespace: "shop", UID: "u", ResourceVersion: "7",
+			Labels:          map[string]string{"strata.dev/track": "shop"},
+			Annotations:     map[string]string{"cni": "large"},
+			OwnerReferences: []metav1.OwnerReference{{Name: "web"}},
+		},
+		Spec: corev1.PodSpec{
+			NodeName:       "node-1",
+			Containers:     []corev1.Container{{Name: "web", Image: "shop"}},
+			ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "gate"}},
+		},
+		Status: corev1.PodStatus{Phase: corev1.PodRunning},
+	}
+	if _, err := slimPod(pod); err != nil {
+		t.Fatal(err)
+	}
+	if pod.Name != "web-1" || pod.UID != "u" || len(pod.Labels) != 1 || len(pod.OwnerReferences) != 1 ||
+		len(pod.Spec.ReadinessGates) != 1 || pod.Status.Phase != corev1.PodRunning {
+		t.Errorf("something needed is gone: %+v", pod)
+	}
+	if pod.Spec.Containers != nil || pod.Annotations != nil {
+		t.Errorf("something large is kept: %+v", pod)
+	}
+}
+
+func TestOperatorMustKnowWhoItIs(t *testing.T) {
+	if _, err := New(t.Context(), &rest.Config{}, Options{}); err == nil {
+		t.Error("an operator without a namespace was set up")
+	}
+}
