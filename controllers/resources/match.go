@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -19,8 +20,9 @@ type Strictness int
 const (
 	// AsSealed allows only what is known to be a default of the API server.
 	AsSealed Strictness = iota
-	// WithDefaults allows any field that the seal does not set: an API server newer
-	// than this operator may default more.
+	// WithDefaults also allows fields that the seal does not set, because an API
+	// server newer than this operator may default more; but not within a pod's spec,
+	// which says what runs, and where Kubernetes adds no defaults any more.
 	WithDefaults
 )
 
@@ -65,6 +67,7 @@ var (
 	quantityType = reflect.TypeFor[resource.Quantity]()
 	timeType     = reflect.TypeFor[metav1.Time]()
 	intstrType   = reflect.TypeFor[intstr.IntOrString]()
+	podSpecType  = reflect.TypeFor[corev1.PodSpec]()
 )
 
 // values compares two values of one type. What is zero in want was not sealed.
@@ -91,6 +94,8 @@ func (c comparison) values(want, got reflect.Value) *difference {
 
 func (c comparison) structs(want, got reflect.Value) *difference {
 	switch want.Type() {
+	case podSpecType:
+		c.strictness = AsSealed
 	case quantityType:
 		a, b := want.Interface().(resource.Quantity), got.Interface().(resource.Quantity)
 		if a.Cmp(b) == 0 {

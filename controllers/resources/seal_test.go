@@ -320,12 +320,6 @@ func TestTestDeadline(t *testing.T) {
 	}
 }
 
-func TestClaimOfSealedTypesOnly(t *testing.T) {
-	if claim := ClaimOf(&appsv1.Deployment{}, (*appsv1.Deployment)(nil), "x"); claim.Presence != rollout.Missing {
-		t.Errorf("claim on nothing: %+v", claim)
-	}
-}
-
 func BenchmarkSealToChildren(b *testing.B) {
 	revision, err := shopSeal(b).ControllerRevision(shop(b))
 	if err != nil {

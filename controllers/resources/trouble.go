@@ -177,7 +177,7 @@ func condition(pod *corev1.Pod, kind corev1.PodConditionType) *corev1.PodConditi
 
 var (
 	backOffPrefix = regexp.MustCompile(`^Back-off pulling image "[^"]*"(: )?`)
-	podNamePrefix = regexp.MustCompile(`^pods "[^"]*" `)
+	podNamePrefix = regexp.MustCompile(`^pods "[^"]*" is `)
 )
 
 // pullError is the runtime's own error, which a kubelet between two tries repeats
@@ -189,7 +189,7 @@ func pullError(message string) string {
 
 // withoutPodName removes the name that every try makes up anew.
 func withoutPodName(message string) string {
-	return podNamePrefix.ReplaceAllString(message, "pods ")
+	return podNamePrefix.ReplaceAllString(message, "pods are ")
 }
 
 // bound cuts a text to at most n bytes, at a character, from its start.
