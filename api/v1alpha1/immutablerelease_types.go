@@ -27,7 +27,7 @@ import (
 // +kubebuilder:printcolumn:name="Stage",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,description="Where the release stands"
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,description="Why it stands there"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name must have at most 40 characters: a letter, then letters, digits and hyphens, in lower case, and no hyphen at the end, as it begins the names of Services and Jobs"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 40 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="must have at most 40 characters: a letter, then letters, digits and hyphens, in lower case, and no hyphen at the end, as it begins the names of Services and Jobs",messageExpression="self.metadata.name + ': must have at most 40 characters: a letter, then letters, digits and hyphens, in lower case, and no hyphen at the end, as it begins the names of Services and Jobs'",fieldPath=".metadata.name"
 type ImmutableRelease struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
@@ -234,7 +234,7 @@ type ComponentPort struct {
 	// container port (at most 15 characters). Unset: the same number as port.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.size() <= 15 && self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a number from 1 to 65535, or the name of a container port"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 1 && self <= 65535 : self.size() <= 15 && self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="must be a number from 1 to 65535, or the name of a container port",messageExpression="string(self) + ': must be a number from 1 to 65535, or the name of a container port'"
 	TargetPort *intstr.IntOrString `json:"targetPort,omitempty"`
 
 	// protocol of the port: TCP, UDP or SCTP. Unset: TCP. Routes need TCP.
@@ -255,7 +255,7 @@ type ComponentPort struct {
 
 // ComponentAutoscaling bounds and steers the component's HorizontalPodAutoscaler.
 //
-// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="minReplicas must not be above maxReplicas",fieldPath=".minReplicas"
+// +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="must not be above maxReplicas",fieldPath=".minReplicas"
 type ComponentAutoscaling struct {
 	// minReplicas is the least number of pods, 1 to 10000. It is raised during a
 	// rollout, and while the release is warm, to the size that the traffic needs.
@@ -294,14 +294,14 @@ type ComponentDisruption struct {
 	// percentage. Zero lets no node be drained.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 && self <= 10000 : self.matches('^(100|[1-9]?[0-9])%$')",message="must be a number from 0 to 10000, or a percentage such as 25%"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 && self <= 10000 : self.matches('^(100|[1-9]?[0-9])%$')",message="must be a number from 0 to 10000, or a percentage such as 25%",messageExpression="string(self) + ': must be a number from 0 to 10000, or a percentage such as 25%'"
 	MaxUnavailable *intstr.IntOrString `json:"maxUnavailable,omitempty"`
 
 	// minAvailable is how many pods must stay: a number, 0 to 10000, or a percentage.
 	// Zero lets all of them go.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 && self <= 10000 : self.matches('^(100|[1-9]?[0-9])%$')",message="must be a number from 0 to 10000, or a percentage such as 25%"
+	// +kubebuilder:validation:XValidation:rule="type(self) == int ? self >= 0 && self <= 10000 : self.matches('^(100|[1-9]?[0-9])%$')",message="must be a number from 0 to 10000, or a percentage such as 25%",messageExpression="string(self) + ': must be a number from 0 to 10000, or a percentage such as 25%'"
 	MinAvailable *intstr.IntOrString `json:"minAvailable,omitempty"`
 }
 

@@ -480,7 +480,7 @@ type PodAnnotator struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=317
-	// +kubebuilder:validation:items:XValidation:rule="!self.startsWith('strata.dev/')",message="annotations under strata.dev/ are written by the operator alone"
+	// +kubebuilder:validation:items:XValidation:rule="!self.startsWith('strata.dev/')",message="annotations under strata.dev/ are written by the operator alone",messageExpression="self + ': annotations under strata.dev/ are written by the operator alone'"
 	Annotations []string `json:"annotations"`
 }
 

@@ -153,7 +153,7 @@ type GatewayAPIRule struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="!self.exists(f, f.type == 'RequestRedirect')",message="a rule with backends cannot redirect: make an HTTPRoute of your own for redirects"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(f, f.type == 'RequestRedirect')",message="RequestRedirect: a rule with backends cannot redirect; make an HTTPRoute of your own for redirects"
 	// +kubebuilder:validation:XValidation:rule="self.all(f, f.type in ['RequestMirror', 'ExtensionRef'] || self.exists_one(o, o.type == f.type))",message="a filter of this type cannot be repeated"
 	Filters []gatewayv1.HTTPRouteFilter `json:"filters,omitempty"`
 

@@ -13,6 +13,9 @@ import (
 // steps are applied in this order to the schema of every kind. A step that finds
 // nothing to do in a kind leaves it as it is.
 var steps = []func(root *schema){
+	// Rules may point at it.
+	declareName,
+
 	// What comes from the Gateway API (gateway.go).
 	dropExperimental,
 	boundPaths,
@@ -44,6 +47,16 @@ func process(crd *apiextensionsv1.CustomResourceDefinition) {
 		root := crd.Spec.Versions[i].Schema.OpenAPIV3Schema
 		for _, step := range steps {
 			step(root)
+		}
+	}
+}
+
+// declareName names metadata.name in the schema of kinds with a rule on it, so that
+// the refusal can give it as the path.
+func declareName(root *schema) {
+	for _, r := range root.XValidations {
+		if r.FieldPath == ".metadata.name" {
+			root.Properties["metadata"] = schema{Type: "object", Properties: map[string]schema{"name": {Type: "string"}}}
 		}
 	}
 }

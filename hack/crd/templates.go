@@ -64,7 +64,7 @@ func restrictMetadata(root *schema) {
 			at(root, metadata+".metadata."+m, func(s *schema) {
 				s.MaxProperties = ptr.To[int64](importedProperties)
 				rule(s, "", "self.all(k, !k.startsWith('strata.dev/'))",
-					"labels and annotations under strata.dev/ are written by the operator alone")
+					"keys under strata.dev/ are written by the operator alone")
 			})
 		}
 	}
@@ -75,13 +75,12 @@ func restrictMetadata(root *schema) {
 func restrictComponentPods(root *schema) {
 	pod := componentTemplate + ".spec"
 	at(root, pod, func(s *schema) {
-		rule(s, ".restartPolicy", "!has(self.restartPolicy) || self.restartPolicy == 'Always'",
-			"the pods of a component run for ever: restartPolicy must be Always, or unset")
 		rule(s, ".activeDeadlineSeconds", "!has(self.activeDeadlineSeconds)",
 			"the pods of a component run for ever: activeDeadlineSeconds is not available")
 		rule(s, ".hostNetwork", "!has(self.hostNetwork) || !self.hostNetwork",
 			"the pods of two releases run beside each other: hostNetwork is not available")
 	})
+	at(root, pod+".restartPolicy", func(s *schema) { s.Enum = enum("Always") })
 	for _, list := range []string{"containers", "initContainers"} {
 		at(root, pod+"."+list+"[].ports[].hostPort", func(s *schema) {
 			s.Enum = []apiextensionsv1.JSON{{Raw: []byte("0")}}
@@ -103,14 +102,12 @@ func restrictJobs(root *schema) {
 			rule(s, "."+refused.field, fmt.Sprintf("!has(self.%s)", refused.field),
 				fmt.Sprintf("%s is not available: %s", refused.field, refused.why))
 		}
-		for _, field := range []string{"parallelism", "completions"} {
-			rule(s, "."+field, fmt.Sprintf("!has(self.%[1]s) || self.%[1]s == 1", field), "a test is one pod that succeeds: must be 1, or unset")
-		}
 	})
-	at(root, jobTemplate+".spec.template.spec", func(s *schema) {
-		rule(s, "", "has(self.restartPolicy) && self.restartPolicy in ['Never', 'OnFailure']",
-			"the pod of a Job needs a restartPolicy, Never or OnFailure")
-	})
+	for _, field := range []string{"parallelism", "completions"} {
+		at(root, jobTemplate+".spec."+field, func(s *schema) { s.Minimum, s.Maximum = ptr.To[float64](1), ptr.To[float64](1) })
+	}
+	at(root, jobTemplate+".spec.template.spec", func(s *schema) { require(s, "restartPolicy") })
+	at(root, jobTemplate+".spec.template.spec.restartPolicy", func(s *schema) { s.Enum = enum("Never", "OnFailure") })
 }
 
 // uniqueNames gives back what the lists lost when they became atomic. Each list of
