@@ -88,7 +88,7 @@ func (a *application) root(w http.ResponseWriter, r *http.Request) {
 	}
 	reply := answer{identity: a.identity}
 	for _, name := range strings.FieldsFunc(r.URL.Query().Get("call"), func(c rune) bool { return c == ',' }) {
-		body, err := callSibling(r.Context(), name)
+		body, err := a.callSibling(r.Context(), name)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return
@@ -131,10 +131,11 @@ func siblingURL(component, path string) (string, error) {
 	return "http://" + host + path, nil
 }
 
-var siblings = &http.Client{Timeout: 5 * time.Second}
+var siblings = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 32}}
 
-// callSibling is the JSON that a sibling component answers.
-func callSibling(ctx context.Context, component string) (json.RawMessage, error) {
+// callSibling is the JSON that a sibling component answers. Another version than
+// its own is an error: a request must never meet two.
+func (a *application) callSibling(ctx context.Context, component string) (json.RawMessage, error) {
 	url, err := siblingURL(component, "/")
 	if err != nil {
 		return nil, err
@@ -154,6 +155,9 @@ func callSibling(ctx context.Context, component string) (json.RawMessage, error)
 	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s: %s", component, response.Status, strings.TrimSpace(string(body)))
+	}
+	if version := response.Header.Get(headerVersion); version != a.identity.Version {
+		return nil, fmt.Errorf("%s %q answered %s %q", component, version, a.identity.Component, a.identity.Version)
 	}
 	return body, nil
 }

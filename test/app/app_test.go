@@ -75,6 +75,19 @@ func TestAnswersWhoItIs(t *testing.T) {
 	}
 }
 
+func TestTwoVersionsInOneRequestFail(t *testing.T) {
+	t.Setenv("STRATA_VERSION", "1.0.0")
+	api, _ := start(t)
+	get(t, "http://"+api+"/")
+	t.Setenv("STRATA_VERSION", "2.0.0")
+	web, _ := start(t, "--component=web")
+	get(t, "http://"+web+"/")
+	t.Setenv("STRATA_HOST_API", api)
+	if status, _, body := get(t, "http://"+web+"/?call=api"); status != http.StatusBadGateway || !strings.Contains(body, "1.0.0") {
+		t.Errorf("answered %d %s", status, body)
+	}
+}
+
 func TestKeepsServingWhileTerminating(t *testing.T) {
 	address, terminate := start(t, "--linger=300ms")
 	get(t, "http://"+address+"/")

@@ -128,6 +128,8 @@ func ask(ctx context.Context, o testOptions) (int, string, error) {
 	if err != nil {
 		return 0, "", fmt.Errorf("ask %s: %w", o.component, err)
 	}
+	// A connection for each request, so that every pod is asked.
+	request.Close = true
 	response, err := siblings.Do(request)
 	if err != nil {
 		return 0, "", fmt.Errorf("ask %s: %w", o.component, err)
