@@ -29,7 +29,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 	if err != nil {
 		return nil, err
 	}
-	r.heads.Store(w.key, spec.Sequence)
+	r.notes.of(w.key).head = spec.Sequence
 	if spec.Event.IsVerdict() {
 		metrics.RecordVerdict(w.Namespace, w.TrackName, spec.Event)
 	}

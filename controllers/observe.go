@@ -80,7 +80,7 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 	if err != nil {
 		return err
 	}
-	if last, ok := r.heads.Load(w.key); ok && !how.live && newest(records) < last.(int64) {
+	if !how.live && newest(records) < r.notes.of(w.key).head {
 		if records, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
 			return err
 		}

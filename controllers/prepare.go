@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -33,7 +34,7 @@ func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ re
 	if release == nil || release.Sealed != nil || release.Obstacle != nil {
 		return nil
 	}
-	prepared, err := r.prepare(ctx, w, w.release(release.Name))
+	prepared, err := r.prepareUnsealed(ctx, w, release)
 	var refusal *snapshot.Refusal
 	var unfit *unsealable
 	switch {
@@ -46,6 +47,27 @@ func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ re
 	}
 	w.prepared = prepared
 	return nil
+}
+
+// prepareUnsealed looks first, past the cache, whether the seal is there already.
+func (r *TrackReconciler) prepareUnsealed(ctx context.Context, w *world, release *rollout.Release) (*preparation, error) {
+	object, revision := w.release(release.Name), &appsv1.ControllerRevision{}
+	name := resources.SealName(release.Name)
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, revision)
+	switch {
+	case apierrors.IsNotFound(err):
+		return r.prepare(ctx, w, object)
+	case err != nil:
+		return nil, fmt.Errorf("read seal %s: %w", name, err)
+	case !metav1.IsControlledBy(revision, object):
+		return nil, &unsealable{"NameTaken", "ControllerRevision " + name + " is not of this release and is left alone: remove it, or publish the release under another name"}
+	}
+	seal, err := resources.ParseSeal(revision)
+	if err != nil {
+		return nil, &unsealable{"SealUnreadable", err.Error()}
+	}
+	w.seals[release.Name], release.Sealed = seal, seal.Sealed()
+	return nil, nil
 }
 
 // unsealable is why a release can never be sealed as it is.

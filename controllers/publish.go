@@ -2,11 +2,15 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"reflect"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -29,9 +33,9 @@ type published struct {
 
 // latest is the object as this process last wrote it, where the cache still shows
 // what was before.
-func latest[T client.Object](r *TrackReconciler, cached T) T {
-	if p, ok := r.reports.Load(cached.GetUID()); ok && p.(published).from == cached.GetResourceVersion() {
-		return p.(published).object.DeepCopyObject().(T)
+func latest[T client.Object](note *notebook, cached T) T {
+	if p, ok := note.reports[cached.GetUID()]; ok && p.from == cached.GetResourceVersion() {
+		return p.object.DeepCopyObject().(T)
 	}
 	return cached
 }
@@ -39,19 +43,44 @@ func latest[T client.Object](r *TrackReconciler, cached T) T {
 // publish writes a status that differs, at once if it is urgent, else when it has
 // not been written for a while. due is when to come back for it; zero when
 // nothing is left to write.
-func (r *TrackReconciler) publish(ctx context.Context, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
-	p, known := r.reports.Load(after.GetUID())
-	if known && !urgent {
-		if end := p.(published).time.Add(patience); now.Before(end) {
-			return false, end, nil
-		}
+func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
+	if p, known := note.reports[after.GetUID()]; known && !urgent && now.Before(p.time.Add(patience)) {
+		return false, p.time.Add(patience), nil
+	}
+	patch, err := statusPatch(before, after)
+	if err != nil {
+		return false, time.Time{}, err
 	}
 	from := before.GetResourceVersion()
-	if err := r.Status().Patch(ctx, after, client.MergeFrom(before), client.FieldOwner(fieldManager)); err != nil {
+	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
 		return false, time.Time{}, client.IgnoreNotFound(err)
 	}
-	r.reports.Store(after.GetUID(), published{from: from, object: after, time: now})
+	note.reports[after.GetUID()] = published{from: from, object: after, time: now}
 	return true, time.Time{}, nil
+}
+
+// statusPatch is the difference between two statuses. An object without any gets
+// all of it, zeros included: a weight of 0 is something to show.
+func statusPatch(before, after client.Object) (client.Patch, error) {
+	if observedGeneration(before) != 0 {
+		return client.MergeFrom(before), nil
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(after)
+	if err != nil {
+		return nil, fmt.Errorf("encode status of %s: %w", after.GetName(), err)
+	}
+	patch, err := json.Marshal(map[string]any{"status": object["status"]})
+	return client.RawPatch(types.MergePatchType, patch), err
+}
+
+func observedGeneration(object client.Object) int64 {
+	switch o := object.(type) {
+	case *v1alpha1.ReleaseTrack:
+		return o.Status.ObservedGeneration
+	case *v1alpha1.ImmutableRelease:
+		return o.Status.ObservedGeneration
+	}
+	return 0
 }
 
 // urgentForTrack says whether people or tools act on the difference.

@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
@@ -20,6 +21,7 @@ import (
 // come back for what may wait; zero when all is written.
 func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) (due time.Time, err error) {
 	f := findings{world: w, plan: plan, failure: failure}
+	r.notes.of(w.key).keep(w.reported())
 	for i := range w.releases {
 		end, err := r.reportRelease(ctx, f, &w.releases[i])
 		if err != nil {
@@ -42,7 +44,24 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 func (r *TrackReconciler) forget(w *world) {
 	metrics.ForgetTrack(w.Namespace, w.TrackName)
 	r.log.Forget(w.key)
-	r.heads.Delete(w.key)
+	if len(w.releases) == 0 {
+		r.notes.forget(w.key)
+	}
+}
+
+// reported are the objects that have a status to report.
+func (w *world) reported() map[types.UID]bool {
+	exists := map[types.UID]bool{}
+	if w.track != nil {
+		exists[w.track.UID] = true
+	}
+	for i := range w.releases {
+		exists[w.releases[i].UID] = true
+	}
+	for i := range w.actions {
+		exists[w.actions[i].UID] = true
+	}
+	return exists
 }
 
 func sooner(a, b time.Time) time.Time {
@@ -73,13 +92,13 @@ func (f findings) blocked() *v1alpha1.BlockedBy {
 }
 
 func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) (due time.Time, err error) {
-	before := latest(r, release)
+	before := latest(r.notes.of(f.key), release)
 	after := before.DeepCopy()
 	f.releaseStatus(after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
 	}
-	wrote, due, err := r.publish(ctx, before, after, urgentForRelease(&before.Status, &after.Status), f.Now)
+	wrote, due, err := r.publish(ctx, r.notes.of(f.key), before, after, urgentForRelease(&before.Status, &after.Status), f.Now)
 	if wrote {
 		r.tell(after, releaseNotices(&before.Status, &after.Status))
 	}
@@ -87,14 +106,14 @@ func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release
 }
 
 func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time.Time, err error) {
-	before := latest(r, f.track)
+	before := latest(r.notes.of(f.key), f.track)
 	after := before.DeepCopy()
 	f.trackStatus(after)
 	count(f, before, after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
 	}
-	wrote, due, err := r.publish(ctx, before, after, urgentForTrack(&before.Status, &after.Status), f.Now)
+	wrote, due, err := r.publish(ctx, r.notes.of(f.key), before, after, urgentForTrack(&before.Status, &after.Status), f.Now)
 	if wrote {
 		r.tell(after, trackNotices(&before.Status, &after.Status))
 	}
@@ -119,7 +138,7 @@ func count(f findings, before, after *v1alpha1.ReleaseTrack) {
 // reportActions says what came of the actions that a record names.
 func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 	for i := range w.actions {
-		before := latest(r, &w.actions[i])
+		before := latest(r.notes.of(w.key), &w.actions[i])
 		sequence, answered := w.Log.Actions[before.Name]
 		record := w.record(sequence)
 		if !answered || record == nil || before.Status.RecordSequence == sequence {
@@ -133,7 +152,7 @@ func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 		if record.Event == v1alpha1.EventRefused {
 			after.Status.Outcome = v1alpha1.ActionRefused
 		}
-		if _, _, err := r.publish(ctx, before, after, true, w.Now); err != nil {
+		if _, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now); err != nil {
 			return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
 		}
 		r.tell(after, actionNotices(after))

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -63,16 +62,8 @@ type TrackReconciler struct {
 	options  Options
 	now      func() time.Time
 	// log reads records, hashing each once.
-	log *ledger.Reader
-	// heads holds the newest sequence number that this process appended to each
-	// track. A cache that is behind it is not worth deciding on: the record would
-	// be lost to the one that is there. No decision is taken from it.
-	heads sync.Map
-	// reports holds what was last published of each object, by UID.
-	reports sync.Map
-	// restless holds since when each track has not come to rest: while writes of
-	// this process are about to come back, there is nothing to report yet.
-	restless sync.Map
+	log   *ledger.Reader
+	notes notebooks
 }
 
 // Setup adds the reconciler, its indexes and its watches to a manager.

@@ -50,7 +50,7 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err == nil && restless(w, plan) && !r.tooRestless(w) {
 		return ctrl.Result{RequeueAfter: settleTime}, nil
 	}
-	r.restless.Delete(w.key)
+	r.notes.of(w.key).restlessSince = time.Time{}
 	due, reportErr := r.report(ctx, w, plan, err)
 	if err == nil {
 		err = reportErr
@@ -70,8 +70,11 @@ func restless(w *world, plan rollout.Plan) bool {
 // tooRestless says whether a track that writes something each time has done so
 // for long enough that people should hear of it.
 func (r *TrackReconciler) tooRestless(w *world) bool {
-	since, _ := r.restless.LoadOrStore(w.key, w.Now)
-	return w.Now.Sub(since.(time.Time)) > maxRestless
+	note := r.notes.of(w.key)
+	if note.restlessSince.IsZero() {
+		note.restlessSince = w.Now
+	}
+	return w.Now.Sub(note.restlessSince) > maxRestless
 }
 
 // nextLook is how long until the plan, or a report that waits, asks to be looked
