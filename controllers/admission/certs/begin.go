@@ -1,0 +1,18 @@
+package certs
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+)
+
+// begin is a source with one event, at the start: on a new cluster there is
+// neither a Secret nor a configuration whose events would begin the work.
+func begin(secret types.NamespacedName) func(context.Context, workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	return func(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		queue.Add(reconcile.Request{NamespacedName: secret})
+		return nil
+	}
+}

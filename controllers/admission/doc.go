@@ -1,0 +1,18 @@
+// Package admission answers the API server's questions about requests to write:
+// thin adapters over the pure checks of package validation.
+//
+//	setup.go       the server, its certificate, its paths; roles that it needs
+//	release.go     a release is good, its version is free; a changed spec is
+//	               refused with the difference and the name of the next release
+//	track.go       a track is good
+//	action.go      who asks is who is named, and may
+//	record.go      records are the operator's
+//	policy.go      policies are still to come
+//	deployment.go  the Deployments of releases are never changed in place
+//	respond.go     how a refusal reads
+//
+// What is refused by policies inside the API server, and what is sent here at
+// all, is the table of package guards. No request is ever changed. The network is
+// asked in two cases alone: whether a user may do what a ReleaseAction asks, and
+// for the content of a release that has the version of a new one.
+package admission

@@ -1,0 +1,66 @@
+package guards
+
+import (
+	"fmt"
+	"strings"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+)
+
+// Where the operator runs, and as whom.
+const (
+	Namespace      = "strata-system"
+	ServiceAccount = "strata"
+	ServiceName    = "strata-webhook"
+)
+
+// boundPod is in the extra information of a user whose token was issued to a pod
+// by the kubelet. A token that somebody minted for the ServiceAccount, and
+// somebody who impersonates it by name, do not have it.
+const boundPod = "authentication.kubernetes.io/pod-uid"
+
+// Identity is who the operator is to the API server.
+type Identity struct {
+	// Username, for example system:serviceaccount:strata-system:strata.
+	Username string
+	// Bound demands a token that is bound to a pod. An operator outside the cluster
+	// has none: it is named by Username alone.
+	Bound bool
+}
+
+// InCluster is the identity of the operator that config/ deploys.
+var InCluster = Identity{Username: "system:serviceaccount:" + Namespace + ":" + ServiceAccount, Bound: true}
+
+// Expression is the CEL expression that is true for requests of the operator.
+func (i Identity) Expression() string {
+	name := fmt.Sprintf("request.userInfo.username == '%s'", i.Username)
+	if !i.Bound {
+		return name
+	}
+	return name + fmt.Sprintf(" && has(request.userInfo.extra) && '%s' in request.userInfo.extra", boundPod)
+}
+
+// Is says the same of a user.
+func (i Identity) Is(user authenticationv1.UserInfo) bool {
+	_, bound := user.Extra[boundPod]
+	return i.Username != "" && user.Username == i.Username && (bound || !i.Bound)
+}
+
+// Controllers of Kubernetes that must keep working, each under the name by which
+// kube-controller-manager --use-service-account-credentials runs it. Where that is
+// off, all are system:kube-controller-manager: the variable "controller" of the
+// policies, and the match condition of the webhook, then name that user.
+const (
+	deploymentController = "system:serviceaccount:kube-system:deployment-controller"
+	autoscaler           = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
+	garbageCollector     = "system:serviceaccount:kube-system:generic-garbage-collector"
+	namespaceController  = "system:serviceaccount:kube-system:namespace-controller"
+)
+
+// anyOf is the CEL expression that is true for requests of the named users.
+func anyOf(users []string) string {
+	if len(users) == 0 {
+		return "false"
+	}
+	return "request.userInfo.username in ['" + strings.Join(users, "', '") + "']"
+}

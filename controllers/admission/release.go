@@ -1,0 +1,87 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+
+	admissionv1 "k8s.io/api/admission/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/admission/validation"
+)
+
+// releaseHandler answers for releases that are created or changed.
+type releaseHandler struct {
+	decoder  admission.Decoder
+	operator guards.Identity
+	versions *versions
+}
+
+// Handle refuses what could not work, a version that is taken, and every change
+// of a spec.
+func (h *releaseHandler) Handle(ctx context.Context, req admission.Request) admission.Response {
+	rel := &v1alpha1.ImmutableRelease{}
+	if err := h.decoder.Decode(req, rel); err != nil {
+		return unreadable(req, err)
+	}
+	if req.Operation == admissionv1.Update {
+		old := &v1alpha1.ImmutableRelease{}
+		if err := h.decoder.DecodeRaw(req.OldObject, old); err != nil {
+			return unreadable(req, err)
+		}
+		if response := explainChange(req); !response.Allowed {
+			return response
+		}
+		return answer(req, validation.ReservedMetadata(rel, old, reservedBy(req, h.operator)))
+	}
+	errs := append(validation.ReservedMetadata(rel, nil, reservedBy(req, h.operator)), validation.ValidateRelease(rel)...)
+	if len(errs) > 0 {
+		return answer(req, errs)
+	}
+	taken, err := h.versions.takenBy(ctx, rel, req.Object.Raw)
+	if err != nil {
+		return unanswerable(err)
+	}
+	if taken != "" {
+		errs = append(errs, field.Invalid(field.NewPath("spec", "version"), rel.Spec.Version, fmt.Sprintf(
+			"release %s of track %s has this version with other content: give this release another version",
+			taken, rel.Spec.TrackName)))
+	}
+	return answer(req, errs)
+}
+
+// reservedBy says who asks, for what is reserved.
+func reservedBy(req admission.Request, operator guards.Identity) validation.Author {
+	return validation.Author{Username: req.UserInfo.Username, Operator: operator.Is(req.UserInfo)}
+}
+
+// diffHandler answers a changed spec with what was changed and what to do
+// instead. It decides nothing: the schema and the policies refuse such a request
+// after it.
+type diffHandler struct{}
+
+// Handle explains.
+func (h *diffHandler) Handle(_ context.Context, req admission.Request) admission.Response {
+	return explainChange(req)
+}
+
+// explainChange allows an unchanged spec, and refuses a changed one with the
+// difference. It compares what was sent, not what Go makes of it.
+func explainChange(req admission.Request) admission.Response {
+	changes, err := validation.SpecChanges(req.OldObject.Raw, req.Object.Raw)
+	if err != nil {
+		return unreadable(req, err)
+	}
+	if len(changes) == 0 {
+		return admission.Allowed("")
+	}
+	next, err := validation.SuggestName(req.OldObject.Raw, req.Object.Raw)
+	if err != nil {
+		return unreadable(req, err)
+	}
+	return invalid(req, "spec", fmt.Sprintf("spec is immutable: publish a new ImmutableRelease, for example %s. Changed: %s",
+		next, validation.Summarize(changes)))
+}

@@ -1,0 +1,57 @@
+package admission
+
+import (
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+)
+
+// maxErrors is how many errors one refusal lists.
+const maxErrors = 20
+
+// answer allows a request without errors, and refuses one with errors as the API
+// server refuses its own: 422, with a cause for each field.
+func answer(req admission.Request, errs field.ErrorList) admission.Response {
+	if len(errs) == 0 {
+		return admission.Allowed("")
+	}
+	if more := len(errs) - maxErrors; more > 0 {
+		errs = append(errs[:maxErrors:maxErrors], field.InternalError(nil, fmt.Errorf("and %d errors more", more)))
+	}
+	status := apierrors.NewInvalid(schema.GroupKind{Group: req.Kind.Group, Kind: req.Kind.Kind}, req.Name, errs).ErrStatus
+	response := admission.Denied("")
+	response.Result = &status
+	return response
+}
+
+// invalid refuses a request for one reason, in words of its own.
+func invalid(req admission.Request, path, message string) admission.Response {
+	response := admission.Denied("")
+	response.Result = &metav1.Status{
+		Status:  metav1.StatusFailure,
+		Code:    http.StatusUnprocessableEntity,
+		Reason:  metav1.StatusReasonInvalid,
+		Message: message,
+		Details: &metav1.StatusDetails{
+			Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name,
+			Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Field: path, Message: message}},
+		},
+	}
+	return response
+}
+
+// unreadable says that a request is not an object of its kind.
+func unreadable(req admission.Request, err error) admission.Response {
+	return admission.Errored(http.StatusBadRequest, fmt.Errorf("read %s %s: %w", req.Kind.Kind, req.Name, err))
+}
+
+// unanswerable says that what the answer depends on could not be read: the
+// request is refused, and may be made again.
+func unanswerable(err error) admission.Response {
+	return admission.Errored(http.StatusInternalServerError, err)
+}

@@ -1,0 +1,125 @@
+package admission
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/webhook"
+	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
+
+	"github.com/strata-release/strata/controllers/admission/certs"
+	"github.com/strata-release/strata/controllers/admission/guards"
+)
+
+// Options of the webhook. The zero value is what config/ deploys.
+type Options struct {
+	// Operator is who the operator is to the API server; guards.InCluster by default.
+	// The policies name it too.
+	Operator guards.Identity
+	// Namespace that the operator runs in, "strata-system" by default.
+	Namespace string
+	// ServiceName of the webhook in that namespace, "strata-webhook" by default.
+	ServiceName string
+	// SecretName of the serving certificate, "strata-webhook-tls" by default.
+	SecretName string
+	// ConfigurationName of the webhook configurations, "strata" by default.
+	ConfigurationName string
+	// Hosts are further DNS names or IP addresses under which the API server calls
+	// the webhook: for an operator outside the cluster.
+	Hosts []string
+	// Host and Port to listen on; all addresses, and 9443, by default.
+	Host string
+	Port int
+	// Lifetimes of the certificates, certs.DefaultLifetimes by default.
+	Lifetimes certs.Lifetimes
+}
+
+func (o Options) withDefaults() Options {
+	orElse := func(value *string, standard string) {
+		if *value == "" {
+			*value = standard
+		}
+	}
+	orElse(&o.Namespace, guards.Namespace)
+	orElse(&o.ServiceName, guards.ServiceName)
+	orElse(&o.SecretName, guards.ServiceName+"-tls")
+	orElse(&o.ConfigurationName, guards.ConfigurationName)
+	if o.Operator.Username == "" {
+		o.Operator = guards.InCluster
+	}
+	if o.Lifetimes == (certs.Lifetimes{}) {
+		o.Lifetimes = certs.DefaultLifetimes
+	}
+	return o
+}
+
+// hosts are the names that the API server uses, the Service's own first.
+func (o Options) hosts() []string {
+	return append([]string{o.ServiceName + "." + o.Namespace + ".svc"}, o.Hosts...)
+}
+
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+
+// Setup adds the webhook to a manager: its server, which runs in every replica
+// whether it leads or not, its certificate, and the readiness checks "webhook"
+// and "webhook-certificate". The scheme must know our kinds, apps/v1,
+// autoscaling/v1, authorization/v1 and admissionregistration/v1. It fails where
+// the manager cannot take them.
+func Setup(mgr ctrl.Manager, options Options) error {
+	options = options.withDefaults()
+	rotator, err := certs.New(mgr, certs.Options{
+		Secret:        types.NamespacedName{Namespace: options.Namespace, Name: options.SecretName},
+		Configuration: options.ConfigurationName,
+		Hosts:         options.hosts(),
+		Lifetimes:     options.Lifetimes,
+	})
+	if err != nil {
+		return err
+	}
+	server := webhook.NewServer(webhook.Options{
+		Host: options.Host,
+		Port: options.Port,
+		TLSOpts: []func(*tls.Config){func(config *tls.Config) {
+			config.MinVersion = tls.VersionTLS12
+			config.GetCertificate = rotator.GetCertificate
+		}},
+	})
+	if err := register(mgr, server, options.Operator); err != nil {
+		return err
+	}
+	if err := mgr.Add(server); err != nil {
+		return fmt.Errorf("add the webhook server: %w", err)
+	}
+	for name, check := range map[string]func(*http.Request) error{
+		"webhook": server.StartedChecker(), "webhook-certificate": rotator.Ready,
+	} {
+		if err := mgr.AddReadyzCheck(name, check); err != nil {
+			return fmt.Errorf("add readiness check %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity) error {
+	decoder := admission.NewDecoder(mgr.GetScheme())
+	versions, err := newVersions(mgr)
+	if err != nil {
+		return err
+	}
+	for path, handler := range map[string]admission.Handler{
+		guards.PathRelease:    &releaseHandler{decoder: decoder, operator: operator, versions: versions},
+		guards.PathDiff:       &diffHandler{},
+		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator},
+		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},
+		guards.PathRecord:     &recordHandler{operator: operator},
+		guards.PathPolicy:     &policyHandler{decoder: decoder},
+		guards.PathDeployment: &deploymentHandler{operator: operator},
+	} {
+		server.Register(path, &admission.Webhook{Handler: handler})
+	}
+	return nil
+}

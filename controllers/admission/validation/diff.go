@@ -1,0 +1,171 @@
+package validation
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Change is one field that differs. Old and New are JSON, empty where there is no
+// such field.
+type Change struct {
+	Path     string
+	Old, New string
+}
+
+// Limits of a summary.
+const (
+	maxChanges     = 8
+	maxValueLength = 160
+)
+
+// SpecChanges lists in what the specs of two objects differ, by path. It compares
+// text, as the API server does: "0.5" is not "500m". Items of a list that have
+// names are paired by name, others by position. old and now are the JSON of the
+// objects.
+func SpecChanges(old, now []byte) ([]Change, error) {
+	type object struct {
+		Spec any `json:"spec"`
+	}
+	var before, after object
+	if err := decodeExact(old, &before); err != nil {
+		return nil, fmt.Errorf("decode the stored object: %w", err)
+	}
+	if err := decodeExact(now, &after); err != nil {
+		return nil, fmt.Errorf("decode the changed object: %w", err)
+	}
+	return changes("spec", before.Spec, after.Spec), nil
+}
+
+// decodeExact keeps numbers as they are written.
+func decodeExact(data []byte, into any) error {
+	decoder := json.NewDecoder(strings.NewReader(string(data)))
+	decoder.UseNumber()
+	return decoder.Decode(into)
+}
+
+// Summarize writes changes as one line: path: old -> new; ...
+func Summarize(list []Change) string {
+	var parts []string
+	for _, change := range list[:min(len(list), maxChanges)] {
+		parts = append(parts, fmt.Sprintf("%s: %s -> %s", change.Path, orNothing(change.Old), orNothing(change.New)))
+	}
+	if more := len(list) - maxChanges; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d fields more", more))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func orNothing(value string) string {
+	if value == "" {
+		return "(nothing)"
+	}
+	return value
+}
+
+// changes compares two values that stand at a path.
+func changes(path string, old, now any) []Change {
+	switch before := old.(type) {
+	case map[string]any:
+		if after, ok := now.(map[string]any); ok {
+			return changedFields(path, before, after)
+		}
+	case []any:
+		if after, ok := now.([]any); ok {
+			return changedItems(path, before, after)
+		}
+	}
+	if reflect.DeepEqual(old, now) {
+		return nil
+	}
+	return []Change{{Path: path, Old: text(old), New: text(now)}}
+}
+
+func changedFields(path string, old, now map[string]any) []Change {
+	keys := maps.Clone(old)
+	maps.Copy(keys, now)
+	var list []Change
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		before, had := old[key]
+		after, has := now[key]
+		at := path + "." + key
+		if strings.ContainsAny(key, "./") {
+			at = path + "[" + key + "]"
+		}
+		switch {
+		case !had:
+			list = append(list, Change{Path: at, New: text(after)})
+		case !has:
+			list = append(list, Change{Path: at, Old: text(before)})
+		default:
+			list = append(list, changes(at, before, after)...)
+		}
+	}
+	return list
+}
+
+func changedItems(path string, old, now []any) []Change {
+	before, after := namesOf(old), namesOf(now)
+	if before == nil || after == nil {
+		before, after = positions(old), positions(now)
+	}
+	var list []Change
+	for i, name := range before {
+		at := path + "[" + name + "]"
+		if j := slices.Index(after, name); j >= 0 {
+			list = append(list, changes(at, old[i], now[j])...)
+		} else {
+			list = append(list, Change{Path: at, Old: text(old[i])})
+		}
+	}
+	for j, name := range after {
+		if !slices.Contains(before, name) {
+			list = append(list, Change{Path: path + "[" + name + "]", New: text(now[j])})
+		}
+	}
+	if len(list) == 0 && !slices.Equal(before, after) {
+		list = append(list, Change{Path: "order of " + path, Old: strings.Join(before, ", "), New: strings.Join(after, ", ")})
+	}
+	return list
+}
+
+// namesOf are the names of the items of a list; nil where one has none, or two
+// have the same.
+func namesOf(list []any) []string {
+	names := make([]string, 0, len(list))
+	for _, item := range list {
+		fields, _ := item.(map[string]any)
+		name, _ := fields["name"].(string)
+		if name == "" || slices.Contains(names, name) {
+			return nil
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func positions(list []any) []string {
+	indices := make([]string, len(list))
+	for i := range list {
+		indices[i] = strconv.Itoa(i)
+	}
+	return indices
+}
+
+func text(value any) string {
+	var buffer strings.Builder
+	encoder := json.NewEncoder(&buffer)
+	encoder.SetEscapeHTML(false) // for people, not for browsers
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Sprint(value)
+	}
+	data := strings.TrimSuffix(buffer.String(), "\n")
+	if len(data) > maxValueLength {
+		return strings.ToValidUTF8(data[:maxValueLength], "") + "..."
+	}
+	return data
+}

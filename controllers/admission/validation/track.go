@@ -1,0 +1,72 @@
+package validation
+
+import (
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// ValidateTrack says what is wrong with a track beyond its schema.
+func ValidateTrack(track *v1alpha1.ReleaseTrack) field.ErrorList {
+	spec, path := &track.Spec, field.NewPath("spec")
+	errs := CheckSupported("ReleaseTrack", track)
+	errs = append(errs, resources.CheckTrackNames(track.Name, spec)...)
+	if spec.Rollout != nil {
+		errs = append(errs, validateSteps(spec.Rollout.Steps, path.Child("rollout", "steps"))...)
+	}
+	if spec.Traffic != nil {
+		errs = append(errs, validateRoutes(spec.Traffic.Routes, path.Child("traffic", "routes"))...)
+	}
+	return unique(errs)
+}
+
+func validateSteps(steps []v1alpha1.RolloutStep, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	last := int32(0)
+	for i := range steps {
+		weight, at := steps[i].WeightPercent, path.Index(i).Child("weightPercent")
+		switch {
+		case weight < 1 || weight > 100:
+			errs = append(errs, field.Invalid(at, weight, "must be between 1 and 100 percent"))
+		case weight <= last:
+			errs = append(errs, field.Invalid(at, weight, fmt.Sprintf("weights must rise from step to step, and the step before has %d", last)))
+		}
+		last = max(last, weight)
+	}
+	return errs
+}
+
+// validateRoutes checks what a route names.
+func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	services := map[string]bool{}
+	for i := range routes {
+		route, at := &routes[i], path.Index(i)
+		for _, problem := range validation.IsDNS1035Label(route.ComponentName) {
+			errs = append(errs, field.Invalid(at.Child("componentName"), route.ComponentName, problem))
+		}
+		for _, problem := range validation.IsValidPortName(route.PortName) {
+			errs = append(errs, field.Invalid(at.Child("portName"), route.PortName, problem))
+		}
+		if route.Type != v1alpha1.RouteService {
+			continue
+		}
+		name := at.Child("service", "name")
+		if route.Service == nil {
+			errs = append(errs, field.Required(at.Child("service"), "a route of type Service names it"))
+			continue
+		}
+		for _, problem := range validation.IsDNS1035Label(route.Service.Name) {
+			errs = append(errs, field.Invalid(name, route.Service.Name, problem))
+		}
+		if services[route.Service.Name] {
+			errs = append(errs, field.Duplicate(name, route.Service.Name))
+		}
+		services[route.Service.Name] = true
+	}
+	return errs
+}

@@ -1,0 +1,140 @@
+package validation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// NotSupported is a field, or some values of it, that the API has and the operator
+// does not act on yet. It is refused, never ignored.
+type NotSupported struct {
+	Kind string
+	// Field is the path below the object; [] stands for every item of a list. Empty:
+	// the kind as a whole.
+	Field string
+	// Values that are refused; none: the field must be absent.
+	Values []string
+	// Instead says what there is.
+	Instead string
+	// implied is the refused value where the object leaves the field out and has no
+	// field of the name unless beside it.
+	implied, unless string
+}
+
+// NotSupportedYet is the table.
+var NotSupportedYet = []NotSupported{
+	{Kind: "ImmutableRelease", Field: "spec.components[].autoscaling", Instead: "set replicas"},
+	{Kind: "ImmutableRelease", Field: "spec.components[].disruption", Instead: "create a PodDisruptionBudget that selects the pods"},
+	{Kind: "ImmutableRelease", Field: "spec.components[].activation", Values: []string{"AtFullWeight"},
+		Instead: "write activation: Immediate; a component without ports must, as AtFullWeight is its default", implied: "AtFullWeight", unless: "ports"},
+	{Kind: "ImmutableRelease", Field: "spec.config.expect", Instead: "create the ConfigMap or Secret before the release"},
+	{Kind: "ImmutableRelease", Field: "spec.tests[].when", Values: []string{"BeforePods", "AfterPromotion"}, Instead: "use BeforeTraffic or EveryStep"},
+
+	{Kind: "ReleaseTrack", Field: "spec.capacity", Instead: "publish a release with other replicas"},
+	{Kind: "ReleaseTrack", Field: "spec.rollout.failurePolicy", Values: []string{"Hold"}, Instead: "leave it out: a failed candidate is rolled back"},
+	{Kind: "ReleaseTrack", Field: "spec.rollout.supersedePolicy", Values: []string{"Queue"}, Instead: "leave it out: a newer release replaces one under way"},
+	{Kind: "ReleaseTrack", Field: "spec.rollout.advancePolicy", Values: []string{"Paused"}, Instead: "give the step approval: Required"},
+	{Kind: "ReleaseTrack", Field: "spec.rollout.capacity", Values: []string{"Proportional"}, Instead: "leave it out: a candidate has its full size"},
+	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
+	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
+	{Kind: "ReleaseTrack", Field: "spec.retention.historyLimit", Instead: "leave it out: release objects are kept"},
+	{Kind: "ReleaseTrack", Field: "spec.retention.recordLimit", Instead: "leave it out: records are kept"},
+	{Kind: "ReleaseTrack", Field: "spec.requires", Instead: "publish the release after it was promoted there"},
+	{Kind: "ReleaseTrack", Field: "spec.deletionPolicy", Values: []string{"Delete"}, Instead: "leave it out: routes stay when their track goes"},
+
+	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"SkipHold", "BreakGlass"}, Instead: "use Approve, Abort, Retry or Rollback"},
+
+	{Kind: "ReleasePolicy", Instead: "no namespace has a policy yet"},
+}
+
+// NotSupportedFile is where the table stands in words, from the top of the
+// repository.
+const NotSupportedFile = "docs/not-supported-yet.md"
+
+// CheckSupported refuses what the table names.
+func CheckSupported(kind string, object runtime.Object) field.ErrorList {
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return field.ErrorList{field.InternalError(nil, fmt.Errorf("read the %s: %w", kind, err))}
+	}
+	var errs field.ErrorList
+	for _, row := range NotSupportedYet {
+		if row.Kind == kind {
+			errs = append(errs, row.check(fields, row.steps(), nil)...)
+		}
+	}
+	return errs
+}
+
+func (n *NotSupported) steps() []string {
+	if n.Field == "" {
+		return nil
+	}
+	return strings.Split(n.Field, ".")
+}
+
+// check walks down to the field. What is not there is supported.
+func (n *NotSupported) check(fields map[string]any, steps []string, path *field.Path) field.ErrorList {
+	if len(steps) == 0 {
+		return field.ErrorList{field.Forbidden(field.NewPath("kind"), n.Kind+" is not supported yet: "+n.Instead)}
+	}
+	name, isList := strings.CutSuffix(steps[0], "[]")
+	path = path.Child(name)
+	value, found := fields[name]
+	if len(steps) == 1 {
+		return n.checkValue(fields, value, found, path)
+	}
+	var errs field.ErrorList
+	if list, ok := value.([]any); ok && isList {
+		for i, item := range list {
+			if inner, ok := item.(map[string]any); ok {
+				errs = append(errs, n.check(inner, steps[1:], path.Index(i))...)
+			}
+		}
+		return errs
+	}
+	if inner, ok := value.(map[string]any); ok {
+		return n.check(inner, steps[1:], path)
+	}
+	return nil
+}
+
+func (n *NotSupported) checkValue(siblings map[string]any, value any, found bool, path *field.Path) field.ErrorList {
+	if !found {
+		if _, has := siblings[n.unless]; n.implied == "" || has {
+			return nil
+		}
+		value = n.implied
+	}
+	text, _ := value.(string)
+	switch {
+	case len(n.Values) == 0:
+		return field.ErrorList{field.Forbidden(path, "not supported yet: "+n.Instead)}
+	case slices.Contains(n.Values, text):
+		return field.ErrorList{field.Invalid(path, text, "not supported yet: "+n.Instead)}
+	}
+	return nil
+}
+
+// NotSupportedDocument is the table in words.
+func NotSupportedDocument() []byte {
+	var doc strings.Builder
+	doc.WriteString("# Not supported yet\n\n")
+	doc.WriteString("The API has these fields, and their behaviour is still to come. Admission refuses\nthem with \"not supported yet\"; none is ever ignored. Made from the table in\n`controllers/admission/validation/unsupported.go` by `go generate ./controllers/admission/...`.\n\n")
+	doc.WriteString("| kind | field | refused | instead |\n|---|---|---|---|\n")
+	for _, row := range NotSupportedYet {
+		name, refused := "`"+row.Field+"`", "any value"
+		if row.Field == "" {
+			name, refused = "the kind", "all"
+		}
+		if len(row.Values) > 0 {
+			refused = "`" + strings.Join(row.Values, "`, `") + "`"
+		}
+		fmt.Fprintf(&doc, "| %s | %s | %s | %s |\n", row.Kind, name, refused, row.Instead)
+	}
+	return []byte(doc.String())
+}
