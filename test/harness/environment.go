@@ -21,6 +21,7 @@ import (
 	"regexp"
 	"strings"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -129,6 +130,15 @@ func (e *Environment) findGateway(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("Gateway %s has no address yet, or no HTTP listener", e.Gateway)
+}
+
+// UserName is who the API server takes the holder of KUBECONFIG for.
+func (e *Environment) UserName(ctx context.Context) (string, error) {
+	review := &authenticationv1.SelfSubjectReview{}
+	if err := e.Client.Create(ctx, review); err != nil {
+		return "", fmt.Errorf("ask who I am: %w", err)
+	}
+	return review.Status.UserInfo.Username, nil
 }
 
 // NewNamespace creates a namespace for one story.
