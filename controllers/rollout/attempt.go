@@ -2,10 +2,10 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -30,7 +30,9 @@ func (v view) about(r *Release, event v1alpha1.RecordEvent, reason, message stri
 	return e
 }
 
-// aboutRef is about for a release whose object may be gone.
+// aboutRef is about for a release whose object may be gone. Where no verdict tells
+// when it was created, the start of its attempt stands for that: a release of its
+// version that comes back is no newer than what was published since.
 func (v view) aboutRef(ref v1alpha1.ReleaseRef, event v1alpha1.RecordEvent, reason, message string) *Entry {
 	if r := v.object(ref); r != nil {
 		return v.about(r, event, reason, message)
@@ -43,6 +45,8 @@ func (v view) aboutRef(ref v1alpha1.ReleaseRef, event v1alpha1.RecordEvent, reas
 	}
 	if verdict, ok := v.Log.Verdicts[ref.Version]; ok {
 		e.Release.CreationTime = metav1.NewTime(verdict.CreationTime)
+	} else if c := v.state.Candidate; c != nil && c.UID == ref.UID {
+		e.Release.CreationTime = metav1.NewTime(c.StartTime.Time)
 	}
 	return e
 }
@@ -53,9 +57,10 @@ func (v view) note(event v1alpha1.RecordEvent, reason, message string) *Entry {
 }
 
 // openAttempt opens one for the desired release: it is not stable, and no other
-// attempt is open.
+// attempt is open. A Rollback under way comes first: what it leaves is the release
+// that serves now, not one that was published a moment ago.
 func (v view) openAttempt() *Entry {
-	if v.state.Candidate != nil {
+	if v.state.Candidate != nil || v.recalling() != nil {
 		return nil
 	}
 	desired := v.desired()
@@ -72,11 +77,14 @@ func (v view) open(r *Release, reason, message string, retry bool) *Entry {
 		ReleaseRef: r.ref(), Attempt: e.Release.Attempt, StartTime: v.now(), Retry: retry,
 	}
 	e.State.Tests, e.State.Approvals = nil, nil
+	e.Confirm = true
 	v.revive(&e.State, r.ref(), nil)
 	return e
 }
 
-// revive makes a release live. One that was not has had no weight since.
+// revive makes a release live. One that was not has had no weight since. It takes
+// the place of a deleted release of its name: weights are by name, and the pods of
+// that one went with its object.
 func (v view) revive(state *v1alpha1.TrackState, ref v1alpha1.ReleaseRef, recall *v1alpha1.Recall) {
 	for i := range state.Live {
 		if state.Live[i].UID == ref.UID {
@@ -85,6 +93,7 @@ func (v view) revive(state *v1alpha1.TrackState, ref v1alpha1.ReleaseRef, recall
 		}
 	}
 	zero := v.now()
+	state.Live = slices.DeleteFunc(state.Live, func(live v1alpha1.LiveRelease) bool { return live.Name == ref.Name })
 	state.Live = append(state.Live, v1alpha1.LiveRelease{ReleaseRef: ref, Sequence: v.next(), ZeroTime: &zero, Recall: recall})
 }
 
@@ -138,7 +147,7 @@ func (v view) passOver() *Entry {
 	for i := range v.Releases {
 		r := &v.Releases[i]
 		_, decided := v.Log.Verdicts[r.Spec.Version]
-		if r.Deleting || decided || r.Spec.Version == newest.Spec.Version || v.isCandidate(r) || v.isStable(r) || v.compareAge(r, newest) >= 0 {
+		if r.Deleting || decided || v.claimant(r) != nil || r.UID == newest.UID || v.isCandidate(r) || v.isStable(r) || v.compareAge(r, newest) >= 0 {
 			continue
 		}
 		e := v.about(r, v1alpha1.EventSuperseded, "PassedOver", newest.Name+" is newer")

@@ -12,6 +12,10 @@ func (v view) carryOut() []Action {
 	do = append(do, v.seal()...)
 	do = append(do, v.createChildren()...)
 	do = append(do, v.scaleComponents()...)
+	if v.Log.Broken != "" {
+		// What cannot be trusted may keep things up. It takes nothing away.
+		return do
+	}
 	do = append(do, v.createJobs()...)
 	do = append(do, v.deleteJobs()...)
 	do = append(do, v.deleteChildren()...)
@@ -26,7 +30,8 @@ func (v view) head() int64 {
 }
 
 // writeRoutes leaves alone what is somebody else's, and raises a weight only onto
-// ready endpoints: else that route waits and serves as it did.
+// ready endpoints: else that route waits and serves as it did, but gets to know the
+// backends of live releases.
 func (v view) writeRoutes() []Action {
 	var do []Action
 	for _, route := range v.routes {
@@ -35,10 +40,16 @@ func (v view) writeRoutes() []Action {
 			continue
 		}
 		want := v.backends(route, *state)
-		if seen.Presence == Ours && seen.Current && seen.Sequence >= state.SetSequence && v.sameBackends(route, seen.Weights, want) {
-			continue
-		}
 		if !v.raisesOntoReady(route, seen.Weights, want) {
+			if seen.Presence == Missing || allOrNothing(route) {
+				continue
+			}
+			want = v.backends(route, v1alpha1.RouteState{Weights: seen.Weights})
+			if !sameShares(seen.Weights, want) {
+				continue
+			}
+		}
+		if seen.Presence == Ours && seen.Current && seen.Sequence >= state.SetSequence && v.sameBackends(route, seen.Weights, want) {
 			continue
 		}
 		do = append(do, WriteRoute{Route: route.Name, Weights: want, Sequence: v.head()})
@@ -75,7 +86,7 @@ func (v view) raisesOntoReady(route v1alpha1.Route, seen, want []v1alpha1.Releas
 			continue
 		}
 		r := v.liveObject(w.ReleaseName)
-		if r == nil || !r.hasEndpoints(route.ComponentName) {
+		if r == nil || !v.marked(r) || !r.hasEndpoints(route.ComponentName) {
 			return false
 		}
 	}

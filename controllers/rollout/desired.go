@@ -36,7 +36,7 @@ func (v view) desiredByPin() *Release {
 		return v.candidate
 	case pinned == nil:
 		return v.stable()
-	case v.verdict(pinned).IsNegative():
+	case v.verdict(pinned).IsNegative() || v.claimant(pinned) != nil:
 		return v.stable()
 	}
 	return pinned
@@ -57,12 +57,39 @@ func (v view) stable() *Release {
 	return v.object(*v.state.Stable)
 }
 
-// newest by creation time, then version, then name.
+// claimant is another release that has the version of r already: the one that the
+// log knows by it, else the older one. A version has one content for ever, and so
+// r is never deployed; nil when the version is its own.
+func (v view) claimant(r *Release) *Release {
+	for i := range v.Releases {
+		other := &v.Releases[i]
+		if other.UID == r.UID || other.Deleting || other.Spec.Version != r.Spec.Version {
+			continue
+		}
+		if v.known(r) == v.known(other) {
+			older := cmp.Or(other.CreationTime.Compare(r.CreationTime), strings.Compare(other.Name, r.Name)) < 0
+			if older {
+				return other
+			}
+		} else if v.known(other) {
+			return other
+		}
+	}
+	return nil
+}
+
+// known says whether the log knows the version as that of this very object.
+func (v view) known(r *Release) bool {
+	return v.isCandidate(r) || v.isStable(r) || v.promoted(r) || v.Log.Verdicts[r.Spec.Version].UID == r.UID
+}
+
+// newest by creation time, then version, then name, of those whose version is
+// their own.
 func (v view) newest() *Release {
 	var newest *Release
 	for i := range v.Releases {
 		r := &v.Releases[i]
-		if r.Deleting {
+		if r.Deleting || v.claimant(r) != nil {
 			continue
 		}
 		if newest == nil || v.compareAge(r, newest) > 0 {
@@ -70,6 +97,18 @@ func (v view) newest() *Release {
 		}
 	}
 	return newest
+}
+
+// latest is the release object that was created last, whatever its version.
+func (v view) latest() *Release {
+	var latest *Release
+	for i := range v.Releases {
+		r := &v.Releases[i]
+		if !r.Deleting && (latest == nil || cmp.Or(r.CreationTime.Compare(latest.CreationTime), strings.Compare(r.Name, latest.Name)) > 0) {
+			latest = r
+		}
+	}
+	return latest
 }
 
 func (v view) compareAge(a, b *Release) int {

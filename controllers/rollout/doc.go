@@ -31,6 +31,7 @@
 //	people.go    Rollback, Abort, Retry, Approve
 //	retire.go    drain, warm releases, when pods may go
 //	carryout.go  the writes that the newest record still wants, in safety order
-//	stage.go     the stage, what stalls a track, when to look again
+//	stage.go     the stage, and when to look again
+//	stalled.go   what time alone will not mend, and what a human can do
 //	settings.go  what holds where a track says nothing
 package rollout

@@ -40,34 +40,36 @@ func unavailable(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.shortage()), true
+	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.candidate.shortage()), true
 }
 
-// failureEnd is when a candidate with weight that is unavailable fails; zero while
-// it is not.
+// failureEnd is when a candidate with weight fails: it is unavailable since the
+// first of its components is. Zero while it is available. A Retry may begin with
+// weight, and what was before it does not count.
 func (v view) failureEnd() time.Time {
 	if v.weight() == 0 {
 		return time.Time{}
 	}
 	var since time.Time
 	for _, c := range v.candidate.Components {
-		if !c.Available && !c.AvailableChange.IsZero() {
-			since = later(since, c.AvailableChange)
+		if !c.Available && !c.AvailableChange.IsZero() && (since.IsZero() || c.AvailableChange.Before(since)) {
+			since = c.AvailableChange
 		}
 	}
 	if since.IsZero() {
 		return time.Time{}
 	}
-	return since.Add(v.Track.failure())
+	return later(since, v.state.Candidate.StartTime.Time).Add(v.Track.failure())
 }
 
-func (v view) shortage() string {
-	for _, c := range v.candidate.Components {
+// shortage says which component is not available, in the pods' own words.
+func (r *Release) shortage() string {
+	for _, c := range r.Components {
 		if !c.Available {
-			return podsMessage(c, v.candidate.specOf(c.Name).Replicas)
+			return podsMessage(c, r.Size(c.Name))
 		}
 	}
-	return "all components are available"
+	return "its endpoints are not ready"
 }
 
 func notProvisioned(v view) (string, string, bool) {
@@ -87,7 +89,7 @@ func (v view) deadline() time.Time {
 	if v.weight() > 0 || first == nil || !slices.Contains(machineGates, first.Gate) {
 		return time.Time{}
 	}
-	if next := v.nextStep(); next.approval && !v.approved(next.weight) && v.candidate.available() {
+	if v.nextStep().approval > 0 && v.candidate.available() {
 		return time.Time{}
 	}
 	since := later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange())
@@ -118,5 +120,5 @@ func (v view) verifyDeadline() time.Time {
 	if v.weight() == 0 || !v.unverified() {
 		return time.Time{}
 	}
-	return v.setTime().Add(v.Track.progressDeadline())
+	return later(v.setTime(), v.state.Candidate.StartTime.Time).Add(v.Track.progressDeadline())
 }

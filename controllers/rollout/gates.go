@@ -30,6 +30,7 @@ var gates = []gate{
 	{"TestsPassed", gateTestsPassed},
 	{"HoldOver", gateHoldOver},
 	{"Approved", gateApproved},
+	{"NoRollback", gateNoRollback},
 }
 
 // blocked is the first gate that blocks the candidate; nil when all hold.
@@ -101,8 +102,14 @@ func gateRoutesFree(v view) (string, string, bool) {
 	return "", "", false
 }
 
+// gateBackendsExist asks for every route of the track: one that was added under
+// way is taken over after the promotion. At weight it asks only for those in force.
 func gateBackendsExist(v view) (string, string, bool) {
-	for _, route := range v.routes {
+	routes := v.Track.routes()
+	if v.weight() > 0 {
+		routes = v.routes
+	}
+	for _, route := range routes {
 		if !v.candidate.hasPort(route) {
 			return "BackendMissing", fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
 				route.Name, route.PortName, route.ComponentName, v.candidate.Name), true
@@ -127,7 +134,7 @@ func gatePodsAvailable(v view) (string, string, bool) {
 	}
 	for _, c := range v.candidate.Components {
 		want := v.candidate.Size(c.Name)
-		if c.Deployment == Ours && c.Replicas == want && c.AvailableReplicas >= want && c.Available {
+		if c.Deployment == Ours && c.Replicas == want && c.AvailableReplicas >= want && c.Available && v.marked(v.candidate) {
 			continue
 		}
 		return "PodsNotAvailable", podsMessage(c, want), true
@@ -157,11 +164,13 @@ func gateEndpointsReady(v view) (string, string, bool) {
 // gateRouteVerified: the routers carry the present weights, and know the
 // candidate as a backend already. Before any promotion there is nothing to carry.
 func gateRouteVerified(v view) (string, string, bool) {
-	if reason, message, ok := v.carried(); !ok {
-		return reason, message, true
-	}
-	if v.unverified() {
-		return "RouteNotVerified", "the routers carry the weights; the record of it follows", true
+	if !v.heldBack() {
+		if reason, message, ok := v.carried(); !ok {
+			return reason, message, true
+		}
+		if v.unverified() {
+			return "RouteNotVerified", "the routers carry the weights; the record of it follows", true
+		}
 	}
 	for _, route := range v.routes {
 		seen := v.observedRoute(route.Name)
@@ -205,7 +214,10 @@ func gateHoldOver(v view) (string, string, bool) {
 		return "", "", false
 	}
 	end := v.holdEnd()
-	if !end.IsZero() && !v.Now.Before(end) {
+	if end.IsZero() {
+		return "Holding", "the hold begins when the routers have confirmed the weight", true
+	}
+	if !v.Now.Before(end) {
 		return "", "", false
 	}
 	until := end.UTC().Format(time.RFC3339)
@@ -217,11 +229,20 @@ func gateHoldOver(v view) (string, string, bool) {
 
 func gateApproved(v view) (string, string, bool) {
 	next := v.nextStep()
-	if !next.approval || v.approved(next.weight) {
+	if next.approval == 0 {
 		return "", "", false
 	}
 	return "ApprovalRequired", fmt.Sprintf("the step to %d %% waits for a ReleaseAction Approve with releaseName %s, attempt %d, weightPercent %d",
-		next.weight, v.candidate.Name, v.state.Candidate.Attempt, next.weight), true
+		next.approval, v.candidate.Name, v.state.Candidate.Attempt, next.approval), true
+}
+
+// gateNoRollback: while a Rollback brings its release up, nothing rises against it.
+func gateNoRollback(v view) (string, string, bool) {
+	live := v.recalling()
+	if live == nil {
+		return "", "", false
+	}
+	return "RollbackUnderWay", fmt.Sprintf("%s is brought up for action %s; no weight rises until it serves, or that is given up", live.Name, live.Recall.ActionName), true
 }
 
 func (v view) approved(weight int32) bool {

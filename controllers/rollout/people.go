@@ -8,15 +8,16 @@ import (
 )
 
 // answer carries out, or refuses, the oldest action that is waiting. Every answer
-// is one record that names the action, and so it is given once. A Rollback waits
-// while another one is still bringing its release up.
+// is one record that names the action, and so it is given once. A Rollback or Retry
+// waits while a Rollback is still bringing its release up.
 func (v view) answer() *Entry {
 	for i := range v.Actions {
 		a := &v.Actions[i]
 		if _, done := v.Log.Actions[a.Name]; done {
 			continue
 		}
-		if a.Spec.Action == v1alpha1.ActionRollback && v.recalling() != nil {
+		waits := a.Spec.Action == v1alpha1.ActionRollback || a.Spec.Action == v1alpha1.ActionRetry
+		if waits && v.recalling() != nil {
 			continue
 		}
 		e := v.answerTo(a)
@@ -65,6 +66,9 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 	case v.verdict(target).IsNegative():
 		return v.refuse(a, "NegativeVerdict", fmt.Sprintf("the newest attempt of %s ended as %s; a Retry tests it again", target.Name, v.verdict(target)))
 	}
+	if route := v.lacks(target); route != "" {
+		return v.refuse(a, "BackendMissing", fmt.Sprintf("%s has no backend for route %s, which serves now", target.Name, route))
+	}
 	why := fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason)
 	if v.canServe(target) {
 		return v.rolledBack(target, why)
@@ -72,6 +76,16 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 	e := v.about(target, v1alpha1.EventRecalled, "Rollback", target.Name+" is brought up again for "+why)
 	v.revive(&e.State, target.ref(), &v1alpha1.Recall{ActionName: a.Name, Time: v.now()})
 	return e
+}
+
+// lacks names a route in force that the release has no backend for; "" for none.
+func (v view) lacks(r *Release) string {
+	for _, route := range v.routes {
+		if !r.hasPort(route) {
+			return route.Name
+		}
+	}
+	return ""
 }
 
 func (v view) promoted(r *Release) bool {
@@ -112,8 +126,9 @@ func (v view) recalling() *v1alpha1.LiveRelease {
 	return nil
 }
 
-// finishRecall completes a Rollback once its release has come up, and refuses it
-// when that takes longer than the deadline.
+// finishRecall completes a Rollback once its release has come up, not with its
+// first pod; and refuses it when that takes longer than the deadline, or when there
+// is nothing to go back from any more.
 func (v view) finishRecall() *Entry {
 	live := v.recalling()
 	if live == nil {
@@ -122,10 +137,18 @@ func (v view) finishRecall() *Entry {
 	var e *Entry
 	target := v.object(live.ReleaseRef)
 	switch {
-	case target != nil && v.canServe(target):
+	case target != nil && v.isStable(target) && v.state.Candidate == nil:
+		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "IsStable", "the attempt has ended otherwise; "+live.Name+" is stable")
+		e.Confirm = true
+		v.revive(&e.State, live.ReleaseRef, nil)
+	case target != nil && v.canServe(target) && target.available():
 		e = v.rolledBack(target, live.Recall.ActionName)
-	case target == nil || target.Deleting || !v.Now.Before(v.recallDeadline(*live)):
-		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "NotReady", fmt.Sprintf("%s did not come up within %s", live.Name, v.Track.progressDeadline()))
+	case target == nil || target.Deleting:
+		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "ReleaseGone", "there is no release "+live.Name+" any more")
+		e.Confirm = true
+		v.revive(&e.State, live.ReleaseRef, nil)
+	case !v.Now.Before(v.recallDeadline(*live)):
+		e = v.about(target, v1alpha1.EventRefused, "NotReady", fmt.Sprintf("%s did not come up within %s: %s", live.Name, v.Track.progressDeadline(), target.shortage()))
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
 	default:
@@ -163,6 +186,8 @@ func (v view) retry(a *v1alpha1.ReleaseAction) *Entry {
 		return v.refuse(a, "AttemptOpen", "the attempt of "+v.state.Candidate.Name+" is open; Abort ends it")
 	case v.isStable(r):
 		return v.refuse(a, "IsStable", r.Name+" is stable already")
+	case v.claimant(r) != nil:
+		return v.refuse(a, "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own", r.Spec.Version, v.claimant(r).Name))
 	case !v.retriable(r):
 		return v.refuse(a, "NotDesired", r.Name+" is neither pinned nor, with nothing pinned, the newest release: pin it, or publish a new one")
 	}

@@ -76,6 +76,11 @@ func (v view) promotion(ref v1alpha1.ReleaseRef) (Promotion, bool) {
 // live: every route of the track is confirmed at or above the newest stamp, and
 // does not list it.
 func (v view) clear(name string) bool {
+	for _, route := range v.routes {
+		if v.observedRoute(route.Name) == nil {
+			return false
+		}
+	}
 	for _, route := range v.Routes {
 		if listed(route.Weights, name) {
 			return false

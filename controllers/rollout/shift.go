@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -103,10 +104,16 @@ func (v view) settleOn(state *v1alpha1.TrackState, ref v1alpha1.ReleaseRef) {
 	markZero(state, v.now())
 }
 
-// takeRoutes gives stable a route that was added to the track, and forgets one
-// that was removed, while the track is settled.
+// takeRoutes gives stable a route that was added to the track, as soon as it can
+// serve it, and forgets one that was removed, while the track is settled.
 func (v view) takeRoutes() *Entry {
-	if v.state.Candidate != nil || v.state.Stable == nil || !v.routesChanged() || !v.canServe(v.baseline) {
+	if v.state.Candidate != nil || v.state.Stable == nil || v.baseline == nil {
+		return nil
+	}
+	v.routes = slices.DeleteFunc(slices.Clone(v.Track.routes()), func(route v1alpha1.Route) bool {
+		return v.routeState(route.Name) == nil && (!v.baseline.hasPort(route) || !v.baseline.hasEndpoints(route.ComponentName))
+	})
+	if !v.routesChanged() || !v.canServe(v.baseline) {
 		return nil
 	}
 	e := v.aboutRef(*v.state.Stable, v1alpha1.EventWeightSet, "RoutesChanged", "the routes of the track have changed")

@@ -1,7 +1,6 @@
 package rollout
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -17,6 +16,9 @@ const lookAgain = 10 * time.Second
 func (v view) outlook() Plan {
 	plan := Plan{Stage: v.stage(), Stalled: v.stalled(), After: v.after()}
 	if v.candidate == nil {
+		if reason, message, blocked := gateNoRollback(v); blocked {
+			plan.Blocked = &v1alpha1.BlockedBy{Gate: "NoRollback", Reason: reason, Message: message}
+		}
 		return plan
 	}
 	plan.Blocked = v.blocked()
@@ -57,32 +59,6 @@ func (v view) candidateStage() Stage {
 		return Testing
 	}
 	return Shifting
-}
-
-// stalled: the pin, or with nothing pinned the newest release, cannot be served.
-func (v view) stalled() *v1alpha1.BlockedBy {
-	if v.Log.Broken != "" {
-		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": nothing is decided until the log verifies again"}
-	}
-	if v.candidate != nil {
-		return nil
-	}
-	pin := v.Track.Spec.ReleaseName
-	wanted := v.newest()
-	if pin != "" {
-		if wanted = v.pinned(); wanted == nil {
-			return &v1alpha1.BlockedBy{Gate: "Desired", Reason: "PinnedReleaseMissing", Message: "the pinned release " + pin + " does not exist: create it, or change spec.releaseName"}
-		}
-	}
-	if wanted == nil || !v.verdict(wanted).IsNegative() {
-		return nil
-	}
-	verdict := v.Log.Verdicts[wanted.Spec.Version]
-	return &v1alpha1.BlockedBy{
-		Gate: "Desired", Reason: string(verdict.Event),
-		Message: fmt.Sprintf("%s (attempt %d) ended as %s: %s; publish a new release, or try it again by a ReleaseAction Retry",
-			wanted.Name, verdict.Attempt, verdict.Event, verdict.Message),
-	}
 }
 
 // after is how long until the earliest moment at which time alone changes

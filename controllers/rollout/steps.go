@@ -8,8 +8,10 @@ import (
 
 // step is what comes next for the candidate: a weight to rise to, or promotion.
 type step struct {
-	weight   int32
-	approval bool
+	weight int32
+	// approval is the step whose approval is missing, 0 when none is: a rise enters
+	// every step up to its weight, also those that it does not stop at.
+	approval int32
 	// promotion: the weight is 100 already.
 	promotion bool
 }
@@ -23,20 +25,28 @@ func (v view) nextStep() step {
 	if weight == 100 || len(v.routes) == 0 {
 		return step{weight: 100, promotion: true}
 	}
+	next := step{weight: 100}
 	for _, s := range v.Track.rollout().Steps {
-		if s.WeightPercent > weight && (s.WeightPercent == 100 || !v.atOnce()) {
-			return step{weight: s.WeightPercent, approval: v.needsApproval(s)}
+		if s.WeightPercent <= weight {
+			continue
+		}
+		if next.approval == 0 && v.lacksApproval(s) {
+			next.approval = s.WeightPercent
+		}
+		if !v.atOnce() {
+			next.weight = s.WeightPercent
+			break
 		}
 	}
-	return step{weight: 100}
+	return next
 }
 
-func (v view) needsApproval(s v1alpha1.RolloutStep) bool {
-	return s.Approval == v1alpha1.ApprovalRequired && !v.trusted(v.candidate)
+func (v view) lacksApproval(s v1alpha1.RolloutStep) bool {
+	return s.Approval == v1alpha1.ApprovalRequired && !v.trusted(v.candidate) && !v.approved(s.WeightPercent)
 }
 
 func (v view) atOnce() bool {
-	return v.fallback() == nil || !v.canServe(v.baseline) || v.trusted(v.candidate) || !v.divisible()
+	return v.state.Stable == nil || !v.canServe(v.baseline) || v.trusted(v.candidate) || !v.divisible()
 }
 
 // hold is how long the candidate stays at its present weight.
@@ -54,7 +64,7 @@ func (v view) hold() time.Duration {
 }
 
 // holdEnd is when the hold, or at 100 the bake, is over; zero while the weight is
-// not verified.
+// not verified. A Retry may begin with weight: it is held anew.
 func (v view) holdEnd() time.Time {
 	verified := v.verifiedTime()
 	if verified.IsZero() {
@@ -64,5 +74,5 @@ func (v view) holdEnd() time.Time {
 	if v.weight() == 100 {
 		hold = max(hold, v.Track.bake())
 	}
-	return verified.Add(hold)
+	return later(verified, v.state.Candidate.StartTime.Time).Add(hold)
 }

@@ -22,12 +22,16 @@ func (t dueTest) at() string {
 	return fmt.Sprintf(" at %d %%", *t.weight)
 }
 
-// dueTests of the candidate at its present weight. A trusted release needs none.
+// dueTests of the candidate at its present weight. A trusted release needs none. A
+// track without routes has one step, to 100.
 func (v view) dueTests() []dueTest {
 	if v.trusted(v.candidate) {
 		return nil
 	}
 	weight := v.weight()
+	if len(v.routes) == 0 {
+		weight = 100
+	}
 	var due []dueTest
 	for _, t := range v.candidate.Spec.Tests {
 		run := dueTest{name: t.Name, deadline: seconds(t.DeadlineSeconds, DefaultTestDeadline)}

@@ -20,8 +20,9 @@ type view struct {
 	candidate *Release
 	// baseline is the object of baselineRef, nil likewise.
 	baseline *Release
-	// routes are the routes in force: those of the track's spec, but while an
-	// attempt with weights is under way only those that it began with.
+	// routes are the routes in force: those of the track's spec that the newest
+	// record has weights for. Others join while the track is settled; before the
+	// first promotion all are in force.
 	routes []v1alpha1.Route
 }
 
@@ -94,6 +95,20 @@ func (v view) liveRef(name string) *v1alpha1.ReleaseRef {
 	return nil
 }
 
+// marked says whether a release is live, and its Deployments carry the stamp of the
+// record that made it so: a late writer that would still delete them cannot.
+func (v view) marked(r *Release) bool {
+	for _, live := range v.state.Live {
+		if live.UID != r.UID {
+			continue
+		}
+		return !slices.ContainsFunc(r.Components, func(c Component) bool {
+			return c.Deployment == Ours && c.Sequence < live.Sequence
+		})
+	}
+	return false
+}
+
 func (v view) isStable(r *Release) bool {
 	return v.state.Stable != nil && v.state.Stable.Name == r.Name && v.state.Stable.UID == r.UID
 }
@@ -148,7 +163,7 @@ func (v view) routesInForce() []v1alpha1.Route {
 		return nil
 	}
 	all := v.Track.routes()
-	if v.state.Candidate == nil || len(v.state.Routes) == 0 {
+	if v.state.Stable == nil && len(v.state.Routes) == 0 {
 		return all
 	}
 	var begun []v1alpha1.Route
@@ -198,10 +213,10 @@ func (r *Release) hasPort(route v1alpha1.Route) bool {
 	return c != nil && slices.ContainsFunc(c.Ports, func(p v1alpha1.ComponentPort) bool { return p.Name == route.PortName })
 }
 
-// canServe says whether every route in force has a ready endpoint in the release.
-// Without routes, its Deployments must be available.
+// canServe says whether a live release has a ready endpoint for every route in
+// force. Without routes, its Deployments must be available.
 func (v view) canServe(r *Release) bool {
-	if r == nil {
+	if r == nil || !v.marked(r) {
 		return false
 	}
 	if len(v.routes) == 0 {

@@ -65,6 +65,10 @@ func (v view) setRoutes(state *v1alpha1.TrackState, routes []v1alpha1.RouteState
 			live.ZeroTime = nil
 		}
 	}
+	if len(routes) == 0 {
+		// No router will ever confirm it: nothing is asked of any.
+		markZero(state, v.now())
+	}
 }
 
 // unverified says whether weights were set that no router was seen to carry yet.
@@ -121,6 +125,23 @@ func (v view) carries(route v1alpha1.Route, state v1alpha1.RouteState) (reason, 
 		return routeReason(seen, "RouteNotVerified", "the router has not confirmed route "+route.Name)
 	}
 	return "", "", true
+}
+
+// heldBack says whether weights are not carried for no other reason than that they
+// would go to a baseline that is dead: the routers confirm what they carry instead.
+// A candidate without weight need not wait for that.
+func (v view) heldBack() bool {
+	if v.baseline != nil && v.canServe(v.baseline) || v.weight() > 0 {
+		return false
+	}
+	for _, route := range v.routes {
+		seen := v.observedRoute(route.Name)
+		lost := seen != nil && seen.Presence == Missing && (seen.Reason == "" || seen.Reason == "RouteMissing")
+		if !lost && (seen == nil || seen.Presence != Ours || !seen.Current || !seen.Verified) {
+			return false
+		}
+	}
+	return true
 }
 
 // routeReason prefers the router's own words.

@@ -1,0 +1,101 @@
+package rollout
+
+import (
+	"fmt"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// stalled is what time alone will not mend: the log, or what serves now, or that
+// the pin, with nothing pinned the newest release, cannot be served.
+func (v view) stalled() *v1alpha1.BlockedBy {
+	switch {
+	case v.Log.Head == nil && v.stale():
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: "there are objects of this track that records speak for, and no records: restore the log"}
+	case v.Log.Broken != "":
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": nothing is decided until the log verifies again"}
+	case v.candidate != nil:
+		return nil
+	}
+	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, notDesired, notServed} {
+		if stalled := check(v); stalled != nil {
+			return stalled
+		}
+	}
+	return nil
+}
+
+// keptWeight: a verdict fell, and there is nothing that could take the weight.
+func keptWeight(v view) *v1alpha1.BlockedBy {
+	strays, to := v.strays(), v.baselineRef()
+	if len(strays) == 0 || to == nil {
+		return nil
+	}
+	return &v1alpha1.BlockedBy{
+		Gate: "EndpointsReady", Reason: "BaselineDown",
+		Message: fmt.Sprintf("%s keeps its weight until %s has ready endpoints for every route: mend %s, or publish a release that works",
+			strays[0].Name, to.Name, to.Name),
+	}
+}
+
+// goneStable: what should serve has lost its object, and with it its pods.
+func goneStable(v view) *v1alpha1.BlockedBy {
+	if v.state.Stable == nil || v.stable() != nil {
+		return nil
+	}
+	name := v.state.Stable.Name
+	return &v1alpha1.BlockedBy{
+		Gate: "Desired", Reason: "StableReleaseGone",
+		Message: fmt.Sprintf("the release object of %s, which serves, was deleted: publish a new release; or create %s again as it was, and try it again by a ReleaseAction Retry, or pin it", name, name),
+	}
+}
+
+// notDesired: what users want has a verdict, or does not exist, or has the version
+// of another.
+func notDesired(v view) *v1alpha1.BlockedBy {
+	pin := v.Track.Spec.ReleaseName
+	wanted := v.latest()
+	if pin != "" {
+		if wanted = v.pinned(); wanted == nil {
+			return &v1alpha1.BlockedBy{Gate: "Desired", Reason: "PinnedReleaseMissing", Message: "the pinned release " + pin + " does not exist: create it, or change spec.releaseName"}
+		}
+	}
+	if wanted == nil {
+		return nil
+	}
+	if other := v.claimant(wanted); other != nil {
+		return &v1alpha1.BlockedBy{
+			Gate: "Desired", Reason: "VersionReused",
+			Message: fmt.Sprintf("%s has version %s, which is that of %s: publish it under a version of its own", wanted.Name, wanted.Spec.Version, other.Name),
+		}
+	}
+	if pin == "" {
+		wanted = v.newest()
+	}
+	if wanted == nil || !v.verdict(wanted).IsNegative() {
+		return nil
+	}
+	verdict := v.Log.Verdicts[wanted.Spec.Version]
+	return &v1alpha1.BlockedBy{
+		Gate: "Desired", Reason: string(verdict.Event),
+		Message: fmt.Sprintf("%s (attempt %d) ended as %s: %s; publish a new release, or try it again by a ReleaseAction Retry",
+			wanted.Name, verdict.Attempt, verdict.Event, verdict.Message),
+	}
+}
+
+// notServed: a route was added that stable has no backend for.
+func notServed(v view) *v1alpha1.BlockedBy {
+	if v.baseline == nil || v.state.Stable == nil {
+		return nil
+	}
+	for _, route := range v.Track.routes() {
+		if v.routeState(route.Name) == nil && !v.baseline.hasPort(route) {
+			return &v1alpha1.BlockedBy{
+				Gate: "BackendsExist", Reason: "BackendMissing",
+				Message: fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
+					route.Name, route.PortName, route.ComponentName, v.baseline.Name),
+			}
+		}
+	}
+	return nil
+}

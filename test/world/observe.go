@@ -1,0 +1,181 @@
+package world
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// sync brings one kind of a cache up to date.
+func (o *Objects) sync(from *Objects, kind Kind) {
+	switch kind {
+	case Records:
+		o.Records = slices.Clip(from.Records)
+	case Releases:
+		o.Releases, o.Seals = maps.Clone(from.Releases), maps.Clone(from.Seals)
+	case Children:
+		o.Deployments, o.Services, o.Jobs = maps.Clone(from.Deployments), maps.Clone(from.Services), maps.Clone(from.Jobs)
+	case Routes:
+		o.Routes = maps.Clone(from.Routes)
+	case Actions:
+		o.Actions = slices.Clip(from.Actions)
+	}
+}
+
+// copyOf is all objects as they are now.
+func copyOf(from *Objects) Objects {
+	var o Objects
+	for kind := range kinds {
+		o.sync(from, kind)
+	}
+	return o
+}
+
+// Observe makes the observation of the world as it is now.
+func (w *World) Observe() rollout.Observation {
+	objects := copyOf(&w.Objects)
+	return w.observe(&objects)
+}
+
+// observe makes the observation of objects as a cache holds them. Facts that no
+// cache holds (routers' reports, Services of others) are of this moment.
+func (w *World) observe(c *Objects) rollout.Observation {
+	track := w.Track
+	track.Spec = *w.Track.Spec.DeepCopy()
+	o := rollout.Observation{
+		Now: w.Now, Namespace: Namespace, TrackName: TrackName, Actor: Actor,
+		Track: &track,
+		Log:   w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, c.Records),
+	}
+	var state v1alpha1.TrackState
+	if o.Log.Head != nil {
+		state = o.Log.Head.State
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Releases)) {
+		o.Releases = append(o.Releases, w.observeRelease(c, c.Releases[name], state, o.Log))
+	}
+	o.Routes = w.observeRoutes(c)
+	for _, a := range c.Actions {
+		if _, done := o.Log.Actions[a.Name]; !done {
+			o.Actions = append(o.Actions, a)
+		}
+	}
+	return o
+}
+
+func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState, log rollout.Log) rollout.Release {
+	script := w.script(r.Name)
+	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Spec: r.Spec}
+	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
+	if s := c.Seals[r.Name]; s != nil && live && s.Owner == r.UID {
+		sealed := s.Sealed
+		o.Sealed = &sealed
+	}
+	candidate := state.Candidate
+	if candidate != nil && candidate.UID == r.UID && o.Sealed == nil {
+		o.Obstacle = script.Obstacle
+		if had, ok := log.ContentDigests[r.Spec.Version]; ok && had != contentDigest(r, script) {
+			o.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "VersionReused", Message: "version " + r.Spec.Version + " had another content"}
+		}
+	}
+	some := live
+	var components []rollout.Component
+	for _, spec := range r.Spec.Components {
+		component := observeComponent(c, r, spec.Name)
+		if component.Deployment == rollout.Ours && component.ReadyReplicas == 0 {
+			component.Trouble = script.Trouble
+		}
+		component.ForeignSelectors = script.ForeignSelectors
+		some = some || component.Service == rollout.Ours || component.Deployment == rollout.Ours
+		components = append(components, component)
+	}
+	if some {
+		o.Components = components
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Jobs)) {
+		if j := c.Jobs[name]; j.Release == r.Name {
+			o.Jobs = append(o.Jobs, rollout.Job{
+				Name: j.Name, UID: j.UID, Test: j.Test, Attempt: j.Attempt, WeightPercent: j.WeightPercent,
+				Presence: presence(j.Owner, r.UID), CreationTime: j.Created,
+				Succeeded: j.Succeeded, Failed: j.Failed, Finished: j.Finished, Message: j.Message,
+			})
+		}
+	}
+	return o
+}
+
+func observeComponent(c *Objects, r *Release, component string) rollout.Component {
+	name := resources.ChildName(r.Name, component)
+	o := rollout.Component{Name: component}
+	if s := c.Services[name]; s != nil {
+		o.Service = presence(s.Owner, r.UID)
+	}
+	d := c.Deployments[name]
+	if d == nil {
+		return o
+	}
+	o.Deployment = presence(d.Owner, r.UID)
+	o.Sequence, o.Replicas = d.Sequence, d.Replicas
+	o.ReadyReplicas, o.AvailableReplicas = d.Ready, d.Ready
+	o.Available, o.AvailableChange = d.Available, d.Change
+	if o.Service == rollout.Ours {
+		o.ReadyEndpoints = d.Ready
+	}
+	return o
+}
+
+func presence(owner, release types.UID) rollout.Presence {
+	if owner == release {
+		return rollout.Ours
+	}
+	return rollout.Foreign
+}
+
+func (w *World) observeRoutes(c *Objects) []rollout.Route {
+	var routes []rollout.Route
+	named := map[string]bool{}
+	for _, spec := range w.specRoutes() {
+		name := routeObjectName(spec)
+		named[name] = true
+		o := w.observeRoute(c.Routes[name], spec)
+		o.Name, o.Type, o.AllOrNothing = spec.Name, spec.Type, spec.Type == v1alpha1.RouteService
+		routes = append(routes, o)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
+		if r := c.Routes[name]; !named[name] && !r.Foreign {
+			o := w.observeRoute(r, r.Spec)
+			o.Name, o.Type, o.Orphaned = r.Spec.Name, r.Spec.Type, true
+			routes = append(routes, o)
+		}
+	}
+	return routes
+}
+
+func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route {
+	switch {
+	case r == nil:
+		return rollout.Route{Reason: "RouteMissing", Message: "the object of route " + spec.Name + " does not exist yet"}
+	case r.Foreign:
+		return rollout.Route{Presence: rollout.Foreign, Reason: "RouteNameTaken", Message: "the name of route " + spec.Name + " is taken by somebody else's object"}
+	}
+	o := rollout.Route{
+		Presence: rollout.Ours, Sequence: r.Sequence, Weights: slices.Clone(r.Weights),
+		Current:  equality.Semantic.DeepEqual(r.Spec, spec),
+		Verified: !w.RouterDown && r.CarriedGeneration == r.Generation,
+	}
+	if !o.Verified {
+		o.Reason, o.Message = "RouteNotReported", "the router has not reported on route "+spec.Name
+	}
+	return o
+}
+
+func contentDigest(r *Release, s Script) string {
+	return "sha256:" + strings.Join([]string{r.Spec.Version, s.Content}, "-")
+}

@@ -1,0 +1,282 @@
+package world
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// Start is when every world begins.
+var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+const (
+	// Namespace and TrackName are those of the only track of a world.
+	Namespace = "shop"
+	TrackName = "shop"
+	// Actor is the operator's own user name.
+	Actor = "system:serviceaccount:strata-system:strata"
+)
+
+// Kind of objects that a cache holds.
+type Kind int
+
+const (
+	Records Kind = iota
+	Releases
+	Children
+	Routes
+	Actions
+	kinds
+)
+
+// Objects are all objects of a world. The maps are copied by a cache, the values
+// never changed: a write replaces the object.
+type Objects struct {
+	Records     []v1alpha1.ReleaseRecord
+	Releases    map[string]*Release
+	Seals       map[string]*Seal
+	Deployments map[string]*Deployment
+	Services    map[string]*Service
+	Jobs        map[string]*Job
+	Routes      map[string]*RouteObject
+	Actions     []v1alpha1.ReleaseAction
+}
+
+// Release is an ImmutableRelease.
+type Release struct {
+	Name    string
+	UID     types.UID
+	Created time.Time
+	Spec    *v1alpha1.ImmutableReleaseSpec
+}
+
+// Seal belongs to the release object with the UID Owner.
+type Seal struct {
+	Owner  types.UID
+	Sealed rollout.Sealed
+}
+
+// Deployment with the pods that it has.
+type Deployment struct {
+	Name, Release, Component string
+	// Owner is the UID of the release object; "" for somebody else's.
+	Owner     types.UID
+	Version   int64
+	Sequence  int64
+	Replicas  int32
+	Ready     int32
+	Available bool
+	// Change is when Available last changed, ReadyAt when the pods will be ready;
+	// zero: never.
+	Change, ReadyAt time.Time
+}
+
+// Service of a component.
+type Service struct {
+	Name    string
+	Owner   types.UID
+	Version int64
+}
+
+// Job of a test.
+type Job struct {
+	Name, Release, Test string
+	UID, Owner          types.UID
+	Attempt             int32
+	WeightPercent       *int32
+	Created, Finished   time.Time
+	Succeeded, Failed   bool
+	Message             string
+}
+
+// RouteObject is what a router is told, and what it carries.
+type RouteObject struct {
+	Name       string
+	Spec       v1alpha1.Route
+	Foreign    bool
+	Version    int64
+	Sequence   int64
+	Weights    []v1alpha1.ReleaseWeight
+	Generation int64
+	WriteTime  time.Time
+	// Carried are the weights on the wire, of the generation CarriedGeneration.
+	Carried           []v1alpha1.ReleaseWeight
+	CarriedGeneration int64
+}
+
+// Script is how the pods and tests of a release behave.
+type Script struct {
+	// ReadyAfter is how long pods take; negative: they never come up.
+	ReadyAfter time.Duration
+	// Trouble is what pods say that are not ready.
+	Trouble string
+	// Tests by name, or name@weight for one step; one without a script passes
+	// after ten seconds.
+	Tests map[string]TestScript
+	// Content tells two releases of one version apart.
+	Content string
+	// Obstacle and ForeignSelectors are facts for the planner as they are.
+	Obstacle         *rollout.Obstacle
+	ForeignSelectors []string
+}
+
+// TestScript is what comes of a test.
+type TestScript struct {
+	After time.Duration
+	// Hangs: it never finishes. Fails: it finishes as failed, with Message.
+	Hangs, Fails bool
+	Message      string
+}
+
+// World is a cluster. Make one by New.
+type World struct {
+	Objects
+	Now   time.Time
+	Track rollout.Track
+	// Scripts by the name of the release.
+	Scripts map[string]*Script
+	// RouterDelay is how long routers take to carry what was written; a router
+	// that is down confirms and changes nothing.
+	RouterDelay time.Duration
+	RouterDown  bool
+	// Writes counts the writes of planners.
+	Writes int
+
+	counter int64
+	reader  *ledger.Reader
+	// trafficked is, by release, the last moment at which a route object or a
+	// router had weight for it.
+	trafficked map[string]time.Time
+	// digests of the records as they were appended, and the weights that any of
+	// them set, by route.
+	digests []string
+	weights map[string]map[string]bool
+}
+
+// New makes an empty world with a track.
+func New(spec v1alpha1.ReleaseTrackSpec) *World {
+	return &World{
+		Objects: Objects{
+			Releases: map[string]*Release{}, Seals: map[string]*Seal{}, Deployments: map[string]*Deployment{},
+			Services: map[string]*Service{}, Jobs: map[string]*Job{}, Routes: map[string]*RouteObject{},
+		},
+		Now:         Start,
+		Track:       rollout.Track{UID: "track", Spec: spec},
+		Scripts:     map[string]*Script{},
+		RouterDelay: time.Second,
+		reader:      ledger.NewReader(),
+		trafficked:  map[string]time.Time{},
+		weights:     map[string]map[string]bool{},
+	}
+}
+
+func (w *World) next() int64 {
+	w.counter++
+	return w.counter
+}
+
+func (w *World) uid() types.UID { return types.UID(fmt.Sprintf("uid-%d", w.next())) }
+
+// Publish creates a release object.
+func (w *World) Publish(name string, spec v1alpha1.ImmutableReleaseSpec, script Script) {
+	w.Releases[name] = &Release{Name: name, UID: w.uid(), Created: w.Now.Truncate(time.Second), Spec: &spec}
+	w.Scripts[name] = &script
+}
+
+// Ask creates an action.
+func (w *World) Ask(spec v1alpha1.ReleaseActionSpec) {
+	spec.TrackName = TrackName
+	if spec.Requester == "" {
+		spec.Requester = "ann"
+	}
+	if spec.Reason == "" {
+		spec.Reason = "because"
+	}
+	name := fmt.Sprintf("%s-%d", spec.Action, len(w.Actions)+1)
+	w.Actions = append(slices.Clip(w.Actions), v1alpha1.ReleaseAction{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, CreationTimestamp: metav1.NewTime(w.Now)},
+		Spec:       spec,
+	})
+}
+
+// Head is the newest record's state; empty before the first.
+func (w *World) Head() v1alpha1.TrackState {
+	if len(w.Records) == 0 {
+		return v1alpha1.TrackState{}
+	}
+	return w.Records[len(w.Records)-1].Spec.State
+}
+
+// Break makes all pods of a release unready; Heal makes them ready.
+func (w *World) Break(release, trouble string) {
+	w.Scripts[release].Trouble, w.Scripts[release].ReadyAfter = trouble, -1
+	w.deployments(release, func(d *Deployment) {
+		d.Ready, d.ReadyAt = 0, time.Time{}
+		if d.Available {
+			d.Available, d.Change = false, w.Now
+		}
+	})
+}
+
+// Heal makes all pods of a release ready, now and whenever they start.
+func (w *World) Heal(release string) {
+	w.Scripts[release].Trouble, w.Scripts[release].ReadyAfter = "", 5*time.Second
+	w.deployments(release, func(d *Deployment) {
+		if d.Ready < d.Replicas {
+			d.ReadyAt = w.Now
+		}
+	})
+}
+
+func (w *World) deployments(release string, change func(*Deployment)) {
+	for _, name := range slices.Sorted(maps.Keys(w.Deployments)) {
+		if w.Deployments[name].Release == release {
+			w.changeDeployment(name, change)
+		}
+	}
+}
+
+func (w *World) changeDeployment(name string, change func(*Deployment)) {
+	changed := *w.Deployments[name]
+	change(&changed)
+	changed.Version = w.next()
+	w.Deployments[name] = &changed
+}
+
+func (w *World) changeRoute(name string, change func(*RouteObject)) {
+	changed := *w.Routes[name]
+	change(&changed)
+	changed.Version = w.next()
+	w.Routes[name] = &changed
+}
+
+// routeObjectName is the object's name: that of a stable Service is the user's.
+func routeObjectName(route v1alpha1.Route) string {
+	if route.Service != nil {
+		return route.Service.Name
+	}
+	return resources.RouteName(TrackName, route.Name)
+}
+
+func (w *World) specRoutes() []v1alpha1.Route {
+	if w.Track.Spec.Traffic == nil {
+		return nil
+	}
+	return w.Track.Spec.Traffic.Routes
+}
+
+func (w *World) drain() time.Duration {
+	if w.Track.Spec.Traffic == nil || w.Track.Spec.Traffic.DrainSeconds == nil {
+		return rollout.DefaultDrain
+	}
+	return time.Duration(*w.Track.Spec.Traffic.DrainSeconds) * time.Second
+}
