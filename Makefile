@@ -3,24 +3,29 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# VERSION is stamped into the binaries and the image.
+# VERSION is stamped into the manager.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-# IMAGE is where `make push` puts the operator's image, without a tag. The
-# default is the registry of the local cluster.
-IMAGE ?= 127.0.0.1:5000/strata
-# LABELS is a Ginkgo label filter for `make e2e`, for example LABELS='rollback'.
+# IMAGE of the operator for `make dist` and `make deploy`, best by digest. Where it is
+# empty, deploy builds one and pushes it to the registry of the local cluster.
+IMAGE ?=
+# LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='rollback && !slow'
 LABELS ?=
-# KUBECONFIG of any cluster is used instead of the local one where it is set.
+# KUBECONFIG, where it is set, names the cluster that is used instead of the local one.
+KUBECONFIG ?=
 LOCAL_KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
 TARGET_KUBECONFIG = $(or $(KUBECONFIG),$(LOCAL_KUBECONFIG))
-KUBECTL ?= $(or $(wildcard $(CURDIR)/bin/cluster/kubectl),kubectl)
+
+# Coverage that the planner's tests must reach, in percent.
+PLANNER_COVERAGE := 95
 
 CLUSTER := go -C hack/cluster run .
+PUSH = $(CLUSTER) push --name strata --binary $(CURDIR)/bin/manager --entrypoint /manager
 RELEASE := go -C hack/release run .
 CONTROLLER_GEN := go tool controller-gen
-# The modules of this repository: Strata itself, and tools apart from it.
-MODULES = $(patsubst %/go.mod,%,$(shell git ls-files 'go.mod' '*/go.mod'))
-LDFLAGS := -s -w -X main.version=$(VERSION)
+KUBECTL = $(firstword $(wildcard $(CURDIR)/bin/cluster/kubectl) kubectl)
+LDFLAGS = -s -w -X main.version=$(VERSION)
+# Strata itself, and the tools that are modules apart from it.
+MODULES = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
 
 ##@ Everyday
 
@@ -31,6 +36,35 @@ help: ## Show this list.
 .PHONY: build
 build: ## Build the manager into bin/.
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
+
+.PHONY: demo
+demo: cluster-up ## Show a rollout, a failing one, a rollback and refused edits on the local cluster.
+	KUBECONFIG=$(LOCAL_KUBECONFIG) go run ./hack/demo
+
+.PHONY: clean
+clean: ## Remove what was built, but for the programs of the cluster (bin/cluster).
+	rm -rf dist bin/manager bin/golangci-lint cover.out
+
+##@ Tests
+
+.PHONY: test
+test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test $$(go list ./... | grep -v /test/e2e)
+	go test -coverprofile=cover.out ./controllers/rollout
+	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
+	go -C hack/cluster test ./...
+
+.PHONY: e2e
+e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
+ifeq ($(KUBECONFIG),)
+	$(MAKE) cluster-up
+	$(MAKE) e2e KUBECONFIG=$(LOCAL_KUBECONFIG)
+else
+	$(MAKE) deploy
+	go test ./test/e2e/... -count=1 -timeout 60m -v -ginkgo.v -ginkgo.label-filter='$(LABELS)'
+endif
+
+##@ What is checked
 
 .PHONY: fmt
 fmt: ## Format all Go code.
@@ -44,24 +78,52 @@ vet: ## Run go vet.
 lint: bin/golangci-lint ## Run the linters: style, and which package may import which.
 	bin/golangci-lint run ./...
 
-# A program of its own module; built in a minute, and then kept.
+# A program of its own module: built in a minute, and then kept.
 bin/golangci-lint: hack/lint/go.mod
 	go -C hack/lint build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-.PHONY: clean
-clean: ## Remove what was built, but for the cluster's programs (bin/cluster).
-	rm -rf dist
-	find bin -mindepth 1 -maxdepth 1 ! -name cluster -exec rm -rf {} + 2>/dev/null || true
+.PHONY: tidy
+tidy: ## Tidy every module.
+	for module in $(MODULES); do go -C $$module mod tidy; done
+
+.PHONY: verify
+verify: generate vet lint ## Regenerate, lint, and fail where the work tree is not clean afterwards.
+	@for module in $(MODULES); do go -C $$module mod tidy -diff || { echo "$$module/go.mod is not tidy: make tidy"; exit 1; }; done
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not formatted: $$unformatted"; exit 1; fi
+	@changes=$$(git status --porcelain); if [ -n "$$changes" ]; then echo "the work tree is not clean; what was generated is committed with its source:"; echo "$$changes"; git diff --stat; exit 1; fi
+	@echo "verified: generated files, formatting, linters and modules are as committed"
 
 ##@ Generated files
 
 .PHONY: generate
-generate: manifests ## Generate deepcopy functions and CRDs from the types in api/.
+generate: manifests ## Generate deepcopy functions and all manifests.
 	$(CONTROLLER_GEN) object paths=./api/...
 
 .PHONY: manifests
-manifests: ## Generate the CRDs into config/crd/bases.
+manifests: ## Generate CRDs, roles, admission policies and webhooks into config/.
 	$(CONTROLLER_GEN) crd:generateEmbeddedObjectMeta=true paths=./api/... output:crd:stdout | go run ./hack/crd config/crd/bases
+	$(CONTROLLER_GEN) rbac:roleName=strata-manager paths=./controllers/... output:rbac:dir=config/rbac
+	go generate ./controllers/admission/...
+
+##@ What is published
+
+.PHONY: dist
+dist: ## Write dist/install.yaml, all of config/default in one file; IMAGE= names the image.
+	$(RELEASE) manifests --image $(or $(IMAGE),strata:$(VERSION)) --output dist/install.yaml
+
+.PHONY: image
+image: build ## Write the image of the Dockerfile to dist/strata.tar, without Docker.
+	$(RELEASE) image --binary bin/manager --reference strata:$(VERSION) --output dist/strata.tar
+
+.PHONY: push
+push: build ## Push the image to the registry of the local cluster and print its name by digest.
+	@$(PUSH)
+
+.PHONY: deploy
+deploy: $(if $(IMAGE),,build) ## Install Strata in the cluster of KUBECONFIG, else in the local one.
+	image='$(IMAGE)'; image=$${image:-$$($(PUSH))}; $(RELEASE) manifests --image "$$image" --output dist/install.yaml
+	KUBECONFIG=$(TARGET_KUBECONFIG) $(KUBECTL) apply --server-side --force-conflicts -f dist/install.yaml
+	KUBECONFIG=$(TARGET_KUBECONFIG) $(KUBECTL) -n strata-system rollout status deployment/strata-manager --timeout=180s
 
 ##@ The local cluster
 

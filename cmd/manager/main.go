@@ -12,6 +12,7 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
+	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/operator"
 )
 
@@ -36,8 +37,9 @@ func main() {
 
 // bind makes a flag of every option.
 func bind(flags *flag.FlagSet, o *operator.Options) {
-	flags.StringVar(&o.Namespace, "namespace", "strata-system", "Namespace that the operator lives in.")
-	flags.StringVar(&o.ServiceAccount, "service-account", "strata-manager", "ServiceAccount that the operator runs as.")
+	flags.StringVar(&o.Namespace, "namespace", guards.Namespace, "Namespace that the operator lives in.")
+	flags.StringVar(&o.ServiceAccount, "service-account", guards.ServiceAccount, "ServiceAccount that the operator runs as.")
+	flags.StringVar(&o.Username, "username", "", "User that the operator is to the API server where it runs outside the cluster; the policies must name the same.")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", true, "Let one replica at a time move tracks.")
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", 4, "Tracks that are worked on at once.")
 	flags.Float64Var(&o.QPS, "kube-api-qps", 50, "Requests to the API server per second, on average.")
@@ -46,6 +48,11 @@ func bind(flags *flag.FlagSet, o *operator.Options) {
 	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true, "Serve metrics by TLS, to those who may get /metrics.")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns it off.")
 	flags.IntVar(&o.WebhookPort, "webhook-port", 9443, "Port on which admission requests are answered.")
+	flags.StringVar(&o.WebhookHost, "webhook-host", "", "Address on which they are answered; all by default.")
+	flags.Func("webhook-name", "Further name or address by which the API server calls the webhook; may be given several times.", func(name string) error {
+		o.WebhookNames = append(o.WebhookNames, name)
+		return nil
+	})
 }
 
 func run(ctx context.Context, options operator.Options) error {

@@ -14,9 +14,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	ctrlmetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	"sigs.k8s.io/controller-runtime/pkg/webhook"
 
 	"github.com/strata-release/strata/controllers"
+	"github.com/strata-release/strata/controllers/admission"
+	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/metrics"
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
@@ -33,8 +34,11 @@ const shutdownTime = 20 * time.Second
 type Options struct {
 	// Namespace that the operator lives in, with its Lease and its Secrets.
 	Namespace string
-	// ServiceAccount that it runs as.
+	// ServiceAccount that it runs as, with a token that is bound to its pod.
 	ServiceAccount string
+	// Username is who the operator is to the API server where it runs outside the
+	// cluster; empty inside. The policies must name the same user.
+	Username string
 
 	// LeaderElection lets one replica at a time move tracks. Without it there must
 	// be no other.
@@ -52,10 +56,23 @@ type Options struct {
 	MetricsSecure bool
 	// HealthAddress is host:port of /healthz and /readyz, or "0" for none.
 	HealthAddress string
-	// WebhookPort is where admission requests are answered.
+	// WebhookHost and WebhookPort are where admission requests are answered; all
+	// addresses where the host is empty.
+	WebhookHost string
 	WebhookPort int
+	// WebhookNames are further names or addresses under which the API server calls
+	// the webhook, for an operator outside the cluster.
+	WebhookNames []string
 	// Version of the operator, in the user agent of its requests.
 	Version string
+}
+
+// username is who the operator is to the API server.
+func (o Options) username() string {
+	if o.Username != "" {
+		return o.Username
+	}
+	return "system:serviceaccount:" + o.Namespace + ":" + o.ServiceAccount
 }
 
 // New makes the manager of the operator; its Start runs it. On the first start it
@@ -78,9 +95,6 @@ func New(ctx context.Context, config *rest.Config, options Options) (ctrl.Manage
 	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("add health check: %w", err)
-	}
-	if err := mgr.AddReadyzCheck("webhook", mgr.GetWebhookServer().StartedChecker()); err != nil {
-		return nil, fmt.Errorf("add readiness check: %w", err)
 	}
 	return mgr, nil
 }
@@ -113,7 +127,6 @@ func managerOptions(options Options) (ctrl.Options, error) {
 		Client:                        clientOptions(),
 		Metrics:                       serving,
 		HealthProbeBindAddress:        options.HealthAddress,
-		WebhookServer:                 webhook.NewServer(webhook.Options{Port: options.WebhookPort, TLSOpts: []func(*tls.Config){http1}}),
 		LeaderElection:                options.LeaderElection,
 		LeaderElectionID:              leaseName,
 		LeaderElectionNamespace:       options.Namespace,
@@ -142,10 +155,19 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 	if err != nil {
 		return fmt.Errorf("set up traffic: %w", err)
 	}
-	return controllers.Setup(mgr, controllers.Options{
+	if err := controllers.Setup(mgr, controllers.Options{
 		Traffic:                 registry,
 		SnapshotKey:             key,
-		Actor:                   "system:serviceaccount:" + options.Namespace + ":" + options.ServiceAccount,
+		Actor:                   options.username(),
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+	}); err != nil {
+		return err
+	}
+	return admission.Setup(mgr, admission.Options{
+		Operator:  guards.Identity{Username: options.username(), Bound: options.Username == ""},
+		Namespace: options.Namespace,
+		Host:      options.WebhookHost,
+		Port:      options.WebhookPort,
+		Hosts:     options.WebhookNames,
 	})
 }

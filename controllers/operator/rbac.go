@@ -1,0 +1,37 @@
+package operator
+
+// What the operator may do in the whole cluster; config/rbac/role.yaml is
+// generated from this. It names every resource and every verb. It may get
+// ConfigMaps and Secrets that a release names, to freeze them, but never list or
+// watch them: nobody learns from it which there are.
+//
+// The kinds of Strata: the operator reports on them and appends to the log.
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releaseactions,verbs=get;list;watch
+// +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch
+//
+// What a release owns. Deployments are patched for their size alone, Services
+// are updated where they are routes of type Service.
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get;create
+//
+// What tells how a release fares.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
+//
+// Routes. Gateways are looked at to say that one does not exist.
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways,verbs=get
+//
+// Telling, and asking who asks for metrics.
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
+// +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+//
+// In its own namespace: the Lease of the leader, and events about it.
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=strata-system,resources=leases,verbs=create
+// +kubebuilder:rbac:groups=coordination.k8s.io,namespace=strata-system,resources=leases,resourceNames=strata-leader,verbs=get;update
+// +kubebuilder:rbac:groups="",namespace=strata-system,resources=events,verbs=create;patch
