@@ -175,10 +175,11 @@ func encoded[V string | []byte](data map[string]V) map[string]any {
 	return values
 }
 
+// size counts as the API server does: values alone.
 func size[V string | []byte](data map[string]V) int {
 	total := 0
-	for key, value := range data {
-		total += len(key) + len(value)
+	for _, value := range data {
+		total += len(value)
 	}
 	return total
 }
