@@ -78,7 +78,7 @@ func New(mgr ctrl.Manager, options Options) (*Rotator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch the certificate of the webhook: %w", err)
 	}
-	if err := mgr.Add(watched); err != nil {
+	if err := mgr.Add(everyReplica{watched}); err != nil {
 		return nil, fmt.Errorf("watch the certificate of the webhook: %w", err)
 	}
 	everywhere := false

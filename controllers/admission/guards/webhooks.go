@@ -49,10 +49,18 @@ var Webhooks = []Webhook{
 	{
 		Name: "deployments.strata.dev", Path: PathDeployment,
 		Group: "apps", Version: "v1",
-		Resources:   []string{"deployments", "deployments/scale"},
+		Resources:   []string{"deployments"},
 		Operations:  []admissionv1.OperationType{update},
-		Only:        `request.subResource == 'scale' ? (` + scaleOfRelease + `) : (` + ofRelease + `)`,
-		Controllers: []string{deploymentController, garbageCollector, autoscaler},
+		Only:        ofRelease,
+		Controllers: []string{deploymentController, garbageCollector},
+	},
+	{
+		Name: "scale.deployments.strata.dev", Path: PathDeployment,
+		Group: "apps", Version: "v1",
+		Resources:   []string{"deployments/scale"},
+		Operations:  []admissionv1.OperationType{update},
+		Only:        scaleOfRelease,
+		Controllers: []string{autoscaler},
 	},
 }
 
