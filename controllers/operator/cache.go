@@ -11,11 +11,11 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// cacheOptions bound what the operator holds in memory and may see: its own
+// CacheOptions bound what the operator holds in memory and may see: its own
 // kinds whole, and of every other kind only what carries the label of a track.
 // The selector is the default, not one for each kind, so that a kind the cluster
 // does not serve (yet) keeps no manager from starting.
-func cacheOptions() cache.Options {
+func CacheOptions() cache.Options {
 	everything := cache.ByObject{Label: labels.Everything()}
 	return cache.Options{
 		DefaultLabelSelector: ofTrack(),
@@ -31,9 +31,9 @@ func cacheOptions() cache.Options {
 	}
 }
 
-// clientOptions keep ConfigMaps and Secrets out of the cache: the operator may
+// ClientOptions keep ConfigMaps and Secrets out of the cache: the operator may
 // get one by name, and neither list nor watch them.
-func clientOptions() client.Options {
+func ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{
 		DisableFor: []client.Object{&corev1.ConfigMap{}, &corev1.Secret{}},
 	}}

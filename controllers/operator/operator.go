@@ -123,8 +123,8 @@ func managerOptions(options Options) (ctrl.Options, error) {
 	}
 	return ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions(),
-		Client:                        clientOptions(),
+		Cache:                         CacheOptions(),
+		Client:                        ClientOptions(),
 		Metrics:                       serving,
 		HealthProbeBindAddress:        options.HealthAddress,
 		LeaderElection:                options.LeaderElection,

@@ -45,7 +45,7 @@ func TestDamagedDigestKeyIsNotReplaced(t *testing.T) {
 }
 
 func TestCacheHoldsOnlyWhatBelongsToTracks(t *testing.T) {
-	options := cacheOptions()
+	options := CacheOptions()
 	if options.DefaultLabelSelector.Matches(labels.Set{"app": "somebody-elses"}) {
 		t.Error("objects without a track are cached")
 	}
