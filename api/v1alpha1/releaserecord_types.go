@@ -21,7 +21,7 @@ import (
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:printcolumn:name="Actor",type=string,priority=1,JSONPath=`.spec.actor`,description="The user whose intent this is"
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.spec.message`,description="Why, in a sentence"
-// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('^[-a-z0-9]+-[0-9]{6,19}$') && self.metadata.name.startsWith(self.spec.trackName + '-') && int(self.metadata.name.substring(self.metadata.name.lastIndexOf('-') + 1)) == self.spec.sequence",message="must be <spec.trackName>-<spec.sequence in six digits>",messageExpression="self.metadata.name + ': must be <spec.trackName>-<spec.sequence in six digits>'",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.matches('-([0-9]{6}|[1-9][0-9]{6,18})$') && self.metadata.name.startsWith(self.spec.trackName + '-') && int(self.metadata.name.substring(self.metadata.name.lastIndexOf('-') + 1)) == self.spec.sequence",message="must be <spec.trackName>-<spec.sequence in six digits>",messageExpression="self.metadata.name + ': must be <spec.trackName>-<spec.sequence in six digits>'",fieldPath=".metadata.name"
 type ReleaseRecord struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -14,8 +14,9 @@ import (
 // segment is a field and, where the field is a list, an index of it.
 var segment = regexp.MustCompile(`^([^\[\]]+)(?:\[([0-9]+)\])?$`)
 
-// set puts a value at a path such as spec.components[0].ports[1].name; an index one
-// beyond the end appends. A nil value removes the field or item.
+// set puts a value at a path such as spec.components[0].ports[1].name, in which ~1
+// stands for a dot within a name; an index one beyond the end appends. A nil value
+// removes the field or item.
 func set(object *unstructured.Unstructured, path string, value any) {
 	GinkgoHelper()
 	object.Object = put(object.Object, strings.Split(path, "."), value)
@@ -85,7 +86,7 @@ func object(pairs ...any) map[string]any {
 }
 
 // list makes a list.
-func list(items ...any) []any { return items }
+func list(items ...any) []any { return append([]any{}, items...) }
 
 // times makes a list of n items.
 func times(n int, item func(i int) any) []any {

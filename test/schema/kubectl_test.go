@@ -81,12 +81,11 @@ var _ = Describe("kubectl get irel,rtrack", func() {
 	It("is a status board", func(ctx SpecContext) {
 		release, track := publish(ctx, "release", "board-1"), publish(ctx, "track", "board")
 		set(release, "status", object("weightPercent", int64(20), "readyComponents", "2/2", "lastVerdict", "Promoted",
-			"conditions", list(condition("Ready", "False", "Shifting"))))
+			"conditions", list(condition("Ready", "False", "Shifting", "40 s to go"))))
 		Expect(api.Status().Update(ctx, release)).To(Succeed())
 		set(track, "status", object("weightPercent", int64(20), "stepWeightPercent", int64(50),
 			"stableReleaseName", "board-0", "candidateReleaseName", "board-1",
-			"blockedBy", object("gate", "HoldOver", "reason", "Holding", "message", "40 s to go"),
-			"conditions", list(condition("Ready", "False", "Shifting"))))
+			"conditions", list(condition("Ready", "False", "Shifting", "40 s to go"))))
 		Expect(api.Status().Update(ctx, track)).To(Succeed())
 
 		Expect(rows(kubectl(ctx, "get", "irel", "board-1", "-n", "shop"))).To(HaveExactElements(
@@ -97,8 +96,8 @@ var _ = Describe("kubectl get irel,rtrack", func() {
 	})
 })
 
-func condition(kind, status, reason string) map[string]any {
-	return object("type", kind, "status", status, "reason", reason, "message", "",
+func condition(kind, status, reason, message string) map[string]any {
+	return object("type", kind, "status", status, "reason", reason, "message", message,
 		"lastTransitionTime", "2026-02-03T04:05:06Z")
 }
 
@@ -117,4 +116,3 @@ var _ = Describe("kubectl explain", func() {
 			ContainSubstring("in seconds"), ContainSubstring("Unset: 600")))
 	})
 })
-

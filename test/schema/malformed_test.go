@@ -1,0 +1,318 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// malformed is one wrong field of a valid object, and what the refusal must say: the
+// path of the field, and the value or the reason.
+type malformed struct {
+	path  string
+	value any // nil removes
+	at    string
+	says  string
+}
+
+const (
+	requiredValue = "Required value"
+	unsupported   = "Unsupported value"
+	tooLong       = "Too long"
+	tooMany       = "Too many"
+	mustMatch     = "should match"
+)
+
+func x(n int) string { return strings.Repeat("x", n) }
+
+var malformedReleases = []malformed{
+	{"metadata.name", "shop.1", "metadata.name", "shop.1: must have at most 40 characters"},
+	{"metadata.name", "1-shop", "metadata.name", "1-shop: must have"},
+	{"metadata.name", x(41), "metadata.name", x(41) + ": must have at most 40"},
+	{"spec", nil, "spec", requiredValue},
+	{"spec", object(), "spec.components", requiredValue},
+	{"spec.trackName", nil, "spec.trackName", requiredValue},
+	{"spec.trackName", "", "spec.trackName", `Invalid value: ""`},
+	{"spec.trackName", "Shop", "spec.trackName", `"Shop"`},
+	{"spec.trackName", x(41), "spec.trackName", tooLong},
+	{"spec.version", nil, "spec.version", requiredValue},
+	{"spec.version", "1.4/2", "spec.version", `"1.4/2"`},
+	{"spec.version", "v1.", "spec.version", `"v1."`},
+	{"spec.version", x(64), "spec.version", tooLong},
+	{"spec.version", int64(1), "spec.version", `must be of type string: "integer"`},
+	{"spec.source.repository", x(1025), "spec.source.repository", tooLong},
+	{"spec.source.revision", "a b", "spec.source.revision", mustMatch},
+	{"spec.source.buildURL", "javascript:alert(1)", "spec.source.buildURL", `"javascript:alert(1)"`},
+	{"spec.components", list(), "spec.components", "at least 1 item"},
+	{"spec.components", times(17, func(i int) any { return object("name", fmt.Sprint("c", i)) }), "spec.components", tooMany},
+	{"spec.components[1].name", "web", "spec.components", "the names of components must be unique"},
+	{"spec.components[1].name", "web-2", "spec.components[1].name", `"web-2"`},
+	{"spec.components[1].name", x(21), "spec.components[1].name", tooLong},
+	{"spec.components[0].replicas", nil, "spec.components[0].replicas", requiredValue},
+	{"spec.components[0].replicas", int64(0), "spec.components[0].replicas", "Invalid value: 0"},
+	{"spec.components[0].replicas", int64(10001), "spec.components[0].replicas", "Invalid value: 10001"},
+	{"spec.components[0].replicas", "3", "spec.components[0].replicas", `must be of type integer: "string"`},
+	{"spec.components[0].activation", "Later", "spec.components[0].activation", `Unsupported value: "Later"`},
+	{"spec.components[0].ports[1].name", "http", "spec.components[0].ports", "the names of ports must be unique"},
+	{"spec.components[0].ports[1].port", int64(80), "spec.components[0].ports", "once for each protocol"},
+	{"spec.components[0].ports[0].port", int64(0), "spec.components[0].ports[0].port", "Invalid value: 0"},
+	{"spec.components[0].ports[0].port", int64(65536), "spec.components[0].ports[0].port", "Invalid value: 65536"},
+	{"spec.components[0].ports[0].targetPort", int64(0), "spec.components[0].ports[0].targetPort", "0: must be a number from 1 to 65535"},
+	{"spec.components[0].ports[0].targetPort", "http_port", "spec.components[0].ports[0].targetPort", "http_port: must be"},
+	{"spec.components[0].ports[0].protocol", "HTTP", "spec.components[0].ports[0].protocol", `Unsupported value: "HTTP"`},
+	{"spec.components[0].ports", times(17, func(i int) any { return object("name", fmt.Sprint("p", i), "port", int64(i+1)) }), "spec.components[0].ports", tooMany},
+	{"spec.components[0].autoscaling.minReplicas", int64(31), "spec.components[0].autoscaling.minReplicas", "must not be above maxReplicas"},
+	{"spec.components[0].autoscaling.maxReplicas", nil, "spec.components[0].autoscaling.maxReplicas", requiredValue},
+	{"spec.components[0].disruption", object(), "spec.components[0].disruption", "exactly one of maxUnavailable and minAvailable"},
+	{"spec.components[0].disruption.minAvailable", int64(1), "spec.components[0].disruption", "exactly one of"},
+	{"spec.components[0].disruption.maxUnavailable", "400%", "spec.components[0].disruption.maxUnavailable", "400%: must be"},
+	{"spec.components[0].disruption.maxUnavailable", int64(-1), "spec.components[0].disruption.maxUnavailable", "-1: must be"},
+
+	// Pods.
+	{"spec.components[0].template.spec", nil, "spec.components[0].template", "needs a spec"},
+	{"spec.components[0].template.spec.containers", list(), "spec.components[0].template.spec.containers", "at least 1 item"},
+	{"spec.components[0].template.spec.containers[1].name", "web", "spec.components[0].template.spec", "the names of containers and init containers must be unique"},
+	{"spec.components[0].template.spec.initContainers[1].name", "web", "spec.components[0].template.spec", "containers and init containers must be unique"},
+	{"spec.components[0].template.spec.containers[0].name", "Web", "spec.components[0].template.spec.containers[0].name", `"Web"`},
+	{"spec.components[0].template.spec.volumes[1].name", "tls", "spec.components[0].template.spec", "the names of volumes must be unique"},
+	{"spec.components[0].template.spec.restartPolicy", "Never", "spec.components[0].template.spec.restartPolicy", `Unsupported value: "Never"`},
+	{"spec.components[0].template.spec.hostNetwork", true, "spec.components[0].template.spec.hostNetwork", "hostNetwork is not available"},
+	{"spec.components[0].template.spec.activeDeadlineSeconds", int64(5), "spec.components[0].template.spec.activeDeadlineSeconds", "not available"},
+	{"spec.components[0].template.spec.ephemeralContainers", list(object("name", "debug")), "spec.components[0].template.spec.ephemeralContainers", tooMany},
+	{"spec.components[0].template.spec.containers[0].ports[0].hostPort", int64(8080), "spec.components[0].template.spec.containers[0].ports[0].hostPort", "Unsupported value: 8080"},
+	{"spec.components[0].template.spec.containers[0].ports[0].containerPort", int64(0), "spec.components[0].template.spec.containers[0].ports[0].containerPort", "Invalid value: 0"},
+	{"spec.components[0].template.spec.containers[0].imagePullPolicy", "Sometimes", "spec.components[0].template.spec.containers[0].imagePullPolicy", `Unsupported value: "Sometimes"`},
+	{"spec.components[0].template.spec.containers[0].resources.requests.cpu", "lots", "spec.components[0].template.spec.containers[0].resources.requests.cpu", `"lots"`},
+	{"spec.components[0].template.metadata.labels.strata~1dev/release", "shop", "spec.components[0].template.metadata.labels", "written by the operator alone"},
+	{"spec.components[0].template.metadata.annotations.strata~1dev/sequence", "1", "spec.components[0].template.metadata.annotations", "written by the operator alone"},
+	{"spec.components[0].template.metadata.labels.app", "a b", "spec.components[0].template.metadata.labels.app", `"a b"`},
+	{"spec.components[0].template.metadata.finalizers", list("example.com/wait"), "spec.components[0].template.metadata", "labels and annotations only"},
+	{"spec.components[0].template.metadata.name", "web", "spec.components[0].template.metadata", "labels and annotations only"},
+
+	// Configuration.
+	{"spec.config.dynamic[0].kind", "Service", "spec.config.dynamic[0].kind", `Unsupported value: "Service"`},
+	{"spec.config.dynamic[0].name", "", "spec.config.dynamic[0].name", `""`},
+	{"spec.config.dynamic[1]", object("kind", "Secret", "name", "feature-flags"), "spec.config.dynamic", "named once"},
+	{"spec.config.frozen[0].name", "feature-flags", "spec.config", "cannot be both dynamic and frozen"},
+	{"spec.config.expect[0].name", "banner", "spec.config", "has no content to expect"},
+	{"spec.config.expect[0].sha256", "sha256:" + x(64), "spec.config.expect[0].sha256", tooLong},
+	{"spec.config.expect[0].sha256", x(64), "spec.config.expect[0].sha256", mustMatch},
+
+	// Tests.
+	{"spec.tests[1].name", "smoke", "spec.tests", "the names of tests must be unique"},
+	{"spec.tests[0].name", "Smoke", "spec.tests[0].name", `"Smoke"`},
+	{"spec.tests[0].name", x(41), "spec.tests[0].name", tooLong},
+	{"spec.tests[0].when", nil, "spec.tests[0].when", requiredValue},
+	{"spec.tests[0].when", "Sometimes", "spec.tests[0].when", `Unsupported value: "Sometimes"`},
+	{"spec.tests[0].deadlineSeconds", int64(0), "spec.tests[0].deadlineSeconds", "Invalid value: 0"},
+	{"spec.tests[0].deadlineSeconds", int64(86401), "spec.tests[0].deadlineSeconds", "Invalid value: 86401"},
+	{"spec.tests[0].template", nil, "spec.tests[0].template", requiredValue},
+	{"spec.tests[0].template.spec", nil, "spec.tests[0].template", "needs a spec"},
+	{"spec.tests[0].template.spec.suspend", true, "spec.tests[0].template.spec.suspend", "not available"},
+	{"spec.tests[0].template.spec.managedBy", "example.com/other", "spec.tests[0].template.spec.managedBy", "not available"},
+	{"spec.tests[0].template.spec.ttlSecondsAfterFinished", int64(5), "spec.tests[0].template.spec.ttlSecondsAfterFinished", "not available"},
+	{"spec.tests[0].template.spec.selector", object("matchLabels", object("app", "shop")), "spec.tests[0].template.spec.selector", "not available"},
+	{"spec.tests[0].template.spec.manualSelector", true, "spec.tests[0].template.spec.manualSelector", "not available"},
+	{"spec.tests[0].template.spec.parallelism", int64(2), "spec.tests[0].template.spec.parallelism", "Invalid value: 2"},
+	{"spec.tests[0].template.spec.parallelism", int64(0), "spec.tests[0].template.spec.parallelism", "Invalid value: 0"},
+	{"spec.tests[0].template.spec.completions", int64(2), "spec.tests[0].template.spec.completions", "Invalid value: 2"},
+	{"spec.tests[0].template.spec.template.spec.restartPolicy", nil, "spec.tests[0].template.spec.template.spec.restartPolicy", requiredValue},
+	{"spec.tests[0].template.spec.template.spec.restartPolicy", "Always", "spec.tests[0].template.spec.template.spec.restartPolicy", `Unsupported value: "Always"`},
+	{"spec.tests[0].template.metadata", object("labels", object("strata.dev/test", "smoke")), "spec.tests[0].template.metadata.labels", "written by the operator alone"},
+	{"spec.tests[0].template.spec.template.metadata", object("labels", object("strata.dev/test", "smoke")), "spec.tests[0].template.spec.template.metadata.labels", "written by the operator alone"},
+}
+
+const (
+	public   = "spec.traffic.routes[0]"
+	internal = "spec.traffic.routes[1]"
+	gateway  = public + ".gatewayAPI"
+)
+
+var malformedTracks = []malformed{
+	{"metadata.name", x(41), "metadata.name", "must have at most 40"},
+	{"metadata.name", "shop.one", "metadata.name", "shop.one: must have"},
+	{"spec", nil, "spec", requiredValue},
+	{"spec.releaseName", "Shop", "spec.releaseName", `"Shop"`},
+	{"spec.releaseName", "", "spec.releaseName", `""`},
+	{"spec.rollout.steps[0].weightPercent", int64(0), "spec.rollout.steps[0].weightPercent", "Invalid value: 0"},
+	{"spec.rollout.steps[0].weightPercent", int64(101), "spec.rollout.steps[0].weightPercent", "Invalid value: 101"},
+	{"spec.rollout.steps[0].weightPercent", nil, "spec.rollout.steps[0].weightPercent", requiredValue},
+	{"spec.rollout.steps[0].weightPercent", int64(50), "spec.rollout.steps", "must rise strictly"},
+	{"spec.rollout.steps[0].weightPercent", int64(60), "spec.rollout.steps", "must rise strictly"},
+	{"spec.rollout.steps", times(33, func(i int) any { return object("weightPercent", int64(i+1)) }), "spec.rollout.steps", tooMany},
+	{"spec.rollout.steps[0].holdSeconds", int64(-1), "spec.rollout.steps[0].holdSeconds", "Invalid value: -1"},
+	{"spec.rollout.steps[0].holdSeconds", int64(604801), "spec.rollout.steps[0].holdSeconds", "Invalid value: 604801"},
+	{"spec.rollout.steps[0].approval", "Maybe", "spec.rollout.steps[0].approval", `Unsupported value: "Maybe"`},
+	{"spec.rollout.bakeSeconds", int64(-1), "spec.rollout.bakeSeconds", "Invalid value: -1"},
+	{"spec.rollout.progressDeadlineSeconds", int64(0), "spec.rollout.progressDeadlineSeconds", "Invalid value: 0"},
+	{"spec.rollout.failureSeconds", int64(-1), "spec.rollout.failureSeconds", "Invalid value: -1"},
+	{"spec.rollout.failurePolicy", "Ignore", "spec.rollout.failurePolicy", unsupported},
+	{"spec.rollout.supersedePolicy", "Stack", "spec.rollout.supersedePolicy", unsupported},
+	{"spec.rollout.advancePolicy", "Manual", "spec.rollout.advancePolicy", unsupported},
+	{"spec.rollout.capacity", "Half", "spec.rollout.capacity", unsupported},
+	{"spec.capacity[0].replicas", int64(0), "spec.capacity[0].replicas", "Invalid value: 0"},
+	{"spec.capacity[1]", object("componentName", "web", "replicas", int64(1)), "spec.capacity", "named once"},
+	{"spec.traffic.drainSeconds", int64(3601), "spec.traffic.drainSeconds", "Invalid value: 3601"},
+	{"spec.traffic.routes", times(17, func(i int) any {
+		name := fmt.Sprint("r", i)
+		return object("name", name, "componentName", "web", "portName", "http", "type", "Service", "service", object("name", name))
+	}), "spec.traffic.routes", tooMany},
+	{public + ".name", "internal", internal, `Duplicate value: {"name":"internal"}`},
+	{public + ".name", "Public", public + ".name", `"Public"`},
+	{public + ".name", x(21), public + ".name", tooLong},
+	{public + ".componentName", "web-1", public + ".componentName", `"web-1"`},
+	{public + ".componentName", nil, public + ".componentName", requiredValue},
+	{public + ".portName", x(16), public + ".portName", tooLong},
+	{public + ".type", "DNS", public + ".type", `Unsupported value: "DNS"`},
+	{public + ".type", nil, public + ".type", requiredValue},
+	{public + ".type", "Service", public + ".service", "service must be set when type is Service, and only then"},
+	{public + ".type", "Service", public + ".gatewayAPI", "gatewayAPI must be set when type is GatewayAPI, and only then"},
+	{public + ".type", "Ingress", public + ".ingress", "ingress must be set when type is Ingress, and only then"},
+	{public + ".service", object("name", "shop"), public + ".service", "only then"},
+	{public + ".ingress", object("name", "shop", "dialect", "nginx"), public + ".ingress", "only then"},
+	{gateway, nil, public + ".gatewayAPI", "must be set when type is GatewayAPI"},
+	{internal + ".service", nil, internal + ".service", "must be set when type is Service"},
+	{internal + ".service.name", "Shop", internal + ".service.name", `"Shop"`},
+	{internal + ".service.name", x(64), internal + ".service.name", tooLong},
+	{"spec.traffic.routes[2]", object("name", "third", "componentName", "web", "portName", "http", "type", "Service", "service", object("name", "shop-web")),
+		"spec.traffic.routes", "two routes must not name the same Service"},
+	{gateway + ".kind", "TCPRoute", gateway + ".kind", `Unsupported value: "TCPRoute"`},
+	{gateway + ".parentRefs", list(), gateway + ".parentRefs", "at least 1 item"},
+	{gateway + ".parentRefs", nil, gateway + ".parentRefs", requiredValue},
+	{gateway + ".parentRefs[1]", object("name", "public", "namespace", "gateways"), gateway + ".parentRefs", "named once"},
+	{gateway + ".parentRefs[0].name", nil, gateway + ".parentRefs[0].name", requiredValue},
+	{gateway + ".parentRefs[0].port", int64(70000), gateway + ".parentRefs[0].port", "Invalid value: 70000"},
+	{gateway + ".hostnames[0]", "shop_one.example.com", gateway + ".hostnames[0]", `"shop_one.example.com"`},
+	{gateway + ".rules", list(), gateway + ".rules", "at least 1 item"},
+	{gateway + ".rules[0].matches[0].path.value", "shop", gateway + ".rules[0].matches[0].path", "must be an absolute path and start with '/' when type one of ['Exact', 'PathPrefix']"},
+	{gateway + ".rules[0].matches[0].path.value", "/shop//x", gateway + ".rules[0].matches[0].path", "must not contain '//'"},
+	{gateway + ".rules[0].matches[0].path.value", "/a b", gateway + ".rules[0].matches[0].path", "must only contain valid characters"},
+	{gateway + ".rules[0].matches[0].path.value", "/" + x(256), gateway + ".rules[0].matches[0].path.value", tooLong},
+	{gateway + ".rules[0].matches[0].path.type", "Suffix", gateway + ".rules[0].matches[0].path.type", unsupported},
+	{gateway + ".rules[0].matches", times(17, func(int) any { return object("method", "GET") }), gateway + ".rules[0].matches", tooMany},
+	{gateway + ".rules", times(9, func(int) any {
+		return object("matches", times(15, func(int) any { return object("method", "GET") }))
+	}), gateway + ".rules", "at most 128 matches"},
+	{gateway + ".rules[0].filters[0].requestHeaderModifier", nil, gateway + ".rules[0].filters[0]", "requestHeaderModifier must be specified for RequestHeaderModifier filter.type"},
+	{gateway + ".rules[0].filters[2]", object("type", "RequestRedirect", "requestRedirect", object("hostname", "example.com")), gateway + ".rules[0].filters", "cannot redirect"},
+	{gateway + ".rules[0].filters[2]", object("type", "URLRewrite", "urlRewrite", object("hostname", "example.com")), gateway + ".rules[0].filters", "cannot be repeated"},
+	{gateway + ".rules[0].filters[2]", object("type", "ExternalAuth"), gateway + ".rules[0].filters[2].type", unsupported},
+	{gateway + ".rules[0].filters[2]", object("type", "RequestMirror", "requestMirror", object("backendRef", object("name", "mirror"))),
+		gateway + ".rules[0].filters[2].requestMirror.backendRef", "Must have port for Service reference"},
+	{gateway + ".rules[0].filters[1].urlRewrite.path", object("type", "ReplacePrefixMatch", "replacePrefixMatch", "/"), gateway + ".rules[0]", "exactly one match, with a path of type PathPrefix"},
+	{gateway + ".rules[0].timeouts.request", "10 s", gateway + ".rules[0].timeouts.request", `"10 s"`},
+	{gateway + ".rules[0].timeouts.backendRequest", "1h", gateway + ".rules[0].timeouts", "backendRequest timeout cannot be longer"},
+	{"spec.retention.warmReleases", int64(-1), "spec.retention.warmReleases", "Invalid value: -1"},
+	{"spec.retention.warmReleases", int64(11), "spec.retention.warmReleases", "Invalid value: 11"},
+	{"spec.retention.warmSeconds", int64(-1), "spec.retention.warmSeconds", "Invalid value: -1"},
+	{"spec.retention.historyLimit", int64(-1), "spec.retention.historyLimit", "Invalid value: -1"},
+	{"spec.retention.recordLimit", int64(49), "spec.retention.recordLimit", "Invalid value: 49"},
+	{"spec.requires[0].trackName", nil, "spec.requires[0].trackName", requiredValue},
+	{"spec.requires[0].namespace", "Staging", "spec.requires[0].namespace", `"Staging"`},
+	{"spec.requires[1]", object("namespace", "staging", "trackName", "shop"), "spec.requires", "named once"},
+	{"spec.deletionPolicy", "Keep", "spec.deletionPolicy", unsupported},
+}
+
+var malformedRecords = []malformed{
+	{"metadata.name", "shop-7", "metadata.name", "shop-7: must be <spec.trackName>-<spec.sequence in six digits>"},
+	{"metadata.name", "shop-000008", "metadata.name", "shop-000008: must be"},
+	{"metadata.name", "other-000007", "metadata.name", "other-000007: must be"},
+	{"metadata.name", "shop-0000007", "metadata.name", "shop-0000007: must be"},
+	{"spec.sequence", int64(0), "spec.sequence", "Invalid value: 0"},
+	{"spec.time", "yesterday", "spec.time", `"yesterday"`},
+	{"spec.event", "Guessed", "spec.event", unsupported},
+	{"spec.actor", "", "spec.actor", `""`},
+	{"spec.reason", x(129), "spec.reason", tooLong},
+	{"spec.message", x(32769), "spec.message", tooLong},
+	{"spec.state", nil, "spec.state", requiredValue},
+	{"spec.state.routes[0].weights[0].weightPercent", int64(101), "spec.state.routes[0].weights[0].weightPercent", "Invalid value: 101"},
+	{"spec.state.candidate.attempt", int64(0), "spec.state.candidate.attempt", "Invalid value: 0"},
+	{"spec.digest", nil, "spec.digest", requiredValue},
+}
+
+var malformedActions = []malformed{
+	{"spec.action", "Promote", "spec.action", `Unsupported value: "Promote"`},
+	{"spec.action", nil, "spec.action", requiredValue},
+	{"spec.attempt", nil, "spec.attempt", "attempt is required for Approve, Abort and SkipHold"},
+	{"spec.attempt", int64(0), "spec.attempt", "Invalid value: 0"},
+	{"spec.weightPercent", int64(50), "spec.weightPercent", "not available for others"},
+	{"spec.action", "Approve", "spec.weightPercent", "required for Approve and SkipHold"},
+	{"spec.action", "SkipHold", "spec.weightPercent", "required for Approve and SkipHold"},
+	{"spec.trackName", nil, "spec.trackName", requiredValue},
+	{"spec.releaseName", "", "spec.releaseName", `""`},
+	{"spec.requester", "", "spec.requester", `""`},
+	{"spec.reason", nil, "spec.reason", requiredValue},
+	{"spec.reason", "", "spec.reason", `""`},
+	{"spec.reason", x(1025), "spec.reason", tooLong},
+}
+
+var malformedPolicies = []malformed{
+	{"spec.namespaceSelector", nil, "spec.namespaceSelector", requiredValue},
+	{"spec.allowedRegistries", list(), "spec.allowedRegistries", "at least 1 item"},
+	{"spec.allowedRegistries[0]", "https://registry.example.com", "spec.allowedRegistries[0]", mustMatch},
+	{"spec.allowedRegistries[0]", "registry.example.com/", "spec.allowedRegistries[0]", mustMatch},
+	{"spec.allowedRegistries[0]", "registry.example.com/*", "spec.allowedRegistries[0]", mustMatch},
+	{"spec.registryAccess.plainHTTPHosts[0]", "registry.example.com/shop", "spec.registryAccess.plainHTTPHosts[0]", mustMatch},
+	{"spec.signatures.enforcement", "Hope", "spec.signatures.enforcement", unsupported},
+	{"spec.signatures.authorities", list(), "spec.signatures.authorities", "at least 1 item"},
+	{"spec.signatures.authorities[0].keyless", object("issuer", "https://a", "subject", "b", "trustedRootName", "c"), "spec.signatures.authorities[0].keyless", "only then"},
+	{"spec.signatures.authorities[0].key.publicKey", "none", "spec.signatures.authorities[0].key.publicKey", mustMatch},
+	{"spec.signatures.authorities[1].name", "build", "spec.signatures.authorities", "must be unique"},
+	{"spec.signatures.authorities[1].keyless.issuer", "http://tokens.example.com", "spec.signatures.authorities[1].keyless.issuer", mustMatch},
+	{"spec.interactiveAccess", "Never", "spec.interactiveAccess", unsupported},
+	{"spec.breakGlass.groups", list(), "spec.breakGlass.groups", "at least 1 item"},
+	{"spec.breakGlass.maxSeconds", int64(59), "spec.breakGlass.maxSeconds", "Invalid value: 59"},
+	{"spec.externalState.hostPath", "No", "spec.externalState.hostPath", unsupported},
+	{"spec.privileges.rootUser", "No", "spec.privileges.rootUser", unsupported},
+	{"spec.maxAgeSeconds", int64(1), "spec.maxAgeSeconds", "Invalid value: 1"},
+	{"spec.approvals.count", int64(0), "spec.approvals.count", "Invalid value: 0"},
+	{"spec.writers[0].type", "Scaler", "spec.writers[0].scaler", "must be set when type is Scaler"},
+	{"spec.writers[1].name", "calico", "spec.writers", "must be unique"},
+	{"spec.writers[0].podAnnotator.annotations[0]", "strata.dev/sequence", "spec.writers[0].podAnnotator.annotations[0]", "written by the operator alone"},
+	{"spec.writers[2].sidecarInjector.images[0]", "registry.example.com/mesh/proxy:latest", "spec.writers[2].sidecarInjector.images[0]", mustMatch},
+}
+
+var _ = DescribeTable("A malformed field is refused with its path, the value and the reason",
+	func(ctx SpecContext, file string, table []malformed) {
+		Expect(api.Create(ctx, load(file), client.DryRunAll)).To(Succeed(), "the object that is made malformed")
+		var wrong []string
+		for _, m := range table {
+			object := load(file)
+			set(object, m.path, m.value)
+			said := refusals(api.Create(ctx, object, client.DryRunAll))
+			if !slices.ContainsFunc(said, func(s string) bool { return strings.HasPrefix(s, m.at+": ") && strings.Contains(s, m.says) }) {
+				wrong = append(wrong, fmt.Sprintf("%s = %v: want %s: ...%s..., got %q", m.path, m.value, m.at, m.says, said))
+			}
+		}
+		Expect(wrong).To(BeEmpty())
+		AddReportEntry("fields", fmt.Sprintf("%d malformed fields of a %s", len(table), file))
+	},
+	Entry("of a release", "release", malformedReleases),
+	Entry("of a track", "track", malformedTracks),
+	Entry("of a record", "record", malformedRecords),
+	Entry("of an action", "action", malformedActions),
+	Entry("of a policy", "policy", malformedPolicies),
+)
+
+// refusals are what the API server says of each field: path, colon, reason. Nothing
+// where it refuses nothing.
+func refusals(err error) []string {
+	GinkgoHelper()
+	if err == nil {
+		return nil
+	}
+	var status apierrors.APIStatus
+	Expect(errors.As(err, &status)).To(BeTrue(), "%v", err)
+	Expect(status.Status().Details).NotTo(BeNil(), "%v", err)
+	var out []string
+	for _, cause := range status.Status().Details.Causes {
+		out = append(out, cause.Field+": "+cause.Message)
+	}
+	return out
+}
