@@ -222,3 +222,25 @@ func kubectl(environment []string, args ...string) (string, error) {
 	output, err := command.CombinedOutput()
 	return string(output), err
 }
+
+// withoutPolicies runs a test with the bindings of the policies gone.
+func withoutPolicies(test func()) {
+	for _, binding := range guards.Bindings() {
+		Expect(admin.Delete(ctx, binding)).To(Succeed())
+	}
+	defer func() {
+		install(guards.PoliciesFile)
+		waitUntilGuarded()
+	}()
+	// The last of them is gone when the status of a Deployment can be written.
+	namespace := newNamespace()
+	deployment := versioned(namespace, "probe-1", "web")
+	Expect(operator.Create(ctx, deployment)).To(Succeed())
+	Eventually(func(g Gomega) {
+		g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)).To(Succeed())
+		deployment.Status.Replicas++
+		g.Expect(admin.Status().Update(ctx, deployment)).To(Succeed())
+		g.Expect(admin.Create(ctx, newRelease("kube-system", "probe-1", "probe", "1"), client.DryRunAll)).To(Succeed())
+	}).WithTimeout(20 * time.Second).Should(Succeed())
+	test()
+}
