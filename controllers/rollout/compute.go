@@ -15,10 +15,10 @@ var decisions = []struct {
 	{"fail", view.fail},
 	{"verifyWeights", view.verifyWeights},
 	{"withdraw", view.withdraw},
+	{"takeRoutes", view.takeRoutes},
 	{"openAttempt", view.openAttempt},
 	{"raiseWeight", view.raiseWeight},
 	{"promote", view.promote},
-	{"takeRoutes", view.takeRoutes},
 	{"passOver", view.passOver},
 	{"retire", view.retire},
 }

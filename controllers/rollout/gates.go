@@ -178,7 +178,8 @@ func gateRouteVerified(v view) (string, string, bool) {
 			reason, message, _ := routeReason(seen, "RouteUnknown", "route "+route.Name+" was not observed")
 			return reason, message, true
 		}
-		if seen.Presence == Ours && !allOrNothing(route) && !listed(seen.Weights, v.candidate.Name) {
+		begun := v.routeState(route.Name) != nil
+		if begun && seen.Presence == Ours && !allOrNothing(route) && !listed(seen.Weights, v.candidate.Name) {
 			return "BackendNotListed", "route " + route.Name + " does not list the release as a backend yet", true
 		}
 	}

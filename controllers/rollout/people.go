@@ -67,7 +67,7 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 		return v.refuse(a, "NegativeVerdict", fmt.Sprintf("the newest attempt of %s ended as %s; a Retry tests it again", target.Name, v.verdict(target)))
 	}
 	if route := v.lacks(target); route != "" {
-		return v.refuse(a, "BackendMissing", fmt.Sprintf("%s has no backend for route %s, which serves now", target.Name, route))
+		return v.refuse(a, "BackendMissing", fmt.Sprintf("%s has no backend for route %s", target.Name, route))
 	}
 	why := fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason)
 	if v.canServe(target) {

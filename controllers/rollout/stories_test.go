@@ -683,10 +683,7 @@ func logBroken(t *testing.T) {
 	s.publish("shop-2", release("2.0"), fine())
 	s.untilWeight("shop-2", 100)
 	s.user("edit record 3, which only the guards being off allows", func() {
-		records := append([]v1alpha1.ReleaseRecord{}, s.Records...)
-		records[2].Spec.Message = "nothing happened"
-		records[2].ResourceVersion = "2"
-		s.Records = records
+		s.EditRecord(3, func(spec *v1alpha1.ReleaseRecordSpec) { spec.Message = "nothing happened" })
 	})
 	s.pass(time.Hour)
 	s.user("delete Deployment of shop-2", func() { delete(s.Deployments, "shop-2-web") })

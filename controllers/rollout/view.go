@@ -21,8 +21,8 @@ type view struct {
 	// baseline is the object of baselineRef, nil likewise.
 	baseline *Release
 	// routes are the routes in force: those of the track's spec that the newest
-	// record has weights for. Others join while the track is settled; before the
-	// first promotion all are in force.
+	// record has weights for. Others join while the track is settled. Where there
+	// are none, all are in force for a candidate.
 	routes []v1alpha1.Route
 }
 
@@ -162,15 +162,14 @@ func (v view) routesInForce() []v1alpha1.Route {
 	if v.Track == nil {
 		return nil
 	}
-	all := v.Track.routes()
-	if v.state.Stable == nil && len(v.state.Routes) == 0 {
-		return all
-	}
 	var begun []v1alpha1.Route
-	for _, route := range all {
+	for _, route := range v.Track.routes() {
 		if v.routeState(route.Name) != nil {
 			begun = append(begun, route)
 		}
+	}
+	if len(begun) == 0 && v.state.Candidate != nil {
+		return v.Track.routes()
 	}
 	return begun
 }

@@ -223,7 +223,7 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 		return err
 	}
 	direct := w.proven(before.Candidate.ReleaseRef) || before.Stable == nil || !baselineServes(o, before)
-	for _, step := range w.steps() {
+	for _, step := range steps(o.Track) {
 		if step.WeightPercent == from && from > 0 && !direct && w.held(o, before) < holdOf(step) {
 			return fmt.Errorf("at %d for %s only", from, w.held(o, before))
 		}
@@ -232,22 +232,32 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 		if entered && step.Approval == v1alpha1.ApprovalRequired && !approved && !w.proven(before.Candidate.ReleaseRef) {
 			return fmt.Errorf("the step to %d needs an approval", step.WeightPercent)
 		}
-		if entered && step.WeightPercent < to && !direct && divisible(w.specRoutes()) {
+		if entered && step.WeightPercent < to && !direct && divisible(o.Track, before) {
 			return fmt.Errorf("the step to %d is left out", step.WeightPercent)
 		}
 	}
 	return nil
 }
 
-func divisible(routes []v1alpha1.Route) bool {
-	return slices.ContainsFunc(routes, func(r v1alpha1.Route) bool { return r.Type != v1alpha1.RouteService })
+// divisible: a route that the newest record has weights for can carry a part.
+func divisible(track *rollout.Track, state v1alpha1.TrackState) bool {
+	return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool {
+		return slices.ContainsFunc(routes(track), func(r v1alpha1.Route) bool { return r.Name == s.Name && r.Type != v1alpha1.RouteService })
+	})
 }
 
-func (w *World) steps() []v1alpha1.RolloutStep {
-	if w.Track.Spec.Rollout == nil {
+func routes(track *rollout.Track) []v1alpha1.Route {
+	if track.Spec.Traffic == nil {
 		return nil
 	}
-	return w.Track.Spec.Rollout.Steps
+	return track.Spec.Traffic.Routes
+}
+
+func steps(track *rollout.Track) []v1alpha1.RolloutStep {
+	if track.Spec.Rollout == nil {
+		return nil
+	}
+	return track.Spec.Rollout.Steps
 }
 
 func holdOf(step v1alpha1.RolloutStep) time.Duration {
@@ -290,8 +300,9 @@ func ready(o rollout.Observation, release string, full bool) error {
 // baselineServes: every route that the attempt began with has ready endpoints in
 // stable.
 func baselineServes(o rollout.Observation, state v1alpha1.TrackState) bool {
-	for _, route := range o.Track.Spec.Traffic.Routes {
-		if endpoints(&o, state.Stable.Name, route.ComponentName) == 0 {
+	for _, route := range routes(o.Track) {
+		began := slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == route.Name })
+		if began && endpoints(&o, state.Stable.Name, route.ComponentName) == 0 {
 			return false
 		}
 	}
@@ -326,15 +337,15 @@ func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState,
 		return err
 	}
 	for _, route := range before.Routes {
-		if shareOf(route.Weights, spec.Release.Name) != 100 && slices.ContainsFunc(w.specRoutes(), func(r v1alpha1.Route) bool { return r.Name == route.Name }) {
+		if shareOf(route.Weights, spec.Release.Name) != 100 && slices.ContainsFunc(routes(o.Track), func(r v1alpha1.Route) bool { return r.Name == route.Name }) {
 			return fmt.Errorf("promoted at %s", Shares(route.Weights))
 		}
 	}
 	if len(before.Routes) == 0 {
 		return w.checkTests(o, before, 0)
 	}
-	if rollout := w.Track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
-		if held := w.held(o, before); held < time.Duration(*rollout.BakeSeconds)*time.Second && len(w.specRoutes()) > 0 {
+	if rollout := o.Track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
+		if held := w.held(o, before); held < time.Duration(*rollout.BakeSeconds)*time.Second && len(routes(o.Track)) > 0 {
 			return fmt.Errorf("baked for %s only", held)
 		}
 	}

@@ -52,7 +52,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 	o := rollout.Observation{
 		Now: w.Now, Namespace: Namespace, TrackName: TrackName, Actor: Actor,
 		Track: &track,
-		Log:   w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, c.Records),
+		Log:   w.log(len(c.Records)),
 	}
 	var state v1alpha1.TrackState
 	if o.Log.Head != nil {

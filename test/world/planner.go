@@ -92,7 +92,12 @@ func (p *Planner) Act() (string, error) {
 		}
 		o := *p.seen
 		p.seen = nil
-		return p.World.append(o, *entry)
+		line, err := p.World.append(o, *entry)
+		if line != "" {
+			// A process never reads a log that lacks what it wrote itself.
+			p.Sync(Records)
+		}
+		return line, err
 	}
 	next := p.writes[0]
 	p.writes = p.writes[1:]

@@ -153,6 +153,9 @@ type World struct {
 
 	counter int64
 	reader  *ledger.Reader
+	// logs are the indexes of the log by the number of records read: none is ever
+	// changed, and so each is made once.
+	logs []rollout.Log
 	// trafficked is, by release, the last moment at which a route object or a
 	// router had weight for it.
 	trafficked map[string]time.Time
@@ -214,6 +217,23 @@ func (w *World) Head() v1alpha1.TrackState {
 		return v1alpha1.TrackState{}
 	}
 	return w.Records[len(w.Records)-1].Spec.State
+}
+
+// log is the index over the first n records.
+func (w *World) log(n int) rollout.Log {
+	for len(w.logs) <= n {
+		w.logs = append(w.logs, w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, w.Records[:len(w.logs)]))
+	}
+	return w.logs[n]
+}
+
+// EditRecord changes what a record says, as nobody can but who switches the guards
+// off.
+func (w *World) EditRecord(sequence int, change func(*v1alpha1.ReleaseRecordSpec)) {
+	w.Records = slices.Clone(w.Records)
+	change(&w.Records[sequence-1].Spec)
+	w.Records[sequence-1].ResourceVersion += "0"
+	w.logs = nil
 }
 
 // Break makes all pods of a release unready; Heal makes them ready.

@@ -1,0 +1,337 @@
+package rollout_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
+)
+
+var (
+	worlds    = flag.Int("worlds", 2000, "how many random worlds to explore")
+	onlyWorld = flag.Uint64("world", 0, "explore this world alone, and tell of it")
+)
+
+// TestExplore lets two planners with caches of different age, users and a cluster
+// act in random order, a write at a time. What must never break is held after
+// every write; then the world turns fair, and must come to rest.
+func TestExplore(t *testing.T) {
+	if *onlyWorld != 0 {
+		e := explore(t, *onlyWorld)
+		t.Log("\n" + strings.Join(e.lines, "\n"))
+		return
+	}
+	records, writes := 0, 0
+	for seed := range uint64(*worlds) {
+		e := explore(t, seed+1)
+		records, writes = records+len(e.Records), writes+e.Writes
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d worlds, %d records, %d writes", *worlds, records, writes)
+}
+
+// explorer is one random world.
+type explorer struct {
+	*world.World
+	t        *testing.T
+	seed     uint64
+	random   *rand.Rand
+	planners [2]*world.Planner
+	lines    []string
+	computed int
+}
+
+func explore(t *testing.T, seed uint64) *explorer {
+	e := &explorer{t: t, seed: seed, random: rand.New(rand.NewPCG(seed, 7))}
+	e.World = world.New(e.track())
+	for i := range e.planners {
+		e.planners[i] = world.NewPlanner(e.World, e.compute)
+	}
+	e.publish()
+	if e.chance(80) && !e.fair() {
+		return e
+	}
+	e.tell("-- the world is unfair now")
+	for range 200 + e.random.IntN(400) {
+		if !e.act() {
+			return e
+		}
+	}
+	e.RouterDown = false
+	e.planners[0].Crash()
+	e.tell("-- the world is fair now")
+	e.fair()
+	return e
+}
+
+// compute is Compute, held to its purity every now and then.
+func (e *explorer) compute(o rollout.Observation) rollout.Plan {
+	e.computed++
+	if e.computed%64 == 0 {
+		return pure(e.t)(o)
+	}
+	return rollout.Compute(o)
+}
+
+func (e *explorer) tell(format string, args ...any) {
+	e.lines = append(e.lines, fmt.Sprintf("%9s ", e.Now.Sub(world.Start).Round(time.Second))+fmt.Sprintf(format, args...))
+}
+
+func (e *explorer) fail(err error) bool {
+	if err != nil {
+		e.t.Errorf("world %d (go test -run TestExplore -world %d): %v\n%s", e.seed, e.seed, err, strings.Join(e.lines, "\n"))
+	}
+	return err == nil
+}
+
+func (e *explorer) chance(percent int) bool { return e.random.IntN(100) < percent }
+
+func oneOf[T any](e *explorer, all ...T) T { return all[e.random.IntN(len(all))] }
+
+func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
+	spec := track(warm(int32(e.random.IntN(3)), int32(30*e.random.IntN(4))))
+	spec.Rollout = &v1alpha1.RolloutSpec{
+		BakeSeconds:             ptr(int32(e.random.IntN(3) * 10)),
+		ProgressDeadlineSeconds: ptr(int32(60)),
+		FailureSeconds:          ptr(int32(20)),
+	}
+	spec.Traffic.DrainSeconds = ptr(int32(10))
+	e.editSteps(&spec)
+	e.editRoutes(&spec)
+	return spec
+}
+
+func (e *explorer) editSteps(spec *v1alpha1.ReleaseTrackSpec) {
+	spec.Rollout.Steps = nil
+	for _, w := range []int32{20, 50, 100} {
+		if !e.chance(60) {
+			continue
+		}
+		step := v1alpha1.RolloutStep{WeightPercent: w, HoldSeconds: ptr(int32(e.random.IntN(3) * 5))}
+		if e.chance(10) {
+			step.Approval = v1alpha1.ApprovalRequired
+		}
+		spec.Rollout.Steps = append(spec.Rollout.Steps, step)
+	}
+}
+
+func (e *explorer) editRoutes(spec *v1alpha1.ReleaseTrackSpec) {
+	spec.Traffic.Routes = nil
+	if e.chance(90) {
+		spec.Traffic.Routes = append(spec.Traffic.Routes, gatewayRoute("public", "web"))
+	}
+	if e.chance(40) {
+		spec.Traffic.Routes = append(spec.Traffic.Routes, serviceRoute("internal", "api"))
+	}
+}
+
+// act does one thing; false: a rule was broken.
+func (e *explorer) act() bool {
+	p := e.planners[0]
+	if e.chance(35) {
+		p = e.planners[1]
+	}
+	switch n := e.random.IntN(100); {
+	case n < 20:
+		p.Sync(world.Kind(e.random.IntN(5)))
+	case n < 35:
+		p.Sync()
+	case n < 76:
+		for range 1 + e.random.IntN(3) {
+			if !e.write(p) {
+				return false
+			}
+		}
+	case n < 77:
+		p.Crash()
+		e.tell("one of the planners crashes")
+	case n < 88:
+		for _, change := range e.Step() {
+			e.tell("~ %s", change)
+		}
+	case n < 97:
+		e.Now = e.Now.Add(time.Duration(1+e.random.IntN(5)) * time.Second)
+	default:
+		e.user()
+	}
+	return true
+}
+
+// write lets a planner go on: think, or make its next write.
+func (e *explorer) write(p *world.Planner) bool {
+	if p.Idle() {
+		p.Think(false)
+		return true
+	}
+	line, err := p.Act()
+	if line != "" {
+		e.tell("planner %d: %s", slices.Index(e.planners[:], p), line)
+	}
+	return e.fail(err)
+}
+
+func (e *explorer) names() []string { return slices.Sorted(maps.Keys(e.Releases)) }
+
+func (e *explorer) anyRelease() string {
+	if names := e.names(); len(names) > 0 {
+		return oneOf(e, names...)
+	}
+	return "shop-0"
+}
+
+func (e *explorer) publish() {
+	n := len(e.Scripts) + 1
+	if e.chance(15) {
+		n = 1 + e.random.IntN(n)
+	}
+	name := fmt.Sprintf("shop-%d", n)
+	if _, there := e.Releases[name]; there {
+		return
+	}
+	spec := release(fmt.Sprintf("%d.0", n), with(component("web", 2), component("api", 1)))
+	script := world.Script{ReadyAfter: time.Duration(1+e.random.IntN(9)) * time.Second, Tests: map[string]world.TestScript{}}
+	if e.chance(8) {
+		script.ReadyAfter = -1
+	}
+	if e.chance(5) {
+		spec.Version = "1.0"
+		script.Content = name
+	}
+	if e.chance(40) {
+		tested("smoke", v1alpha1.BeforeTraffic)(&spec)
+		script.Tests["smoke"] = e.testScript()
+	}
+	if e.chance(40) {
+		tested("probe", v1alpha1.EveryStep)(&spec)
+		script.Tests["probe"] = e.testScript()
+	}
+	for i := range spec.Tests {
+		spec.Tests[i].DeadlineSeconds = ptr(int32(30))
+	}
+	e.tell("> publish %s, version %s", name, spec.Version)
+	e.Publish(name, spec, script)
+}
+
+func (e *explorer) testScript() world.TestScript {
+	return world.TestScript{After: time.Duration(1+e.random.IntN(9)) * time.Second, Hangs: e.chance(5), Fails: e.chance(15)}
+}
+
+// user does something: what users do every day, and what they should not.
+func (e *explorer) user() {
+	name := e.anyRelease()
+	switch n := e.random.IntN(100); {
+	case n < 30:
+		e.publish()
+	case n < 55:
+		e.ask(name)
+	case n < 63:
+		e.Track.Spec.ReleaseName = oneOf(e, "", "", name, "shop-9")
+		e.tell("> pin %q", e.Track.Spec.ReleaseName)
+	case n < 73:
+		if len(e.Releases) > 0 {
+			e.tell("> %s breaks", name)
+			e.Break(name, "CrashLoopBackOff")
+		}
+	case n < 81:
+		if len(e.Releases) > 0 {
+			e.tell("> %s is well again", name)
+			e.Heal(name)
+		}
+	case n < 84:
+		e.tell("> delete %s", name)
+		delete(e.Releases, name)
+	case n < 88:
+		e.RouterDown = !e.RouterDown
+		e.tell("> router down: %t", e.RouterDown)
+	case n < 92:
+		e.tell("> other steps")
+		e.editSteps(&e.Track.Spec)
+	case n < 94:
+		e.editRoutes(&e.Track.Spec)
+		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
+	case n < 96:
+		e.tell("> delete the HTTPRoute")
+		delete(e.Routes, "shop-public")
+	case n < 98:
+		e.tell("> delete a Deployment of %s", name)
+		delete(e.Deployments, name+"-web")
+	default:
+		e.tell("> delete a Service of %s", name)
+		delete(e.Services, name+"-web")
+	}
+}
+
+func (e *explorer) ask(name string) {
+	spec := v1alpha1.ReleaseActionSpec{ReleaseName: name}
+	spec.Action = oneOf(e, v1alpha1.ActionRollback, v1alpha1.ActionRollback, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
+	if c := e.Head().Candidate; c != nil && e.chance(70) {
+		spec.Attempt = &c.Attempt
+		if spec.Action == v1alpha1.ActionAbort || spec.Action == v1alpha1.ActionApprove {
+			spec.ReleaseName = c.Name
+		}
+	}
+	if spec.Action == v1alpha1.ActionApprove {
+		spec.WeightPercent = ptr(oneOf(e, int32(20), 50, 100))
+	}
+	e.tell("> %s %s", spec.Action, spec.ReleaseName)
+	e.Ask(spec)
+}
+
+// fair: users rest, the router reports, one planner is left and sees everything.
+// The world must come to rest, and stay so however long one waits.
+func (e *explorer) fair() bool {
+	p := e.planners[0]
+	began := len(e.Records)
+	for range 2000 {
+		p.Sync()
+		plan := p.Think(false)
+		if plan.Stale {
+			return e.fail(fmt.Errorf("stale on a fresh look"))
+		}
+		acted := false
+		for !p.Idle() {
+			line, err := p.Act()
+			if line != "" {
+				e.tell("fair: %s", line)
+				acted = true
+			}
+			if !e.fail(err) {
+				return false
+			}
+		}
+		changes := e.Step()
+		for _, change := range changes {
+			e.tell("~ %s", change)
+		}
+		if acted || len(changes) > 0 {
+			continue
+		}
+		next, ok := e.NextStep()
+		if after := plan.After; after > 0 && (!ok || e.Now.Add(after).Before(next)) {
+			next, ok = e.Now.Add(after), true
+		}
+		if !ok {
+			return e.rest(began)
+		}
+		e.Now = next
+	}
+	return e.fail(fmt.Errorf("no end of it"))
+}
+
+func (e *explorer) rest(began int) bool {
+	s := story{t: e.t, World: e.World}
+	if grew := len(e.Records) - began; grew > 120 {
+		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
+	}
+	return e.fail(s.settled())
+}
