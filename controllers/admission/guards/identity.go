@@ -55,7 +55,20 @@ const (
 	autoscaler           = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
 	garbageCollector     = "system:serviceaccount:kube-system:generic-garbage-collector"
 	namespaceController  = "system:serviceaccount:kube-system:namespace-controller"
+	jobController        = "system:serviceaccount:kube-system:job-controller"
 )
+
+// podStatusWriters write conditions of pods beside the nodes: where a pod goes,
+// that its node is lost, that it is being disrupted.
+var podStatusWriters = []string{
+	"system:kube-scheduler",
+	"system:apiserver",
+	"system:serviceaccount:kube-system:node-controller",
+	"system:serviceaccount:kube-system:pod-garbage-collector",
+	"system:serviceaccount:kube-system:taint-eviction-controller",
+	"system:serviceaccount:kube-system:device-taint-eviction-controller",
+	"system:serviceaccount:kube-system:disruption-controller",
+}
 
 // anyOf is the CEL expression that is true for requests of the named users.
 func anyOf(users []string) string {

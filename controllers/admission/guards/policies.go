@@ -203,6 +203,34 @@ var Policies = []Policy{
 			Detail:     `'the status of Deployment ' + object.metadata.name + ' is written by the deployment controller alone: release ' + variables.release + ' is judged by it'`,
 		}},
 	},
+	{
+		Name: "strata-tests", Group: "batch", Version: "v1",
+		Resources:   []string{"jobs", "jobs/status"},
+		Operations:  []admissionv1.OperationType{update},
+		Only:        ofRelease,
+		Controllers: []string{jobController, garbageCollector},
+		Variables:   []admissionv1.Variable{releaseOf},
+		Rules: []Rule{{
+			ID:         "STRATA-014",
+			Expression: `variables.operator || variables.controller`,
+			Message:    "this Job is a test of a release: its result is the job controller's to write, and its spec nobody's to change",
+			Detail:     `'Job ' + oldObject.metadata.name + ' is a test of release ' + variables.release + ': its result is the job controller\'s to write, and its spec nobody\'s to change. To test again, create a ReleaseAction with action Retry.'`,
+		}},
+	},
+	{
+		Name: "strata-pods-status", Group: "", Version: "v1",
+		Resources:   []string{"pods/status"},
+		Operations:  []admissionv1.OperationType{update},
+		Only:        ofRelease,
+		Controllers: podStatusWriters,
+		Variables:   []admissionv1.Variable{releaseOf},
+		Rules: []Rule{{
+			ID:         "STRATA-015",
+			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups`,
+			Message:    "the status of this pod is written by its node: its release is judged by it",
+			Detail:     `'the status of pod ' + oldObject.metadata.name + ' is written by its node: release ' + variables.release + ' is judged by it'`,
+		}},
+	},
 }
 
 // reservedKept says that no reserved key was added, changed or removed; but adds
