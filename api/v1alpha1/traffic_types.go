@@ -111,7 +111,8 @@ type GatewayAPIRoute struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
-	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(o, o == p))",message="a parent may be named once"
+	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(o, (has(p.group) ? p.group : 'gateway.networking.k8s.io') == (has(o.group) ? o.group : 'gateway.networking.k8s.io') && (has(p.kind) ? p.kind : 'Gateway') == (has(o.kind) ? o.kind : 'Gateway') && p.name == o.name && (has(p.__namespace__) ? p.__namespace__ : '') == (has(o.__namespace__) ? o.__namespace__ : '') && (has(p.sectionName) ? p.sectionName : '') == (has(o.sectionName) ? o.sectionName : '')))",message="a parent may be named once for each sectionName"
+	// +kubebuilder:validation:XValidation:rule="self.all(p, self.all(o, !((has(p.group) ? p.group : 'gateway.networking.k8s.io') == (has(o.group) ? o.group : 'gateway.networking.k8s.io') && (has(p.kind) ? p.kind : 'Gateway') == (has(o.kind) ? o.kind : 'Gateway') && p.name == o.name && (has(p.__namespace__) ? p.__namespace__ : '') == (has(o.__namespace__) ? o.__namespace__ : '')) || has(p.sectionName) == has(o.sectionName)))",message="a parent that is named more than once needs a sectionName each time"
 	ParentRefs []gatewayv1.ParentReference `json:"parentRefs"`
 
 	// hostnames that the route answers to, 0 to 16, as in an HTTPRoute. Unset: all
@@ -130,6 +131,7 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.map(r, has(r.matches) ? r.matches.size() : 1).sum() <= 128",message="all rules together may have at most 128 matches"
+	// +kubebuilder:validation:XValidation:rule="self.exists(r, !has(r.filters) || !r.filters.exists(f, f.type == 'RequestRedirect'))",message="at least one rule must lead to the releases, and not redirect"
 	Rules []GatewayAPIRule `json:"rules,omitempty"`
 }
 
@@ -137,6 +139,7 @@ type GatewayAPIRoute struct {
 // operator's business.
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.filters) || !self.filters.exists(f, has(f.urlRewrite) && has(f.urlRewrite.path) && has(f.urlRewrite.path.replacePrefixMatch)) || (has(self.matches) && self.matches.size() == 1 && has(self.matches[0].path) && (!has(self.matches[0].path.type) || self.matches[0].path.type == 'PathPrefix'))",message="a URLRewrite filter with path.replacePrefixMatch needs exactly one match, with a path of type PathPrefix"
+// +kubebuilder:validation:XValidation:rule="!has(self.filters) || !self.filters.exists(f, has(f.requestRedirect) && has(f.requestRedirect.path) && has(f.requestRedirect.path.replacePrefixMatch)) || (has(self.matches) && self.matches.size() == 1 && has(self.matches[0].path) && (!has(self.matches[0].path.type) || self.matches[0].path.type == 'PathPrefix'))",message="a RequestRedirect filter with path.replacePrefixMatch needs exactly one match, with a path of type PathPrefix"
 type GatewayAPIRule struct {
 	// matches select the requests, 0 to 16, as in an HTTPRoute, with paths of at most
 	// 256 characters: one of them is enough. Unset: all requests.
@@ -147,13 +150,13 @@ type GatewayAPIRule struct {
 	Matches []gatewayv1.HTTPRouteMatch `json:"matches,omitempty"`
 
 	// filters treat the requests, 0 to 16, as in an HTTPRoute, each type once but for
-	// RequestMirror and ExtensionRef. RequestRedirect is not available: a redirected
-	// request reaches no release. Unset: none.
+	// RequestMirror and ExtensionRef. What a rule with RequestRedirect selects reaches
+	// no release. Unset: none.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="!self.exists(f, f.type == 'RequestRedirect')",message="RequestRedirect: a rule with backends cannot redirect; make an HTTPRoute of your own for redirects"
+	// +kubebuilder:validation:XValidation:rule="!self.exists(f, f.type == 'RequestRedirect') || !self.exists(f, f.type == 'URLRewrite')",message="RequestRedirect and URLRewrite cannot be combined"
 	// +kubebuilder:validation:XValidation:rule="self.all(f, f.type in ['RequestMirror', 'ExtensionRef'] || self.exists_one(o, o.type == f.type))",message="a filter of this type cannot be repeated"
 	Filters []gatewayv1.HTTPRouteFilter `json:"filters,omitempty"`
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -23,8 +22,7 @@ var steps = []func(root *schema){
 	// Stored as written, compared whole.
 	inlineDefaults,
 	dropDefaults,
-	makeListsAtomic,
-	makeFrozenSpecAtomic,
+	makeFrozenAtomic,
 	dropNestedTransitionRules,
 
 	// Pod and Job templates (templates.go).
@@ -104,32 +102,24 @@ func dropDefaults(root *schema) {
 	})
 }
 
-// keyedLists are the lists under spec whose items several writers may own.
-var keyedLists = []string{"spec.traffic.routes"}
-
-// makeListsAtomic makes all other lists and maps under spec atomic. Items of a
-// keyed list have no order for the API server: init containers that change places
-// would be equal to what was there, be admitted and stored.
-func makeListsAtomic(root *schema) {
+// makeFrozenAtomic makes a spec that never changes, and all lists and maps in it,
+// atomic. Items of a keyed list have no order for the API server: init containers that
+// change places would be equal to what was there, be admitted and stored. It also
+// makes managedFields a tenth. Other specs keep their keyed lists: several writers may
+// own items of them, and keys are unique at no cost.
+func makeFrozenAtomic(root *schema) {
+	if spec := root.Properties["spec"]; !isFrozen(&spec) {
+		return
+	}
 	walk("", root, func(path string, s *schema) {
 		if !inSpec(path) {
 			return
 		}
-		if s.Type == "array" && !slices.Contains(keyedLists, path) {
+		if s.Type == "array" {
 			s.XListType = ptr.To("atomic")
 			s.XListMapKeys = nil
 		}
-		if s.XMapType != nil {
-			s.XMapType = ptr.To("atomic")
-		}
-	})
-}
-
-// makeFrozenSpecAtomic gives a spec that never changes one owner, as a whole: a
-// tenth of the managedFields, and no partial apply.
-func makeFrozenSpecAtomic(root *schema) {
-	at(root, "spec", func(s *schema) {
-		if isFrozen(s) {
+		if s.XMapType != nil || path == "spec" {
 			s.XMapType = ptr.To("atomic")
 		}
 	})

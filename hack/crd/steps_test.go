@@ -41,22 +41,18 @@ func TestDefaultsGoFromSpecAlone(t *testing.T) {
 	}
 }
 
-func TestListsOfSpecHaveAnOrder(t *testing.T) {
-	keyed := schema{Type: "array", XListType: ptr.To("map"), XListMapKeys: []string{"name"}}
-	root := properties(map[string]schema{
-		"spec":   properties(map[string]schema{"items": keyed, "traffic": properties(map[string]schema{"routes": keyed})}),
-		"status": properties(map[string]schema{"conditions": keyed}),
-	})
-	makeListsAtomic(&root)
-	if got := root.Properties["spec"].Properties["items"]; *got.XListType != "atomic" || got.XListMapKeys != nil {
-		t.Errorf("a list of spec became %s by %v", *got.XListType, got.XListMapKeys)
-	}
-	for name, got := range map[string]schema{
-		"routes":     root.Properties["spec"].Properties["traffic"].Properties["routes"],
-		"conditions": root.Properties["status"].Properties["conditions"],
-	} {
-		if *got.XListType != "map" {
-			t.Errorf("%s became %s", name, *got.XListType)
+func TestListsOfFrozenSpecsHaveAnOrder(t *testing.T) {
+	for _, frozen := range []bool{true, false} {
+		spec := properties(map[string]schema{"items": {Type: "array", XListType: ptr.To("map"), XListMapKeys: []string{"name"}}})
+		want := "map"
+		if frozen {
+			want = "atomic"
+			rule(&spec, "", "self == oldSelf", "immutable")
+		}
+		root := properties(map[string]schema{"spec": spec})
+		makeFrozenAtomic(&root)
+		if got := root.Properties["spec"].Properties["items"]; *got.XListType != want || (got.XListMapKeys == nil) != frozen {
+			t.Errorf("frozen %t: a list became %s by %v", frozen, *got.XListType, got.XListMapKeys)
 		}
 	}
 }

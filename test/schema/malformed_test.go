@@ -186,6 +186,7 @@ var malformedTracks = []malformed{
 	{gateway + ".parentRefs", list(), gateway + ".parentRefs", "at least 1 item"},
 	{gateway + ".parentRefs", nil, gateway + ".parentRefs", requiredValue},
 	{gateway + ".parentRefs[1]", object("name", "public", "namespace", "gateways"), gateway + ".parentRefs", "named once"},
+	{gateway + ".parentRefs[1]", object("name", "public", "namespace", "gateways", "sectionName", "https"), gateway + ".parentRefs", "needs a sectionName each time"},
 	{gateway + ".parentRefs[0].name", nil, gateway + ".parentRefs[0].name", requiredValue},
 	{gateway + ".parentRefs[0].port", int64(70000), gateway + ".parentRefs[0].port", "Invalid value: 70000"},
 	{gateway + ".hostnames[0]", "shop_one.example.com", gateway + ".hostnames[0]", `"shop_one.example.com"`},
@@ -200,7 +201,8 @@ var malformedTracks = []malformed{
 		return object("matches", times(15, func(int) any { return object("method", "GET") }))
 	}), gateway + ".rules", "at most 128 matches"},
 	{gateway + ".rules[0].filters[0].requestHeaderModifier", nil, gateway + ".rules[0].filters[0]", "requestHeaderModifier must be specified for RequestHeaderModifier filter.type"},
-	{gateway + ".rules[0].filters[2]", object("type", "RequestRedirect", "requestRedirect", object("hostname", "example.com")), gateway + ".rules[0].filters", "cannot redirect"},
+	{gateway + ".rules[0].filters[2]", object("type", "RequestRedirect", "requestRedirect", object("hostname", "example.com")), gateway + ".rules[0].filters", "cannot be combined"},
+	{gateway + ".rules[0].filters", list(object("type", "RequestRedirect", "requestRedirect", object("hostname", "example.com"))), gateway + ".rules", "and not redirect"},
 	{gateway + ".rules[0].filters[2]", object("type", "URLRewrite", "urlRewrite", object("hostname", "example.com")), gateway + ".rules[0].filters", "cannot be repeated"},
 	{gateway + ".rules[0].filters[2]", object("type", "ExternalAuth"), gateway + ".rules[0].filters[2].type", unsupported},
 	{gateway + ".rules[0].filters[2]", object("type", "RequestMirror", "requestMirror", object("backendRef", object("name", "mirror"))),

@@ -43,7 +43,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"run `make envtest-assets`, or set KUBEBUILDER_ASSETS")
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(),
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases")},
+		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases"), gatewayCRDs(ctx)},
 		ErrorIfCRDPathMissing: true,
 	}
 	config, err := environment.Start()
