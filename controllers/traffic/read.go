@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -53,16 +55,23 @@ func byService(slice client.Object) []string {
 // Find reads a route object from the cache and, where that has none, from the API
 // server: the cache holds only what carries the operator's labels, so an object
 // of somebody else's is seen by a live read alone. Once the object exists no live
-// read is made.
+// read is made. A kind that is not served is an error: see KindMissing.
 func Find(ctx context.Context, cached, live client.Reader, key types.NamespacedName, into client.Object) (found bool, err error) {
 	err = cached.Get(ctx, key, into)
 	if apierrors.IsNotFound(err) {
 		err = live.Get(ctx, key, into)
 	}
-	if apierrors.IsNotFound(err) {
+	if apierrors.IsNotFound(err) && !KindMissing(err) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// KindMissing says whether a request failed because the API server does not serve
+// the kind: discovery does not know it, or it went since discovery was asked.
+func KindMissing(err error) bool {
+	return meta.IsNoMatchError(err) ||
+		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // ReadyPods are the pods behind a Service that its EndpointSlices call ready, by

@@ -19,7 +19,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -165,7 +164,7 @@ func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *d
 		Name:      string(d.parent.Name),
 	}, gateway)
 	// Any other error leaves the doubt as it is: it is no worse than unknown.
-	if apierrors.IsNotFound(err) || meta.IsNoMatchError(err) {
+	if apierrors.IsNotFound(err) || traffic.KindMissing(err) {
 		d.reason, d.message = traffic.ReasonParentMissing, parentName(route, d.parent)+" does not exist"
 	}
 }

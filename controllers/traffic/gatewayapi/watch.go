@@ -8,9 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/util/workqueue"
@@ -41,11 +38,8 @@ func (s *kindState) missing() bool { return s.absent.Load() }
 
 var errKindMissing = errors.New("the cluster does not serve HTTPRoute")
 
-// kindMissing says whether a read failed because the API server does not serve
-// the kind: not known to discovery, or gone since.
 func kindMissing(err error) bool {
-	return errors.Is(err, errKindMissing) || meta.IsNoMatchError(err) ||
-		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+	return errors.Is(err, errKindMissing) || traffic.KindMissing(err)
 }
 
 // Sources implements traffic.Provider: the watch of HTTPRoutes, which starts when

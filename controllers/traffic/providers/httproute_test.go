@@ -317,5 +317,15 @@ var _ = Describe("A cluster without the Gateway API", func() {
 		Expect(w.observe(ctx, t, route)[0].Route.Reason).To(Equal(traffic.ReasonMissing))
 		Expect(w.write(ctx, t, route, 1, shares("shop-1", 100))).To(Succeed())
 		Expect(w.fresh(ctx, t, route)[0].Object).NotTo(BeNil())
+
+		By("and when it goes again, with all routes, that is said too")
+		Expect(envtest.UninstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs()})).To(Succeed())
+		Eventually(func() string {
+			seen, err := w.registry.Observe(ctx, t, []v1alpha1.Route{route})
+			if err != nil {
+				return err.Error()
+			}
+			return seen[0].Route.Reason
+		}).Should(Equal(traffic.ReasonGatewayAPIMissing))
 	})
 })
