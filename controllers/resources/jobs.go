@@ -74,12 +74,15 @@ func JobMessage(job *batchv1.Job, pods []corev1.Pod) string {
 }
 
 // unlessStarting is the pods' trouble but for what every pod goes through: a Job's
-// pod that runs is not ready, and need not be.
+// pod that runs is not ready, and need not be. Pods that are being deleted count:
+// a Job deletes them at its deadline, and they alone tell why it got there.
 func unlessStarting(pods []corev1.Pod) string {
 	var stuck []corev1.Pod
 	for i := range pods {
 		if t, found := troubleOf(&pods[i]); found && t.rank < rankProbe {
-			stuck = append(stuck, pods[i])
+			pod := pods[i]
+			pod.DeletionTimestamp = nil
+			stuck = append(stuck, pod)
 		}
 	}
 	return Trouble(stuck)

@@ -179,6 +179,8 @@ func TestObserveJob(t *testing.T) {
 	older.CreationTimestamp = created
 	newer := pod(terminated("proxy", corev1.ContainerStateTerminated{}), terminated("smoke", corev1.ContainerStateTerminated{ExitCode: 4, Message: "second try"}))
 	newer.CreationTimestamp = metav1.NewTime(created.Add(time.Second))
+	leaving := pod(unscheduled("no room"))
+	leaving.DeletionTimestamp = &ended
 	tests := []struct {
 		name       string
 		conditions []batchv1.JobCondition
@@ -189,6 +191,7 @@ func TestObserveJob(t *testing.T) {
 		{"no pod yet", nil, nil, rollout.Job{}},
 		{"starts", nil, []corev1.Pod{pod(waiting("ContainerCreating", ""))}, rollout.Job{}},
 		{"is stuck", nil, []corev1.Pod{pod(unscheduled("no room"))}, rollout.Job{Message: "Unschedulable: no room (1 of 1 pods)"}},
+		{"is stuck, and ends at its deadline", nil, []corev1.Pod{leaving}, rollout.Job{Message: "Unschedulable: no room (1 of 1 pods)"}},
 		{"passed", []batchv1.JobCondition{condition(batchv1.JobSuccessCriteriaMet, ""), condition(batchv1.JobComplete, "")},
 			[]corev1.Pod{older}, rollout.Job{Succeeded: true, Finished: ended.Time}},
 		{"failed", []batchv1.JobCondition{condition(batchv1.JobFailed, "BackoffLimitExceeded")}, []corev1.Pod{older, newer},
