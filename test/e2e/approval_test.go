@@ -45,14 +45,16 @@ func (w *world) as(ctx context.Context, user string, action *v1alpha1.ReleaseAct
 	GinkgoHelper()
 	c, err := w.As(user, nil, "system:authenticated")
 	Expect(err).NotTo(HaveOccurred())
-	return c.Create(ctx, action)
+	return despiteRestart(ctx, func() error { return c.Create(ctx, action) })
 }
 
 var _ = story("a step that needs an approval waits for one who may give it, through a restart of the operator",
 	Label("going-live", "scenario-4"), func(ctx context.Context, w *world) {
-		approved := harness.Step(50, 2)
-		approved.Approval = v1alpha1.ApprovalRequired
-		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 2), approved)), w.NewRelease(w.namespace, "1.0.0"))
+		track := w.NewTrack(w.namespace)
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
+		// Only now: a first release would need the approval as well.
+		w.patch(ctx, track, `{"spec":{"rollout":{"steps":[
+			{"weightPercent":20,"holdSeconds":2},{"weightPercent":50,"holdSeconds":2,"approval":"Required"}]}}}`)
 		w.allow(ctx, "ann", "approve")
 		w.allow(ctx, "bob", "abort", "retry", "rollback")
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))

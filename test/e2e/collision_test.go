@@ -39,7 +39,7 @@ var _ = story("a second track that claims the same route stalls, and the first s
 			ready := harness.ConditionLine(track.Status.Conditions, v1alpha1.ConditionReady)
 			g.Expect(ready).To(HavePrefix("Ready=False"))
 			blocked := harness.ConditionLine(track.Status.Conditions, v1alpha1.ConditionRolloutBlocked)
-			g.Expect(blocked).To(And(HavePrefix("RolloutBlocked=True"), ContainSubstring(harness.Host(w.namespace)), ContainSubstring(first.Name)))
+			g.Expect(blocked).To(And(HavePrefix("RolloutBlocked=True"), ContainSubstring(first.Name), ContainSubstring("track shop")))
 		}).WithTimeout(patience).Should(Succeed())
 		time.Sleep(3 * time.Second)
 		Expect(w.Client.List(ctx, &routes, client.InNamespace(w.namespace))).To(Succeed())
@@ -58,6 +58,8 @@ var _ = story("a second release with a version that has its content already is r
 		if err := w.Client.Create(ctx, second); err != nil {
 			Expect(err.Error()).To(ContainSubstring("1.0.0"))
 			w.note("refused at admission: %v", err)
+			time.Sleep(2 * time.Second)
+			Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
 			return
 		}
 		Eventually(ctx, func(g Gomega) {

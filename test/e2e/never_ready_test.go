@@ -57,7 +57,7 @@ var _ = story("a release that crashes fails with exit code and last words", scen
 		c.Args = append(c.Args, "--crash=no database")
 		c.TerminationMessagePolicy = corev1.TerminationMessageFallbackToLogsOnError
 	})
-	neverReady(ctx, w, crash, "exit code 3", "no database")
+	neverReady(ctx, w, crash, "exited with 3", "no database")
 })
 
 var _ = story("a release that cannot be scheduled fails and says why", scenario10, func(ctx context.Context, w *world) {

@@ -47,7 +47,7 @@ var scenario9 = Label("not-going-live", "scenario-9")
 
 var _ = story("a test that hangs is no pass", scenario9, func(ctx context.Context, w *world) {
 	hang := []harness.ReleaseOption{w.Test("smoke", v1alpha1.BeforeTraffic, 6, "hang")}
-	noPass(ctx, w, hang, "6 s", nil)
+	noPass(ctx, w, hang, "not finished within 6s", nil)
 })
 
 var _ = story("a test whose image cannot be pulled is no pass", scenario9, func(ctx context.Context, w *world) {

@@ -137,6 +137,8 @@ var _ = story("the same manifests, applied again in every way, change nothing an
 		}
 		Expect(strings.Count(apply("apply"), "unchanged")).To(Equal(unchanged))
 		apply("diff")
+		// Each way of applying keeps a note of its own, which the other's diff shows.
+		apply("apply", "--server-side", "--force-conflicts")
 		apply("diff", "--server-side", "--force-conflicts")
 
 		track, err := w.Track(ctx, w.namespace)
