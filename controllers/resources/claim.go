@@ -30,6 +30,9 @@ func ClaimOf(child, live metav1.Object, owner types.UID) Claim {
 	if live == nil || reflect.ValueOf(live).IsNil() {
 		return Claim{Presence: rollout.Missing}
 	}
+	if live.GetName() != child.GetName() {
+		return foreign("it is called %s, and not %s", live.GetName(), child.GetName())
+	}
 	if metav1.IsControlledBy(live, &metav1.ObjectMeta{UID: owner}) {
 		if _, isTest := child.GetLabels()[v1alpha1.LabelTest]; !isTest {
 			return Claim{Presence: rollout.Ours}

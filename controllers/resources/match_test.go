@@ -161,6 +161,7 @@ func TestClaimByOwner(t *testing.T) {
 		want   string
 	}{
 		{"another release of that name", func(j *batchv1.Job) { j.OwnerReferences[0].UID = "other" }, "owned by ImmutableRelease shop-1-4-2"},
+		{"another name", func(j *batchv1.Job) { j.Name = "forged" }, "called forged, and not shop-1-4-2-smoke-1"},
 		{"another controller", func(j *batchv1.Job) {
 			j.OwnerReferences = []metav1.OwnerReference{{Kind: "CronJob", Name: "nightly", UID: "c", Controller: ptr.To(true)}}
 		}, "owned by CronJob nightly"},
