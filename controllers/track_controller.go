@@ -40,7 +40,10 @@ const maxTurns = 32
 // Reconcile moves one track as far as it goes without waiting, and reports.
 func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	w, plan, err := r.move(ctx, request.NamespacedName)
-	if w == nil || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return ctrl.Result{}, nil // in a namespace that is being deleted nothing is done
+	}
+	if w == nil {
 		return ctrl.Result{}, err
 	}
 	if isStale(err) {

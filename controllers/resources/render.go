@@ -26,6 +26,11 @@ const (
 
 	// defaultTestSeconds is the deadline of a test that sets none.
 	defaultTestSeconds = 600
+
+	// testGraceSeconds is how long a Job outlives its test's deadline. The Job
+	// controller deletes the pod of a Job that ends by its own deadline; until then
+	// the pod can still say why it did not finish.
+	testGraceSeconds = 10
 )
 
 // Render makes the seal of a release: every child whole, reading the snapshots
@@ -165,7 +170,7 @@ func renderTest(rel *v1alpha1.ImmutableRelease, test *v1alpha1.ReleaseTest, snap
 }
 
 // jobSpec is the author's, but that it runs one pod to its end, once unless the
-// author asks for more tries, and not past the test's deadline.
+// author asks for more tries, and ends soon after the test's deadline.
 func jobSpec(rel *v1alpha1.ImmutableRelease, test *v1alpha1.ReleaseTest, labels map[string]string, deadline int64, snapshots []v1alpha1.SnapshotDigest) batchv1.JobSpec {
 	spec := *test.Template.Spec.DeepCopy()
 	spec.Completions, spec.Parallelism = ptr.To[int32](1), ptr.To[int32](1)
@@ -175,7 +180,7 @@ func jobSpec(rel *v1alpha1.ImmutableRelease, test *v1alpha1.ReleaseTest, labels 
 		spec.BackoffLimit = ptr.To[int32](0)
 	}
 	if spec.ActiveDeadlineSeconds == nil || *spec.ActiveDeadlineSeconds > deadline {
-		spec.ActiveDeadlineSeconds = ptr.To(deadline)
+		spec.ActiveDeadlineSeconds = ptr.To(deadline + testGraceSeconds)
 	}
 	spec.Template = podTemplate(rel, &test.Template.Spec.Template, labels, "", snapshots)
 	if spec.Template.Spec.RestartPolicy == "" {

@@ -304,7 +304,7 @@ func TestTestDeadline(t *testing.T) {
 	for _, test := range []struct {
 		written *int64
 		want    int64
-	}{{nil, 300}, {&short, 20}, {&long, 300}} {
+	}{{nil, 310}, {&short, 20}, {&long, 310}} {
 		rel.Spec.Tests[0].Template.Spec.ActiveDeadlineSeconds = test.written
 		seal, err := Render(rel, Digests{}, nil)
 		if err != nil {
