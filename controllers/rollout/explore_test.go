@@ -49,6 +49,8 @@ type explorer struct {
 	planners [2]*world.Planner
 	lines    []string
 	computed int
+	// asleep is for how many turns the second planner sleeps.
+	asleep int
 }
 
 func explore(t *testing.T, seed uint64) *explorer {
@@ -99,13 +101,13 @@ func (e *explorer) chance(percent int) bool { return e.random.IntN(100) < percen
 func oneOf[T any](e *explorer, all ...T) T { return all[e.random.IntN(len(all))] }
 
 func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
-	spec := track(warm(int32(e.random.IntN(3)), int32(30*e.random.IntN(4))))
+	spec := track(warm(max(0, int32(e.random.IntN(4))-1), int32(30*e.random.IntN(4))))
 	spec.Rollout = &v1alpha1.RolloutSpec{
 		BakeSeconds:             ptr(int32(e.random.IntN(3) * 10)),
 		ProgressDeadlineSeconds: ptr(int32(60)),
 		FailureSeconds:          ptr(int32(20)),
 	}
-	spec.Traffic.DrainSeconds = ptr(int32(10))
+	spec.Traffic.DrainSeconds = ptr(int32(5 * e.random.IntN(3)))
 	e.editSteps(&spec)
 	e.editRoutes(&spec)
 	return spec
@@ -137,10 +139,7 @@ func (e *explorer) editRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 
 // act does one thing; false: a rule was broken.
 func (e *explorer) act() bool {
-	p := e.planners[0]
-	if e.chance(35) {
-		p = e.planners[1]
-	}
+	p := e.awake()
 	switch n := e.random.IntN(100); {
 	case n < 20:
 		p.Sync(world.Kind(e.random.IntN(5)))
@@ -165,6 +164,19 @@ func (e *explorer) act() bool {
 		e.user()
 	}
 	return true
+}
+
+// awake is the planner whose turn it is. The second one often falls asleep with a
+// plan in its hands, and wakes up when the first has moved on.
+func (e *explorer) awake() *world.Planner {
+	e.asleep--
+	if e.asleep > 0 || e.chance(65) {
+		return e.planners[0]
+	}
+	if !e.planners[1].Idle() && e.chance(25) {
+		e.asleep = e.random.IntN(120)
+	}
+	return e.planners[1]
 }
 
 // write lets a planner go on: think, or make its next write.
@@ -271,20 +283,37 @@ func (e *explorer) user() {
 	}
 }
 
+// ask is for what makes sense most of the time, and for anything else.
 func (e *explorer) ask(name string) {
-	spec := v1alpha1.ReleaseActionSpec{ReleaseName: name}
-	spec.Action = oneOf(e, v1alpha1.ActionRollback, v1alpha1.ActionRollback, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
-	if c := e.Head().Candidate; c != nil && e.chance(70) {
-		spec.Attempt = &c.Attempt
-		if spec.Action == v1alpha1.ActionAbort || spec.Action == v1alpha1.ActionApprove {
-			spec.ReleaseName = c.Name
-		}
+	spec := v1alpha1.ReleaseActionSpec{Action: v1alpha1.ActionRollback, ReleaseName: name}
+	c, promoted := e.Head().Candidate, e.promoted()
+	switch {
+	case e.chance(10):
+		spec.Action = oneOf(e, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
+	case len(promoted) > 0 && e.chance(60):
+		spec.ReleaseName = oneOf(e, promoted...)
+	case c != nil:
+		spec.Action, spec.ReleaseName, spec.Attempt = oneOf(e, v1alpha1.ActionApprove, v1alpha1.ActionAbort), c.Name, &c.Attempt
+	default:
+		spec.Action = v1alpha1.ActionRetry
 	}
 	if spec.Action == v1alpha1.ActionApprove {
 		spec.WeightPercent = ptr(oneOf(e, int32(20), 50, 100))
 	}
 	e.tell("> %s %s", spec.Action, spec.ReleaseName)
 	e.Ask(spec)
+}
+
+// promoted are releases that became stable once and are not now.
+func (e *explorer) promoted() []string {
+	var names []string
+	for i := range e.Records {
+		stable, now := e.Records[i].Spec.State.Stable, e.Head().Stable
+		if stable != nil && stable.UID != now.UID && !slices.Contains(names, stable.Name) {
+			names = append(names, stable.Name)
+		}
+	}
+	return names
 }
 
 // fair: users rest, the router reports, one planner is left and sees everything.

@@ -37,10 +37,8 @@ func (v view) retireTime(live v1alpha1.LiveRelease) (time.Time, bool) {
 	if isStable || isCandidate || live.Recall != nil || live.ZeroTime == nil || weightIn(v.state.Routes, live.Name) > 0 {
 		return time.Time{}, false
 	}
-	for _, route := range v.Routes {
-		if slices.ContainsFunc(positive(route.Weights), func(w v1alpha1.ReleaseWeight) bool { return w.ReleaseName == live.Name }) {
-			return time.Time{}, false
-		}
+	if v.pointedAt(live.Name) {
+		return time.Time{}, false
 	}
 	end := live.ZeroTime.Add(v.Track.drain())
 	if v.keptWarm(live) {

@@ -4,15 +4,14 @@ import (
 	"fmt"
 	"slices"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// verifyWeights records that every router was seen to carry the weights. Holds,
-// bakes and drains count from this record.
+// verifyWeights records that every router was seen to carry the weights, or that a
+// route object left of a former spec has let go of a release. Holds, bakes and
+// drains count from this record.
 func (v view) verifyWeights() *Entry {
-	if !v.unverified() {
+	if !v.unverified() && !v.letGo() {
 		return nil
 	}
 	if _, _, ok := v.carried(); !ok {
@@ -30,9 +29,11 @@ func (v view) verifyWeights() *Entry {
 	}
 	now := v.now()
 	for i := range e.State.Routes {
-		e.State.Routes[i].VerifiedTime = &now
+		if e.State.Routes[i].VerifiedTime == nil {
+			e.State.Routes[i].VerifiedTime = &now
+		}
 	}
-	markZero(&e.State, now)
+	v.markZero(&e.State)
 	return e
 }
 
@@ -101,7 +102,7 @@ func (v view) settleOn(state *v1alpha1.TrackState, ref v1alpha1.ReleaseRef) {
 			state.Live[i].ZeroTime = nil
 		}
 	}
-	markZero(state, v.now())
+	v.markZero(state)
 }
 
 // takeRoutes gives stable a route that was added to the track, as soon as it can
@@ -133,13 +134,32 @@ func (v view) routesChanged() bool {
 	return false
 }
 
-// markZero notes since when the releases without weight are verified to have none.
-func markZero(state *v1alpha1.TrackState, now metav1.MicroTime) {
+// markZero notes since when the releases without weight are seen to have none, on
+// any route object.
+func (v view) markZero(state *v1alpha1.TrackState) {
+	now := v.now()
 	for i := range state.Live {
-		live := &state.Live[i]
-		serves := len(state.Routes) == 0 && state.Stable != nil && state.Stable.UID == live.UID
-		if live.ZeroTime == nil && !serves && weightIn(state.Routes, live.Name) == 0 {
-			live.ZeroTime = now.DeepCopy()
+		if v.isFree(state, state.Live[i]) {
+			state.Live[i].ZeroTime = now.DeepCopy()
 		}
 	}
+}
+
+// letGo says whether markZero has something to note although all weights are
+// verified.
+func (v view) letGo() bool {
+	return slices.ContainsFunc(v.state.Live, func(live v1alpha1.LiveRelease) bool { return v.isFree(&v.state, live) })
+}
+
+// isFree says whether a live release has no weight and serves nothing, and that is
+// not noted yet.
+func (v view) isFree(state *v1alpha1.TrackState, live v1alpha1.LiveRelease) bool {
+	serves := len(state.Routes) == 0 && state.Stable != nil && state.Stable.UID == live.UID
+	return live.ZeroTime == nil && !serves && weightIn(state.Routes, live.Name) == 0 && !v.pointedAt(live.Name)
+}
+
+// pointedAt says whether a route object, be it one that the track no longer names,
+// gives a release weight.
+func (v view) pointedAt(name string) bool {
+	return slices.ContainsFunc(v.Routes, func(route Route) bool { return share(route.Weights, name) > 0 })
 }

@@ -28,6 +28,7 @@ type view struct {
 
 func look(o Observation) view {
 	v := view{Observation: o}
+	v.Releases = slices.DeleteFunc(slices.Clone(o.Releases), func(r Release) bool { return !r.sound() })
 	if o.Log.Head != nil {
 		v.state = o.Log.Head.State
 	}
@@ -39,6 +40,12 @@ func look(o Observation) view {
 	}
 	v.routes = v.routesInForce()
 	return v
+}
+
+// sound says whether a release was observed with a spec, and with no component that
+// the spec does not have: without, no rule could speak of it.
+func (r *Release) sound() bool {
+	return r.Spec != nil && !slices.ContainsFunc(r.Components, func(c Component) bool { return r.specOf(c.Name) == nil })
 }
 
 // now is the observation's time in the precision of records.

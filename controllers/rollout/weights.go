@@ -55,19 +55,19 @@ func (v view) moveAll(state *v1alpha1.TrackState, to v1alpha1.ReleaseRef) {
 }
 
 // setRoutes puts weights into a state. Whatever may have weight from now on, or
-// had it until now, is not verified to have none.
+// had it until now, on any route object, is not verified to have none.
 func (v view) setRoutes(state *v1alpha1.TrackState, routes []v1alpha1.RouteState) {
 	before := state.Routes
 	state.Routes = routes
 	for i := range state.Live {
 		live := &state.Live[i]
-		if weightIn(routes, live.Name) > 0 || weightIn(before, live.Name) > 0 {
+		if weightIn(routes, live.Name) > 0 || weightIn(before, live.Name) > 0 || v.pointedAt(live.Name) {
 			live.ZeroTime = nil
 		}
 	}
 	if len(routes) == 0 {
 		// No router will ever confirm it: nothing is asked of any.
-		markZero(state, v.now())
+		v.markZero(state)
 	}
 }
 
