@@ -11,7 +11,6 @@ IMAGE ?=
 # LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='rollback && !slow'
 LABELS ?=
 # KUBECONFIG, where it is set, names the cluster that is used instead of the local one.
-KUBECONFIG ?=
 LOCAL_KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
 TARGET_KUBECONFIG = $(or $(KUBECONFIG),$(LOCAL_KUBECONFIG))
 
@@ -38,12 +37,13 @@ build: ## Build the manager into bin/.
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
 
 .PHONY: demo
-demo: cluster-up ## Show a rollout, a failing one, a rollback and refused edits on the local cluster.
-	KUBECONFIG=$(LOCAL_KUBECONFIG) go run ./hack/demo
+demo: ## Show a rollout, two that fail, a rollback and refused edits, under load, on a real cluster.
+	hack/with-strata go run ./hack/demo
 
 .PHONY: clean
 clean: ## Remove what was built, but for the programs of the cluster (bin/cluster).
-	rm -rf dist bin/manager bin/golangci-lint cover.out
+	find bin -maxdepth 1 -type f -delete
+	rm -rf dist cover.out
 
 ##@ Tests
 
@@ -53,16 +53,11 @@ test: envtest-assets ## Run unit tests, golden transcripts and the tests against
 	go test -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
 	go -C hack/cluster test ./...
+	go -C hack/release test ./...
 
 .PHONY: e2e
 e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
-ifeq ($(KUBECONFIG),)
-	$(MAKE) cluster-up
-	$(MAKE) e2e KUBECONFIG=$(LOCAL_KUBECONFIG)
-else
-	$(MAKE) deploy
-	go test ./test/e2e/... -count=1 -timeout 60m -v -ginkgo.v -ginkgo.label-filter='$(LABELS)'
-endif
+	hack/with-strata go test -tags e2e ./test/e2e/... -count=1 -timeout 60m -v -ginkgo.label-filter='$(LABELS)'
 
 ##@ What is checked
 
@@ -72,11 +67,12 @@ fmt: ## Format all Go code.
 
 .PHONY: vet
 vet: ## Run go vet.
-	go vet ./...
+	go vet -tags e2e ./...
 
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters: style, and which package may import which.
 	bin/golangci-lint run ./...
+	for module in hack/cluster hack/release; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 # A program of its own module: built in a minute, and then kept.
 bin/golangci-lint: hack/lint/go.mod

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"os"
 
+	"github.com/go-logr/zapr"
+	uberzap "go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,14 +23,17 @@ var version = "dev"
 
 func main() {
 	options := operator.Options{Version: version}
-	logging := zap.Options{TimeEncoder: zapcore.RFC3339NanoTimeEncoder}
+	logging := zap.Options{TimeEncoder: zapcore.RFC3339NanoTimeEncoder, StacktraceLevel: zapcore.PanicLevel}
 	bind(flag.CommandLine, &options)
 	logging.BindFlags(flag.CommandLine)
 	flag.Parse()
 
-	logger := zap.New(zap.UseFlagOptions(&logging))
+	raw := zap.NewRaw(zap.UseFlagOptions(&logging))
+	logger := zapr.NewLogger(raw)
 	ctrl.SetLogger(logger)
 	klog.SetLogger(logger)
+	// net/http complains by the log package.
+	uberzap.RedirectStdLog(raw)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		logger.Error(err, "the operator ended")
 		os.Exit(1)
