@@ -1,0 +1,83 @@
+package guards
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+)
+
+func TestManifestsAreUpToDate(t *testing.T) {
+	files, err := Manifests(InCluster)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range files {
+		got, err := os.ReadFile(filepath.Join("..", "..", "..", path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the table makes: go generate ./controllers/admission/...", path)
+		}
+	}
+}
+
+func TestEveryRuleHasAnIDOfItsOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, policy := range Policies {
+		for _, rule := range policy.Rules {
+			if seen[rule.ID] || !strings.HasPrefix(rule.ID, "STRATA-") || rule.Message == "" {
+				t.Errorf("%s: rule %q with message %q", policy.Name, rule.ID, rule.Message)
+			}
+			seen[rule.ID] = true
+		}
+	}
+}
+
+// Overlays name other users at these places.
+func TestWhoIsExemptStandsFirst(t *testing.T) {
+	for _, policy := range ValidatingPolicies(InCluster) {
+		if policy.Spec.Variables[0].Name != "operator" || policy.Spec.Variables[1].Name != "controller" {
+			t.Errorf("%s: variables are %v", policy.Name, policy.Spec.Variables)
+		}
+	}
+	for _, webhook := range ValidatingWebhooks(InCluster).Webhooks {
+		if webhook.MatchConditions[0].Name != "not-the-operator" {
+			t.Errorf("%s: first condition is %s", webhook.Name, webhook.MatchConditions[0].Name)
+		}
+		for _, rule := range webhook.Rules {
+			for _, operation := range rule.Operations {
+				if operation == "DELETE" || operation == "*" {
+					t.Errorf("%s is called on %s", webhook.Name, operation)
+				}
+			}
+		}
+	}
+}
+
+func TestIdentity(t *testing.T) {
+	bound := map[string]authenticationv1.ExtraValue{boundPod: {"7c0d7d2b"}}
+	outside := Identity{Username: "strata"}
+	for name, c := range map[string]struct {
+		identity Identity
+		user     authenticationv1.UserInfo
+		is       bool
+	}{
+		"the pod's token":               {InCluster, authenticationv1.UserInfo{Username: InCluster.Username, Extra: bound}, true},
+		"a minted token":                {InCluster, authenticationv1.UserInfo{Username: InCluster.Username}, false},
+		"another pod":                   {InCluster, authenticationv1.UserInfo{Username: "system:serviceaccount:shop:default", Extra: bound}, false},
+		"outside the cluster":           {outside, authenticationv1.UserInfo{Username: "strata"}, true},
+		"nobody, with nobody as Strata": {Identity{}, authenticationv1.UserInfo{}, false},
+	} {
+		if got := c.identity.Is(c.user); got != c.is {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	if strings.Contains(outside.Expression(), boundPod) || !strings.Contains(InCluster.Expression(), boundPod) {
+		t.Error("the bound token is demanded of the wrong one")
+	}
+}

@@ -1,0 +1,180 @@
+package validation
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+func TestNotSupportedDocumentIsUpToDate(t *testing.T) {
+	got, err := os.ReadFile("../../../" + NotSupportedFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, NotSupportedDocument()) {
+		t.Error(NotSupportedFile + " is not what the table makes: go generate ./controllers/admission/...")
+	}
+}
+
+func goodTrack() *v1alpha1.ReleaseTrack {
+	return &v1alpha1.ReleaseTrack{
+		ObjectMeta: metav1.ObjectMeta{Name: "shop"},
+		Spec: v1alpha1.ReleaseTrackSpec{
+			Rollout: &v1alpha1.RolloutSpec{
+				Steps:         []v1alpha1.RolloutStep{{WeightPercent: 5}, {WeightPercent: 100, Approval: v1alpha1.ApprovalRequired}},
+				BakeSeconds:   ptr(int32(0)),
+				FailurePolicy: v1alpha1.FailureRollback, SupersedePolicy: v1alpha1.SupersedeReplace,
+				AdvancePolicy: v1alpha1.AdvanceAutomatic, Capacity: v1alpha1.CapacityFull,
+			},
+			Traffic: &v1alpha1.TrafficSpec{Routes: []v1alpha1.Route{
+				{Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI, GatewayAPI: &v1alpha1.GatewayAPIRoute{Kind: "HTTPRoute"}},
+				{Name: "internal", ComponentName: "api", PortName: "http", Type: v1alpha1.RouteService, Service: &v1alpha1.ServiceRoute{Name: "shop-api"}},
+			}},
+			Retention:      &v1alpha1.RetentionSpec{WarmReleases: ptr(int32(1))},
+			DeletionPolicy: v1alpha1.DeletionOrphan,
+		},
+	}
+}
+
+func TestTracks(t *testing.T) {
+	if errs := ValidateTrack(goodTrack()); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.ReleaseTrackSpec)
+		says   string
+	}{
+		"falling":     {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.Steps[1].WeightPercent = 5 }, "spec.rollout.steps[1].weightPercent: Invalid value: 5: weights must rise from step to step, and the step before has 5"},
+		"above 100":   {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.Steps[1].WeightPercent = 101 }, "steps[1].weightPercent: Invalid value: 101"},
+		"route twice": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[1].Name = "public" }, `routes[1].name: Duplicate value: "public"`},
+		"no service":  {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[1].Service = nil }, "routes[1].service: Required value"},
+		"bad service": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[1].Service.Name = "9" }, `routes[1].service.name: Invalid value: "9"`},
+		"service twice": {func(s *v1alpha1.ReleaseTrackSpec) {
+			again := s.Traffic.Routes[1]
+			again.Name = "again"
+			s.Traffic.Routes = append(s.Traffic.Routes, again)
+		}, `routes[2].service.name: Duplicate value: "shop-api"`},
+		"component":    {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
+		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
+		"hold":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.FailurePolicy = v1alpha1.FailureHold }, `spec.rollout.failurePolicy: Invalid value: "Hold": not supported yet`},
+		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
+	} {
+		track := goodTrack()
+		c.change(&track.Spec)
+		says(t, name, ValidateTrack(track), c.says)
+	}
+}
+
+func TestActions(t *testing.T) {
+	good := v1alpha1.ReleaseActionSpec{TrackName: "shop", ReleaseName: "shop-1", Action: v1alpha1.ActionApprove, Requester: "jo", Attempt: ptr(int32(1)), WeightPercent: ptr(int32(50))}
+	if errs := ValidateAction(&v1alpha1.ReleaseAction{Spec: good}, "jo"); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
+	for name, c := range map[string]struct {
+		change func(*v1alpha1.ReleaseActionSpec)
+		says   string
+	}{
+		"another user":        {func(s *v1alpha1.ReleaseActionSpec) { s.Requester = "ann" }, `spec.requester: Invalid value: "ann": must be the user who creates the action: jo`},
+		"no step":             {func(s *v1alpha1.ReleaseActionSpec) { s.WeightPercent = nil }, "spec.weightPercent: Required value"},
+		"abort of no attempt": {func(s *v1alpha1.ReleaseActionSpec) { s.Action, s.Attempt = v1alpha1.ActionAbort, nil }, "spec.attempt: Required value"},
+		"skip":                {func(s *v1alpha1.ReleaseActionSpec) { s.Action = v1alpha1.ActionSkipHold }, `spec.action: Invalid value: "SkipHold": not supported yet`},
+	} {
+		action := &v1alpha1.ReleaseAction{Spec: good}
+		c.change(&action.Spec)
+		says(t, name, ValidateAction(action, "jo"), c.says)
+	}
+	if Verb(v1alpha1.ActionRollback) != "rollback" || Verb("Other") != "unknown" {
+		t.Error("verbs")
+	}
+}
+
+func TestReservedMetadata(t *testing.T) {
+	object := func(labels, annotations map[string]string) metav1.Object {
+		return &metav1.ObjectMeta{Labels: labels, Annotations: annotations}
+	}
+	held := map[string]string{"strata.dev/held": "serving", "team": "shop"}
+	for name, c := range map[string]struct {
+		now, old metav1.Object
+		author   Author
+		says     string
+	}{
+		"own keys":        {object(map[string]string{"team": "shop"}, nil), nil, Author{Username: "jo"}, ""},
+		"added":           {object(held, nil), nil, Author{Username: "jo"}, `metadata.labels[strata.dev/held]: Invalid value: "serving"`},
+		"kept":            {object(held, nil), object(held, nil), Author{Username: "jo"}, ""},
+		"removed":         {object(nil, nil), object(held, nil), Author{Username: "jo"}, `leave "serving" as it is`},
+		"by the operator": {object(nil, nil), object(held, nil), Author{Operator: true}, ""},
+		"the stamp":       {object(nil, map[string]string{v1alpha1.AnnotationRequestedBy: "jo"}), nil, Author{Username: "jo"}, ""},
+		"a false stamp":   {object(nil, map[string]string{v1alpha1.AnnotationRequestedBy: "ann"}), nil, Author{Username: "jo"}, "metadata.annotations[strata.dev/requested-by]"},
+	} {
+		errs := ReservedMetadata(c.now, c.old, c.author)
+		if c.says == "" && len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs.ToAggregate())
+		}
+		if c.says != "" {
+			says(t, name, errs, c.says)
+		}
+	}
+}
+
+func TestSpecChanges(t *testing.T) {
+	for name, c := range map[string]struct{ old, now, want string }{
+		"nothing":         {`{"spec":{"a":1},"metadata":{"x":1}}`, `{"spec":{"a":1},"metadata":{"x":2}}`, ""},
+		"text of numbers": {`{"spec":{"cpu":"0.5","n":1}}`, `{"spec":{"cpu":"500m","n":1.0}}`, `spec.cpu: "0.5" -> "500m"; spec.n: 1 -> 1.0`},
+		"added":           {`{"spec":{}}`, `{"spec":{"a":{"b":"<x>"}}}`, `spec.a: (nothing) -> {"b":"<x>"}`},
+		"removed":         {`{"spec":{"a":[]}}`, `{"spec":{}}`, `spec.a: [] -> (nothing)`},
+		"by name":         {`{"spec":{"c":[{"name":"a","i":1},{"name":"b","i":2}]}}`, `{"spec":{"c":[{"name":"a","i":1},{"name":"b","i":3}]}}`, `spec.c[b].i: 2 -> 3`},
+		"other name":      {`{"spec":{"c":[{"name":"a"}]}}`, `{"spec":{"c":[{"name":"b"}]}}`, `spec.c[a]: {"name":"a"} -> (nothing); spec.c[b]: (nothing) -> {"name":"b"}`},
+		"order":           {`{"spec":{"c":[{"name":"a"},{"name":"b"}]}}`, `{"spec":{"c":[{"name":"b"},{"name":"a"}]}}`, `order of spec.c: a, b -> b, a`},
+		"by position":     {`{"spec":{"c":["x","y"]}}`, `{"spec":{"c":["x","z","w"]}}`, `spec.c[1]: "y" -> "z"; spec.c[2]: (nothing) -> "w"`},
+		"same name twice": {`{"spec":{"c":[{"name":"a"},{"name":"a"}]}}`, `{"spec":{"c":[{"name":"a"},{"name":"a","i":1}]}}`, `spec.c[1].i: (nothing) -> 1`},
+		"odd key":         {`{"spec":{"l":{"a/b":"1"}}}`, `{"spec":{"l":{"a/b":"2"}}}`, `spec.l[a/b]: "1" -> "2"`},
+		"other type":      {`{"spec":{"p":80}}`, `{"spec":{"p":"http"}}`, `spec.p: 80 -> "http"`},
+	} {
+		list, err := SpecChanges([]byte(c.old), []byte(c.now))
+		if got := Summarize(list); err != nil || got != c.want {
+			t.Errorf("%s: %v\n got %s\nwant %s", name, err, got, c.want)
+		}
+	}
+	long := `{"spec":{"a":"` + strings.Repeat("é", 5000) + `"}}`
+	many := `{"spec":{` + strings.TrimSuffix(strings.Repeat(`"x@":1,`, 1), ",") + `}}`
+	list, err := SpecChanges([]byte(`{"spec":{"a":"b"}}`), []byte(long))
+	if err != nil || len(Summarize(list)) > 300 {
+		t.Errorf("%v, %d bytes", err, len(Summarize(list)))
+	}
+	var fields []string
+	for _, key := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		fields = append(fields, `"`+key+`":1`)
+	}
+	list, err = SpecChanges([]byte(many), []byte(`{"spec":{`+strings.Join(fields, ",")+`}}`))
+	if err != nil || !strings.HasSuffix(Summarize(list), "; and 19 fields more") {
+		t.Errorf("%v, %s", err, Summarize(list))
+	}
+	if _, err := SpecChanges([]byte("x"), []byte("{}")); err == nil {
+		t.Error("read what is not JSON")
+	}
+}
+
+func TestSuggestName(t *testing.T) {
+	for _, c := range []struct{ name, version, now, want string }{
+		{"shop-1-4-2", "1.4.2", "1.4.2", "shop-1-4-3"},
+		{"shop-1-4-2", "1.4.2", "2.0.0-rc.1", "shop-2-0-0-rc-1"},
+		{"shop-v9", "v9", "v9", "shop-v10"},
+		{"shop-007", "007", "007", "shop-008"},
+		{"basket", "1.4.2", "1.4.2", "shop-1-4-3"},
+		{"shop-main", "main", "main", "shop-main-2"},
+		{"shop-20261123101500", "20261123101500", "20261123101500", "shop-20261123101500-2"},
+		{"shop-1", "1", strings.Repeat("1", 63), ""},
+	} {
+		old := `{"metadata":{"name":"` + c.name + `"},"spec":{"trackName":"shop","version":"` + c.version + `"}}`
+		now := `{"metadata":{"name":"` + c.name + `"},"spec":{"trackName":"shop","version":"` + c.now + `"}}`
+		got, err := SuggestName([]byte(old), []byte(now))
+		if err != nil || (c.want != "" && got != c.want) || len(got) > 40 {
+			t.Errorf("%s at %s: %q, %v", c.name, c.now, got, err)
+		}
+	}
+}
