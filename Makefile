@@ -42,7 +42,7 @@ demo: ## Show a rollout, two that fail, a rollback and refused edits, under load
 
 .PHONY: clean
 clean: ## Remove what was built, but for the programs of the cluster (bin/cluster).
-	find bin -maxdepth 1 -type f -delete
+	find bin -maxdepth 1 -type f -delete 2>/dev/null || true
 	rm -rf dist cover.out
 
 ##@ Tests
