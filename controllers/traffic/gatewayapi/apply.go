@@ -30,9 +30,9 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 }
 
 func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute) error {
-	spec, err := render(t, route, write.Weights, nil)
-	if err != nil {
-		return fmt.Errorf("render HTTPRoute: %w", err)
+	spec, lacking := render(t, route, write.Weights, nil)
+	if lacking != "" {
+		return fmt.Errorf("render HTTPRoute: %s", noPort(lacking, route))
 	}
 	object := &gatewayv1.HTTPRoute{
 		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)},
@@ -52,21 +52,20 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
 		return fmt.Errorf("update HTTPRoute %s/%s: %w", live.Namespace, live.Name, err)
 	}
-	target, _, err := p.target(ctx, t, route, write.Weights, live)
+	wanted, err := p.target(ctx, t, route, write.Weights, live)
 	if err != nil {
 		return err
 	}
-	if target == nil {
-		return fmt.Errorf("render HTTPRoute %s/%s: a release has no port %s of component %s",
-			live.Namespace, live.Name, route.PortName, route.ComponentName)
+	if wanted.lacking != "" {
+		return fmt.Errorf("render HTTPRoute %s/%s: %s", live.Namespace, live.Name, noPort(wanted.lacking, route))
 	}
-	unchanged := same(*target, live.Spec)
+	unchanged := same(wanted.spec, live.Spec)
 	if unchanged && stamp == write.Sequence {
 		return nil
 	}
 	object := live.DeepCopy()
 	if !unchanged {
-		object.Spec = *target
+		object.Spec = wanted.spec
 	}
 	traffic.Mark(object, t, route.Name, write.Sequence)
 	if err := p.client.Update(ctx, object, client.FieldOwner(traffic.FieldManager)); err != nil {
@@ -93,7 +92,7 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 	for i := range found.Items {
 		live := &found.Items[i]
 		name := live.Labels[v1alpha1.LabelRoute]
-		if wanted(t, routes, live.Name, name) {
+		if inSpec(t, routes, live.Name, name) {
 			continue
 		}
 		facts := p.factsOf(ctx, name, live)
@@ -103,7 +102,7 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 	return left, nil
 }
 
-func wanted(t traffic.Track, routes []v1alpha1.Route, object, name string) bool {
+func inSpec(t traffic.Track, routes []v1alpha1.Route, object, name string) bool {
 	for _, route := range routes {
 		if route.Type == v1alpha1.RouteGatewayAPI && route.Name == name && resources.RouteName(t.Name, name) == object {
 			return true

@@ -10,15 +10,6 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-func specOf(t *testing.T, route v1alpha1.GatewayAPIRoute) gatewayv1.HTTPRouteSpec {
-	t.Helper()
-	spec, err := render(shop(), public(route), weights("shop-1", 100), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return spec
-}
-
 func TestOverlap(t *testing.T) {
 	parent := func(name, section string) gatewayv1.ParentReference {
 		ref := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(name), Namespace: ptr.To[gatewayv1.Namespace]("infra")}
@@ -64,7 +55,7 @@ func TestOverlap(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := specOf(t, c.a), specOf(t, c.b)
+			a, b := renderClaim(public(c.a)), renderClaim(public(c.b))
 			if got := overlap("shop", a, "other", b); got != c.want {
 				t.Errorf("overlap %v, want %v", got, c.want)
 			}

@@ -20,6 +20,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -34,6 +35,11 @@ import (
 // KindHTTPRoute is the value of spec.traffic.routes[*].gatewayAPI.kind that this
 // provider serves.
 const KindHTTPRoute = "HTTPRoute"
+
+// gatewayKind is a kind of the version of the Gateway API that is used here.
+func gatewayKind(kind string) schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: gatewayv1.GroupVersion.Group, Version: gatewayv1.GroupVersion.Version, Kind: kind}
+}
 
 // Provider reads and writes HTTPRoutes.
 type Provider struct {
@@ -94,11 +100,7 @@ func (p *Provider) find(ctx context.Context, key types.NamespacedName, into *gat
 func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1alpha1.Route, facts rollout.Route) (traffic.Observed, error) {
 	facts.Reason = traffic.ReasonMissing
 	facts.Message = fmt.Sprintf("HTTPRoute %s/%s does not exist yet", t.Namespace, resources.RouteName(t.Name, route.Name))
-	wanted, err := render(t, route, nil, nil)
-	if err != nil {
-		return traffic.Observed{}, err
-	}
-	rival, err := p.rival(ctx, t, wanted, nil)
+	rival, err := p.rival(ctx, t, renderClaim(route), nil)
 	if err != nil {
 		return traffic.Observed{}, err
 	}
@@ -111,24 +113,21 @@ func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1
 
 func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alpha1.Route, live *gatewayv1.HTTPRoute) (traffic.Observed, error) {
 	facts := p.factsOf(ctx, route.Name, live)
-	target, rival, err := p.target(ctx, t, route, facts.Weights, live)
+	wanted, err := p.target(ctx, t, route, facts.Weights, live)
 	if err != nil {
 		return traffic.Observed{}, err
 	}
-	if target != nil {
-		facts.Current = same(*target, live.Spec)
-	}
+	facts.Current = wanted.lacking == "" && same(wanted.spec, live.Spec)
 	switch {
-	case rival != nil:
-		facts.Reason, facts.Message = traffic.ReasonConflict, conflictMessage(rival)
+	case wanted.rival != nil:
+		facts.Reason, facts.Message = traffic.ReasonConflict, conflictMessage(wanted.rival)
 		// What the object claims itself may be another's by now. Then its weights
 		// mean nothing.
-		if overlap(t.Namespace, live.Spec, rival.Namespace, rival.Spec) {
+		if overlap(t.Namespace, live.Spec, wanted.rival.Namespace, wanted.rival.Spec) {
 			facts.Verified = false
 		}
-	case target == nil:
-		facts.Reason = traffic.ReasonNoPort
-		facts.Message = fmt.Sprintf("a release that the route lists has no port %s of component %s", route.PortName, route.ComponentName)
+	case wanted.lacking != "":
+		facts.Reason, facts.Message = traffic.ReasonNoPort, noPort(wanted.lacking, route)
 	}
 	return traffic.Observed{Route: facts, Object: live}, nil
 }
@@ -158,7 +157,7 @@ func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *d
 		return
 	}
 	gateway := &metav1.PartialObjectMetadata{}
-	gateway.SetGroupVersionKind(gatewayv1.SchemeGroupVersion.WithKind("Gateway"))
+	gateway.SetGroupVersionKind(gatewayKind("Gateway"))
 	err := p.live.Get(ctx, types.NamespacedName{
 		Namespace: string(ptr.Deref(d.parent.Namespace, gatewayv1.Namespace(route.Namespace))),
 		Name:      string(d.parent.Name),
@@ -169,31 +168,31 @@ func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *d
 	}
 }
 
-// target is the spec that the object should have, with the given weights; nil
-// where a release lacks the port. While another track holds what the route asks
-// for, that is what the object asks for already, so that weights can still move.
-func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (*gatewayv1.HTTPRouteSpec, *gatewayv1.HTTPRoute, error) {
-	claim, err := render(t, route, nil, nil)
+// target is what an object should be.
+type target struct {
+	spec gatewayv1.HTTPRouteSpec
+	// lacking is a release without the port, so that spec is not whole; else "".
+	lacking string
+	// rival holds what the route claims; nil when the claim is free.
+	rival *gatewayv1.HTTPRoute
+}
+
+// target is what an object that exists should be, with the given weights. While
+// another track holds what the route claims, the object keeps the claim that it
+// has, so that weights can still move.
+func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (target, error) {
+	rival, err := p.rival(ctx, t, renderClaim(route), live)
 	if err != nil {
-		return nil, nil, err
+		return target{}, err
 	}
-	rival, err := p.rival(ctx, t, claim, live)
-	if err != nil {
-		return nil, nil, err
+	if rival == nil {
+		spec, lacking := render(t, route, weights, live)
+		return target{spec: spec, lacking: lacking}, nil
 	}
-	wanted, err := render(t, route, weights, live)
-	if err != nil {
-		return nil, rival, nil
-	}
-	if rival != nil {
-		backends, err := renderBackends(t, route, weights, live)
-		if err != nil {
-			return nil, rival, nil
-		}
-		wanted = *live.Spec.DeepCopy()
-		setBackends(wanted.Rules, backends)
-	}
-	return &wanted, rival, nil
+	backends, lacking := renderBackends(t, route, weights, live)
+	kept := *live.Spec.DeepCopy()
+	setBackends(kept.Rules, backends)
+	return target{spec: kept, lacking: lacking, rival: rival}, nil
 }
 
 func conflictMessage(rival *gatewayv1.HTTPRoute) string {

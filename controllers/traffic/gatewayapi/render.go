@@ -13,13 +13,18 @@ import (
 )
 
 // render makes the spec of the HTTPRoute that a route of the track asks for. All
-// rules go to the same backends; a rule that redirects has none. Ports of
-// releases that are gone are taken from live, which may be nil.
-func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (gatewayv1.HTTPRouteSpec, error) {
-	backends, err := renderBackends(t, route, weights, live)
-	if err != nil {
-		return gatewayv1.HTTPRouteSpec{}, err
-	}
+// rules go to the same backends; a rule that redirects has none. lacking names the
+// first release that has no such port; "" when all have.
+func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (spec gatewayv1.HTTPRouteSpec, lacking string) {
+	backends, lacking := renderBackends(t, route, weights, live)
+	spec = renderClaim(route)
+	setBackends(spec.Rules, backends)
+	return spec, lacking
+}
+
+// renderClaim makes the spec but for the backends: what the route claims of its
+// parents.
+func renderClaim(route v1alpha1.Route) gatewayv1.HTTPRouteSpec {
 	rules := make([]gatewayv1.HTTPRouteRule, 0, max(1, len(route.GatewayAPI.Rules)))
 	for _, rule := range route.GatewayAPI.Rules {
 		rules = append(rules, gatewayv1.HTTPRouteRule{Matches: rule.Matches, Filters: rule.Filters, Timeouts: rule.Timeouts})
@@ -27,31 +32,34 @@ func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWei
 	if len(rules) == 0 {
 		rules = append(rules, gatewayv1.HTTPRouteRule{})
 	}
-	setBackends(rules, backends)
 	spec := gatewayv1.HTTPRouteSpec{
 		CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: route.GatewayAPI.ParentRefs},
 		Hostnames:       route.GatewayAPI.Hostnames,
 		Rules:           rules,
 	}
-	return *spec.DeepCopy(), nil
+	return *spec.DeepCopy()
 }
 
 // renderBackends lists the releases in the order of the weights. One with weight
-// 0 stays a backend: the router knows it before it gets weight, and after.
-func renderBackends(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) ([]gatewayv1.HTTPBackendRef, error) {
-	backends := make([]gatewayv1.HTTPBackendRef, 0, len(weights))
+// 0 stays a backend: the router knows it before it gets weight, and after. Ports
+// of releases that are gone are taken from live, which may be nil.
+func renderBackends(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (backends []gatewayv1.HTTPBackendRef, lacking string) {
 	for _, weight := range weights {
 		service := gatewayv1.ObjectName(resources.ChildName(weight.ReleaseName, route.ComponentName))
 		port, ok := backendPort(t, route, weight.ReleaseName, service, live)
 		if !ok {
-			return nil, fmt.Errorf("release %s has no port %s of component %s", weight.ReleaseName, route.PortName, route.ComponentName)
+			return nil, weight.ReleaseName
 		}
 		backends = append(backends, gatewayv1.HTTPBackendRef{BackendRef: gatewayv1.BackendRef{
 			BackendObjectReference: gatewayv1.BackendObjectReference{Name: service, Port: ptr.To(port)},
 			Weight:                 ptr.To(weight.WeightPercent),
 		}})
 	}
-	return backends, nil
+	return backends, ""
+}
+
+func noPort(release string, route v1alpha1.Route) string {
+	return fmt.Sprintf("release %s has no port %s of component %s", release, route.PortName, route.ComponentName)
 }
 
 func backendPort(t traffic.Track, route v1alpha1.Route, release string, service gatewayv1.ObjectName, live *gatewayv1.HTTPRoute) (gatewayv1.PortNumber, bool) {

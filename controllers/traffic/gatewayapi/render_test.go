@@ -79,9 +79,9 @@ func TestRender(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			spec, err := render(shop(), public(c.route), c.weights, nil)
-			if err != nil {
-				t.Fatal(err)
+			spec, lacking := render(shop(), public(c.route), c.weights, nil)
+			if lacking != "" {
+				t.Fatal("lacking", lacking)
 			}
 			got, err := yaml.Marshal(spec)
 			if err != nil {
@@ -106,15 +106,15 @@ func TestRender(t *testing.T) {
 
 func TestRenderOfReleaseThatIsGone(t *testing.T) {
 	route := public(v1alpha1.GatewayAPIRoute{})
-	if _, err := render(shop(), route, weights("shop-gone", 100), nil); err == nil {
-		t.Error("a release without the port was rendered")
+	if _, lacking := render(shop(), route, weights("shop-1", 50, "shop-gone", 50), nil); lacking != "shop-gone" {
+		t.Errorf("lacking %q, want shop-gone", lacking)
 	}
 	live := objectWith(t, weights("shop-1", 100))
 	live.Spec.Rules[0].BackendRefs[0].Name = "shop-gone-web"
 	live.Spec.Rules[0].BackendRefs[0].Port = ptr.To[gatewayv1.PortNumber](8081)
-	spec, err := render(shop(), route, weights("shop-gone", 100), live)
-	if err != nil {
-		t.Fatal(err)
+	spec, lacking := render(shop(), route, weights("shop-gone", 100), live)
+	if lacking != "" {
+		t.Fatal("lacking", lacking)
 	}
 	if port := *spec.Rules[0].BackendRefs[0].Port; port != 8081 {
 		t.Errorf("port %d, want the 8081 that the object has", port)
@@ -124,9 +124,9 @@ func TestRenderOfReleaseThatIsGone(t *testing.T) {
 // objectWith is the HTTPRoute that carries the weights.
 func objectWith(t *testing.T, w []v1alpha1.ReleaseWeight) *gatewayv1.HTTPRoute {
 	t.Helper()
-	spec, err := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, nil)
-	if err != nil {
-		t.Fatal(err)
+	spec, lacking := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, nil)
+	if lacking != "" {
+		t.Fatal("lacking", lacking)
 	}
 	object := &gatewayv1.HTTPRoute{Spec: spec}
 	object.Namespace, object.Name, object.Generation = "shop", "shop-public", 7

@@ -82,7 +82,7 @@ func (s *routeSource) WaitForSync(ctx context.Context) error {
 
 // served asks the API server whether it has the kind.
 func (s *routeSource) served() (bool, error) {
-	gvk := gatewayv1.SchemeGroupVersion.WithKind(KindHTTPRoute)
+	gvk := gatewayKind(KindHTTPRoute)
 	_, err := s.provider.client.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	if kindMissing(err) {
 		return false, nil
