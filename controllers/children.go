@@ -301,7 +301,10 @@ func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) r
 	if err != nil {
 		return facts
 	}
-	facts.Presence = resources.ClaimOf(sealed, job, release.UID).Presence
+	claim := resources.ClaimOf(sealed, job, release.UID)
+	if facts.Presence = claim.Presence; claim.Presence == rollout.Foreign {
+		facts.Message = claim.Why
+	}
 	return facts
 }
 

@@ -18,7 +18,8 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 )
 
-// world is an Observation together with the objects that it was read from.
+// world is an Observation together with the objects that it was read from. They
+// are shared with the cache: whoever changes one changes a copy.
 type world struct {
 	rollout.Observation
 	key types.NamespacedName
@@ -269,7 +270,7 @@ func (r *TrackReconciler) reader(how reading) client.Reader {
 
 // listByName lists the objects of our own kinds whose spec names the track.
 func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), client.MatchingFields{indexTrackName: w.TrackName})
+	err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), client.MatchingFields{indexTrackName: w.TrackName}, client.UnsafeDisableDeepCopy)
 	if err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
@@ -282,7 +283,7 @@ func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectLis
 	if how.live {
 		selector = client.MatchingLabels{v1alpha1.LabelTrack: w.TrackName}
 	}
-	if err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), selector); err != nil {
+	if err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), selector, client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil

@@ -16,17 +16,18 @@ func (f findings) releaseStatus(release *v1alpha1.ImmutableRelease) {
 	s, facts := &release.Status, f.facts(release.Name)
 	s.ObservedGeneration = release.Generation
 	s.WeightPercent = f.weightOf(release.Name)
-	s.Attempt = f.Log.Attempts[release.Spec.Version]
-	if verdict, ok := f.Log.Verdicts[release.Spec.Version]; ok {
-		s.LastVerdict = verdict.Event
+	// What the log says of a version is not about another release that names it too.
+	if rollout.Claimant(f.Observation, facts) == nil {
+		s.Attempt = f.Log.Attempts[release.Spec.Version]
+		s.LastVerdict = f.Log.Verdicts[release.Spec.Version].Event
+		if tests := f.testStatuses(facts); tests != nil {
+			s.Tests = tests
+		}
 	}
 	if facts.Sealed != nil {
 		s.Digest, s.ContentDigest = facts.Sealed.Digest, facts.Sealed.ContentDigest
 	}
 	s.Components, s.ReadyComponents = f.componentStatuses(facts)
-	if tests := f.testStatuses(facts); tests != nil {
-		s.Tests = tests
-	}
 
 	c := conditions{list: &s.Conditions, generation: release.Generation, now: f.Now}
 	f.releaseReady(c, facts)
@@ -71,6 +72,9 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 		return f.candidateStanding()
 	case records.Stable != nil && records.Stable.UID == release.UID:
 		return "Stable", "serves as stable", arrived
+	case rollout.Claimant(f.Observation, release) != nil:
+		return "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own",
+			release.Spec.Version, rollout.Claimant(f.Observation, release).Name), stuck
 	case f.isRecalled(release):
 		return "Recalling", "is brought up again for a Rollback", underWay
 	case verdict.IsNegative():

@@ -82,10 +82,18 @@ func gateNamesFree(v view) (string, string, bool) {
 	}
 	for _, j := range v.candidate.Jobs {
 		if j.Presence == Foreign {
-			return "NameTaken", fmt.Sprintf("Job %s is not of this release and is left alone: remove it, or publish the release under another name", j.Name), true
+			return "NameTaken", foreignJob(j), true
 		}
 	}
 	return "", "", false
+}
+
+func foreignJob(j Job) string {
+	why := ""
+	if j.Message != "" {
+		why = " (" + j.Message + ")"
+	}
+	return fmt.Sprintf("Job %s is not of this release%s and is left alone: remove it, or publish the release under another name", j.Name, why)
 }
 
 func gateRoutesFree(v view) (string, string, bool) {
