@@ -429,9 +429,10 @@ type ReleaseTest struct {
 	When TestPhase `json:"when"`
 
 	// template of the Job, as in a CronJob ("kubectl explain
-	// cronjob.spec.jobTemplate"), but: every image is given by digest; restartPolicy is
-	// Never or OnFailure; parallelism and completions, if set, are 1; suspend,
-	// managedBy, ttlSecondsAfterFinished, selector and manualSelector are not
+	// cronjob.spec.jobTemplate"), but: a test is one pod that succeeds. Every image is
+	// given by digest; restartPolicy is Never or OnFailure; parallelism and
+	// completions, if set, are 1, and completionMode NonIndexed. What indexes pods,
+	// suspend, managedBy, ttlSecondsAfterFinished, selector and manualSelector are not
 	// available, nor are ephemeral containers and metadata other than labels and
 	// annotations.
 	//

@@ -98,6 +98,9 @@ func restrictJobs(root *schema) {
 			{"ttlSecondsAfterFinished", "the operator removes the Job when its result is recorded"},
 			{"selector", "the Job's pods are its own"},
 			{"manualSelector", "the Job's pods are its own"},
+			{"backoffLimitPerIndex", "a test is one pod that succeeds"},
+			{"maxFailedIndexes", "a test is one pod that succeeds"},
+			{"successPolicy", "a test is one pod that succeeds"},
 		} {
 			rule(s, "."+refused.field, fmt.Sprintf("!has(self.%s)", refused.field),
 				fmt.Sprintf("%s is not available: %s", refused.field, refused.why))
@@ -106,6 +109,12 @@ func restrictJobs(root *schema) {
 	for _, field := range []string{"parallelism", "completions"} {
 		at(root, jobTemplate+".spec."+field, func(s *schema) { s.Minimum, s.Maximum = ptr.To[float64](1), ptr.To[float64](1) })
 	}
+	apply(root, jobTemplate+".spec", map[string]check{
+		".backoffLimit":          between(0, maxID),
+		".activeDeadlineSeconds": between(1, maxID),
+		".completionMode":        oneOf("NonIndexed"),
+		".podReplacementPolicy":  oneOf("TerminatingOrFailed", "Failed"),
+	})
 	at(root, jobTemplate+".spec.template.spec", func(s *schema) { require(s, "restartPolicy") })
 	at(root, jobTemplate+".spec.template.spec.restartPolicy", func(s *schema) { s.Enum = enum("Never", "OnFailure") })
 }
