@@ -175,10 +175,14 @@ func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ read
 }
 
 func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading) error {
-	if w.track == nil || w.track.Spec.Traffic == nil {
+	if w.track == nil {
 		return nil
 	}
-	observed, err := r.options.Traffic.Observe(ctx, w.trafficTrack(), w.track.Spec.Traffic.Routes)
+	var routes []v1alpha1.Route
+	if traffic := w.track.Spec.Traffic; traffic != nil {
+		routes = traffic.Routes
+	}
+	observed, err := r.options.Traffic.Observe(ctx, w.trafficTrack(), routes)
 	if err != nil {
 		return err
 	}

@@ -83,8 +83,10 @@ func (v view) clear(name string) bool {
 		if listed(route.Weights, name) {
 			return false
 		}
+		// One left of a former spec may have the name of one in force; it is never
+		// written, and so never stamped.
 		state := v.routeState(route.Name)
-		if state == nil || len(state.Weights) == 0 {
+		if route.Orphaned || state == nil || len(state.Weights) == 0 {
 			continue
 		}
 		if route.Presence == Ours && (route.Sequence < state.SetSequence || !route.Verified) {
