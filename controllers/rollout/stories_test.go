@@ -55,6 +55,9 @@ var stories = map[string]func(*testing.T){
 	"rollback-never-comes-up": rollbackNeverComesUp,
 	"rollback-to-dead-stable": rollbackToDeadStable,
 	"rollback-pending":        rollbackPending,
+	"rollback-cannot-serve":   rollbackCannotServe,
+	"rollback-target-deleted": rollbackTargetDeleted,
+	"version-comes-back":      versionComesBack,
 	"rollback-before-pods-go": rollbackBeforePodsGo,
 	"refused-actions":         refusedActions,
 	"pin-to-older-and-back":   pinToOlderAndBack,
@@ -689,4 +692,53 @@ func logBroken(t *testing.T) {
 	s.user("delete Deployment of shop-2", func() { delete(s.Deployments, "shop-2-web") })
 	s.pass(time.Hour)
 	golden(t, s.transcript())
+}
+
+// versionComesBack: a version may come back with the same content only.
+func versionComesBack(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilStable("shop-2")
+	s.user("delete shop-1", func() { delete(s.Releases, "shop-1") })
+	s.publish("shop-1b", release("1.0"), world.Script{ReadyAfter: 5 * time.Second, Content: "other"})
+	s.pin("shop-1b")
+	s.run()
+	s.user("delete shop-1b", func() { delete(s.Releases, "shop-1b") })
+	s.publish("shop-1", release("1.0"), fine())
+	s.pin("shop-1")
+	s.ask(v1alpha1.ActionRetry, "shop-1")
+	s.untilStable("shop-1")
+	s.run()
+	s.end()
+}
+
+// rollbackCannotServe: the target has no backend for a route that was added since.
+func rollbackCannotServe(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", with(component("web", 2), component("api", 1))), fine())
+	s.untilStable("shop-2")
+	s.user("add route internal", func() { routes(gatewayRoute("public", "web"), serviceRoute("internal", "api"))(&s.Track.Spec) })
+	s.pass(time.Minute)
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.pass(time.Minute)
+	s.user("remove route internal", func() { routes(gatewayRoute("public", "web"))(&s.Track.Spec); delete(s.Routes, "shop-api") })
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.run()
+	s.end()
+}
+
+// rollbackTargetDeleted while it is brought up; meanwhile no attempt is opened.
+func rollbackTargetDeleted(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	s.publishAll("2")
+	s.run()
+	s.lines = nil
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.pass(time.Second)
+	s.publish("shop-3", release("3.0"), fine())
+	s.ask(v1alpha1.ActionRetry, "shop-3")
+	s.pass(time.Second)
+	s.user("delete shop-1", func() { delete(s.Releases, "shop-1") })
+	s.run()
+	s.end()
 }

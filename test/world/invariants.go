@@ -300,6 +300,9 @@ func ready(o rollout.Observation, release string, full bool) error {
 // baselineServes: every route that the attempt began with has ready endpoints in
 // stable.
 func baselineServes(o rollout.Observation, state v1alpha1.TrackState) bool {
+	if !slices.ContainsFunc(o.Releases, func(r rollout.Release) bool { return r.UID == state.Stable.UID }) {
+		return false
+	}
 	for _, route := range routes(o.Track) {
 		began := slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == route.Name })
 		if began && endpoints(&o, state.Stable.Name, route.ComponentName) == 0 {
