@@ -83,10 +83,15 @@ func notProvisioned(v view) (string, string, bool) {
 
 // deadline is when a candidate without weight fails that waits for the cluster;
 // zero while it waits for something else: a test has a deadline of its own, and
-// people may take their time as long as the pods are there.
+// people may take their time as long as the pods are there. With weight, it is how
+// long the candidate may be unavailable that counts; but one that took the place of
+// a deleted release has weight before it is sealed.
 func (v view) deadline() time.Time {
 	first := v.blocked()
-	if v.weight() > 0 || first == nil || !slices.Contains(machineGates, first.Gate) {
+	if first == nil || !slices.Contains(machineGates, first.Gate) {
+		return time.Time{}
+	}
+	if v.weight() > 0 && v.candidate.Sealed != nil {
 		return time.Time{}
 	}
 	if v.nextStep().approval > 0 && v.candidate.available() {
