@@ -1,0 +1,133 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// RecordedRelease is the release that a record is about, in the words that
+// outlive the release object.
+type RecordedRelease struct {
+	// name of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// uid of the release: a re-created object of the same name has another.
+	//
+	// +required
+	UID types.UID `json:"uid"`
+
+	// creationTime of the release.
+	//
+	// +required
+	CreationTime metav1.Time `json:"creationTime"`
+
+	// version of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Version string `json:"version"`
+
+	// attempt that the record belongs to, from 1. Unset: none was made.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	Attempt int32 `json:"attempt,omitempty"`
+
+	// digest of what runs. Unset: the release was not sealed.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest,omitempty"`
+
+	// contentDigest of the software. Unset: the release was not sealed.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	ContentDigest string `json:"contentDigest,omitempty"`
+
+	// requestedBy is the user who created the release. Unset: not known.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=1024
+	RequestedBy string `json:"requestedBy,omitempty"`
+
+	// pinned says whether the track named the release in its spec.
+	//
+	// +optional
+	Pinned bool `json:"pinned,omitempty"`
+
+	// source of the release in version control. Unset: not known.
+	//
+	// +optional
+	Source *ReleaseSource `json:"source,omitempty"`
+
+	// images of the release, at most 2048.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=2048
+	Images []RecordedImage `json:"images,omitempty"`
+
+	// snapshots of its configuration, at most 2048.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=2048
+	Snapshots []SnapshotDigest `json:"snapshots,omitempty"`
+
+	// test that the record is about. Unset: it is about none.
+	//
+	// +optional
+	Test *TestResult `json:"test,omitempty"`
+}
+
+// RecordedImage is an image reference of a release, by digest.
+type RecordedImage struct {
+	// component that uses the image. Unset: a test does.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	Component string `json:"component,omitempty"`
+
+	// container that uses the image.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Container string `json:"container"`
+
+	// image by digest.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=512
+	Image string `json:"image"`
+}
+
+// SnapshotDigest is the content that a ConfigMap or Secret was frozen with. The
+// digest of a Secret is keyed, so that it tells nothing of the content.
+type SnapshotDigest struct {
+	// kind of the object: ConfigMap or Secret.
+	//
+	// +required
+	Kind ConfigKind `json:"kind"`
+
+	// name of the live object.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// copy is the name of the frozen object.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Copy string `json:"copy"`
+
+	// digest of the content.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest"`
+}

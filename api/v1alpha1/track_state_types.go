@@ -1,0 +1,252 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// TrackState is the whole state of a track after a record.
+type TrackState struct {
+	// stable release. Unset: none was promoted yet.
+	//
+	// +optional
+	Stable *ReleaseRef `json:"stable,omitempty"`
+
+	// candidate is the open attempt. Unset: none is open.
+	//
+	// +optional
+	Candidate *CandidateState `json:"candidate,omitempty"`
+
+	// routes and their weights, at most 64.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Routes []RouteState `json:"routes,omitempty"`
+
+	// tests of the open attempt, at most 1024 runs.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	Tests []TestResult `json:"tests,omitempty"`
+
+	// approvals of the open attempt, at most 1024.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	Approvals []Approval `json:"approvals,omitempty"`
+
+	// live releases, at most 1024.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	Live []LiveRelease `json:"live,omitempty"`
+}
+
+// ReleaseRef names one release object for ever: a re-created object of the same
+// name has another UID.
+type ReleaseRef struct {
+	// name of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// uid of the release.
+	//
+	// +required
+	UID types.UID `json:"uid"`
+
+	// version of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Version string `json:"version"`
+}
+
+// CandidateState is the open attempt.
+type CandidateState struct {
+	ReleaseRef `json:",inline"`
+
+	// attempt of this release, from 1.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Attempt int32 `json:"attempt"`
+
+	// startTime of the attempt.
+	//
+	// +required
+	StartTime metav1.MicroTime `json:"startTime"`
+
+	// retry says whether a ReleaseAction Retry opened the attempt.
+	//
+	// +optional
+	Retry bool `json:"retry,omitempty"`
+}
+
+// RouteState is what one route of the track carries: percentages that sum to
+// 100, or nothing before the first promotion.
+type RouteState struct {
+	// name of the route.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// weights of the releases, at most 16. Unset: nothing is routed yet.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Weights []ReleaseWeight `json:"weights,omitempty"`
+
+	// setSequence is of the record that last set the weights.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	SetSequence int64 `json:"setSequence"`
+
+	// setTime is of the record that last set the weights.
+	//
+	// +required
+	SetTime metav1.MicroTime `json:"setTime"`
+
+	// verifiedTime is when the router was seen to carry them. Unset until then.
+	//
+	// +optional
+	VerifiedTime *metav1.MicroTime `json:"verifiedTime,omitempty"`
+}
+
+// ReleaseWeight is a release's share of a route.
+type ReleaseWeight struct {
+	// releaseName is the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	ReleaseName string `json:"releaseName"`
+
+	// weightPercent is its share, 0 to 100 percent.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	WeightPercent int32 `json:"weightPercent"`
+}
+
+// TestResult is one run of a test in the open attempt.
+type TestResult struct {
+	// name of the test.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Name string `json:"name"`
+
+	// weightPercent is the step for which an EveryStep test ran, 0 to 100 percent.
+	// Unset for other tests.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=100
+	WeightPercent *int32 `json:"weightPercent,omitempty"`
+
+	// jobName is the Job that runs the test.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	JobName string `json:"jobName"`
+
+	// jobUID is of that Job: the result of no other one counts.
+	//
+	// +required
+	JobUID types.UID `json:"jobUID"`
+
+	// outcome of the test: Running, Passed or Failed.
+	//
+	// +required
+	Outcome TestOutcome `json:"outcome"`
+
+	// startTime is when the Job was created.
+	//
+	// +required
+	StartTime metav1.MicroTime `json:"startTime"`
+
+	// completionTime is when the result was recorded. Unset: the test runs.
+	//
+	// +optional
+	CompletionTime *metav1.MicroTime `json:"completionTime,omitempty"`
+
+	// message says why a test failed, in at most 32768 characters.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=32768
+	Message string `json:"message,omitempty"`
+}
+
+// Approval is a granted entry to a step.
+type Approval struct {
+	// weightPercent of the step, 1 to 100 percent.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	WeightPercent int32 `json:"weightPercent"`
+
+	// requester is the user who approved.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Requester string `json:"requester"`
+
+	// actionName is the ReleaseAction that says so.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	ActionName string `json:"actionName"`
+
+	// time of the record.
+	//
+	// +required
+	Time metav1.MicroTime `json:"time"`
+}
+
+// LiveRelease is a release that has pods, or is to have them: from AttemptOpened
+// or Recalled until Retired.
+type LiveRelease struct {
+	ReleaseRef `json:",inline"`
+
+	// sequence of the record that made it live.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Sequence int64 `json:"sequence"`
+
+	// zeroTime is since when the release is verified to have no weight. Unset while
+	// it has, or might have, some.
+	//
+	// +optional
+	ZeroTime *metav1.MicroTime `json:"zeroTime,omitempty"`
+
+	// recall is the Rollback that made the release live again and is not done yet.
+	// Unset: none.
+	//
+	// +optional
+	Recall *Recall `json:"recall,omitempty"`
+}
+
+// Recall is a Rollback to a release that had no pods any more.
+type Recall struct {
+	// actionName is the ReleaseAction that asked for it.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	ActionName string `json:"actionName"`
+
+	// time of the record Recalled.
+	//
+	// +required
+	Time metav1.MicroTime `json:"time"`
+}
