@@ -23,8 +23,9 @@ RELEASE := go -C hack/release run .
 CONTROLLER_GEN := go tool controller-gen
 KUBECTL = $(firstword $(wildcard $(CURDIR)/bin/cluster/kubectl) kubectl)
 LDFLAGS = -s -w -X main.version=$(VERSION)
-# Strata itself, and the tools that are modules apart from it.
-MODULES = $(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod')))
+# Strata itself, and the tools that are modules apart from it. Those of the cluster's
+# programs only pin what is built: to tidy them fetches what their tests would need.
+MODULES = $(filter-out hack/cluster/build/%,$(patsubst %/,%,$(dir $(shell git ls-files 'go.mod' '*/go.mod'))))
 
 ##@ Everyday
 
