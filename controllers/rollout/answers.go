@@ -51,3 +51,12 @@ func Carried(o Observation) (reason, message string, carried, any bool) {
 	reason, message, ok := v.carried()
 	return reason, message, ok && !v.unverified(), len(v.state.Routes) > 0
 }
+
+// Claimant is another release that has the version of r already, and so keeps r
+// from ever being deployed; nil when there is none.
+func Claimant(o Observation, r *Release) *Release {
+	if o.Track == nil {
+		return nil
+	}
+	return look(o).claimant(r)
+}
