@@ -12,6 +12,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -41,7 +42,7 @@ func run(in io.Reader, directory string) error {
 	decoder := yaml.NewYAMLOrJSONDecoder(in, 4096)
 	for {
 		crd := apiextensionsv1.CustomResourceDefinition{}
-		if err := decoder.Decode(&crd); err == io.EOF {
+		if err := decoder.Decode(&crd); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read CRD: %w", err)
