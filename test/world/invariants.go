@@ -297,15 +297,18 @@ func ready(o rollout.Observation, release string, full bool) error {
 	return fmt.Errorf("the release was not observed")
 }
 
-// baselineServes: every route that the attempt began with has ready endpoints in
-// stable.
+// baselineServes: every route that the attempt began with, or where none of those
+// is left every route, has ready endpoints in stable.
 func baselineServes(o rollout.Observation, state v1alpha1.TrackState) bool {
 	if !slices.ContainsFunc(o.Releases, func(r rollout.Release) bool { return r.UID == state.Stable.UID }) {
 		return false
 	}
+	inForce := func(r v1alpha1.Route) bool {
+		return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == r.Name })
+	}
+	some := slices.ContainsFunc(routes(o.Track), inForce)
 	for _, route := range routes(o.Track) {
-		began := slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == route.Name })
-		if began && endpoints(&o, state.Stable.Name, route.ComponentName) == 0 {
+		if (inForce(route) || !some) && endpoints(&o, state.Stable.Name, route.ComponentName) == 0 {
 			return false
 		}
 	}
