@@ -100,11 +100,11 @@ type ComponentStatus struct {
 	// +kubebuilder:validation:Minimum=0
 	ReadyReplicas int32 `json:"readyReplicas"`
 
-	// images are the digests that the containers run, at most 64.
+	// images are the digests that the containers run, at most 256.
 	//
 	// +optional
 	// +listType=atomic
-	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:MaxItems=256
 	Images []ContainerImage `json:"images,omitempty"`
 }
 
@@ -113,7 +113,7 @@ type ContainerImage struct {
 	// container that runs the image.
 	//
 	// +required
-	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:MaxLength=253
 	Container string `json:"container"`
 
 	// digest of the image: sha256: and 64 hexadecimal digits.
