@@ -1,15 +1,18 @@
 package admission
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/certs"
 	"github.com/strata-release/strata/controllers/admission/guards"
 )
@@ -90,6 +93,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	})
 	if err := register(mgr, server, options.Operator); err != nil {
 		return err
+	}
+	// Read from the start: the first request must not wait for a cache to fill.
+	if _, err := mgr.GetCache().GetInformer(context.Background(), &v1alpha1.ReleaseTrack{}, cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("watch tracks: %w", err)
 	}
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the webhook server: %w", err)

@@ -12,7 +12,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -128,11 +127,7 @@ var _ = Describe("A Deployment of a release", func() {
 	})
 
 	It("is looked after by the controllers of Kubernetes", func() {
-		controller := func(name string) client.Client {
-			return as(rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:" + name,
-				Groups: []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"}})
-		}
-		deployments := controller("deployment-controller")
+		deployments := controllerOf("deployment-controller")
 		Expect(deployments.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)).To(Succeed())
 		deployment.Annotations = map[string]string{"deployment.kubernetes.io/revision": "1"}
 		deployment.Status.Replicas = 3
@@ -141,9 +136,9 @@ var _ = Describe("A Deployment of a release", func() {
 		Expect(deployments.Update(ctx, deployment)).To(Succeed())
 
 		scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 6}}
-		Expect(controller("horizontal-pod-autoscaler").SubResource("scale").Update(ctx, deployment, client.WithSubResourceBody(scale))).To(Succeed())
+		Expect(controllerOf("horizontal-pod-autoscaler").SubResource("scale").Update(ctx, deployment, client.WithSubResourceBody(scale))).To(Succeed())
 
-		Expect(controller("generic-garbage-collector").Patch(ctx, deployment,
+		Expect(controllerOf("generic-garbage-collector").Patch(ctx, deployment,
 			client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"ownerReferences":null}}`)))).To(Succeed())
 	})
 

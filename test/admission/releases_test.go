@@ -159,8 +159,7 @@ var _ = Describe("A record", func() {
 		Expect(admin.Delete(ctx, record.DeepCopy())).To(MatchError(And(ContainSubstring("STRATA-007"), ContainSubstring("track shop"))))
 		Expect(admin.DeleteAllOf(ctx, &v1alpha1.ReleaseRecord{}, client.InNamespace(namespace))).To(MatchError(ContainSubstring("STRATA-007")))
 
-		namespaces := as(rest.ImpersonationConfig{UserName: "system:serviceaccount:kube-system:namespace-controller",
-			Groups: []string{"system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"}})
+		namespaces := controllerOf("namespace-controller")
 		Expect(namespaces.DeleteAllOf(ctx, &v1alpha1.ReleaseRecord{}, client.InNamespace(namespace))).To(Succeed())
 	})
 })

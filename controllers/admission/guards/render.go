@@ -140,7 +140,7 @@ func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfigu
 
 // ExplainingWebhook renders Diff.
 func ExplainingWebhook(operator Identity) *admissionv1.MutatingWebhookConfiguration {
-	ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(timeoutSeconds), admissionv1.NeverReinvocationPolicy
+	ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(explainTimeoutSeconds), admissionv1.NeverReinvocationPolicy
 	return &admissionv1.MutatingWebhookConfiguration{
 		TypeMeta:   typeMeta("MutatingWebhookConfiguration"),
 		ObjectMeta: metav1.ObjectMeta{Name: ConfigurationName},

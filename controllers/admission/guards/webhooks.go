@@ -21,8 +21,12 @@ const (
 	PathDiff       = "/explain-release"
 )
 
-// timeoutSeconds of a call. The answers take milliseconds.
-const timeoutSeconds = 5
+// Timeouts of a call, in seconds. The answers take milliseconds; nobody waits long
+// for an explanation.
+const (
+	timeoutSeconds        = 5
+	explainTimeoutSeconds = 2
+)
 
 // Webhook is what is sent to one path. There is none on DELETE: a namespace that
 // is being deleted must not wait for one.

@@ -1,0 +1,72 @@
+package admission
+
+import (
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/strata-release/strata/controllers/admission/guards"
+)
+
+// rendered is what an overlay makes of the policies and the webhooks.
+func rendered(overlay string) (policies []admissionv1.ValidatingAdmissionPolicy, webhooks []admissionv1.ValidatingWebhook, explaining []admissionv1.MutatingWebhook) {
+	output, err := kubectl(nil, "kustomize", repository("config/overlays/"+overlay))
+	Expect(err).NotTo(HaveOccurred(), output)
+	Expect(output).NotTo(ContainSubstring("strata-identity"))
+	for _, document := range strings.Split(output, "\n---\n") {
+		switch {
+		case strings.Contains(document, "kind: ValidatingAdmissionPolicy\n"):
+			var policy admissionv1.ValidatingAdmissionPolicy
+			Expect(yaml.UnmarshalStrict([]byte(document), &policy)).To(Succeed())
+			policies = append(policies, policy)
+		case strings.Contains(document, "kind: ValidatingWebhookConfiguration\n"):
+			var config admissionv1.ValidatingWebhookConfiguration
+			Expect(yaml.UnmarshalStrict([]byte(document), &config)).To(Succeed())
+			webhooks = config.Webhooks
+		case strings.Contains(document, "kind: MutatingWebhookConfiguration\n"):
+			var config admissionv1.MutatingWebhookConfiguration
+			Expect(yaml.UnmarshalStrict([]byte(document), &config)).To(Succeed())
+			explaining = config.Webhooks
+		}
+	}
+	Expect(policies).To(HaveLen(len(guards.Policies)))
+	Expect(webhooks).To(HaveLen(len(guards.Webhooks)))
+	Expect(explaining).To(HaveLen(1))
+	return policies, webhooks, explaining
+}
+
+var _ = Describe("An overlay", func() {
+	It("names an operator outside of the cluster, everywhere", func() {
+		outside := guards.Identity{Username: "strata-operator"}
+		policies, webhooks, explaining := rendered("out-of-cluster")
+		for _, policy := range policies {
+			Expect(policy.Spec.Variables[0]).To(Equal(admissionv1.Variable{Name: "operator", Expression: outside.Expression()}), policy.Name)
+		}
+		for _, webhook := range webhooks {
+			Expect(webhook.MatchConditions[0].Expression).To(Equal("!("+outside.Expression()+")"), webhook.Name)
+		}
+		Expect(explaining[0].MatchConditions[0].Expression).To(Equal("!(" + outside.Expression() + ")"))
+	})
+
+	It("names the one user of all controllers, everywhere", func() {
+		policies, webhooks, _ := rendered("shared-controllers")
+		for _, policy := range policies {
+			Expect(policy.Spec.Variables[0].Expression).To(Equal(guards.InCluster.Expression()), policy.Name)
+			Expect(policy.Spec.Variables[1].Expression).To(ContainSubstring("'system:kube-controller-manager'"), policy.Name)
+		}
+		named := 0
+		for _, webhook := range webhooks {
+			for _, condition := range webhook.MatchConditions {
+				if condition.Name == "not-a-controller" {
+					Expect(condition.Expression).To(ContainSubstring("'system:kube-controller-manager'"), webhook.Name)
+					named++
+				}
+			}
+		}
+		Expect(named).To(Equal(2))
+	})
+})
