@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/hack/demo/seen"
 	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/load"
 )
@@ -151,8 +152,8 @@ func (s *show) refuseEdits(ctx context.Context) error {
 			args: []string{"set", "image", "deployment/" + deployment, "app=registry.example.com/other:latest"}},
 		{shown: "kubectl edit deployment/" + deployment + "   # replicas: 2 -> 5",
 			env: []string{"KUBE_EDITOR=sed -i 's/replicas: 2/replicas: 5/'"}, args: []string{"edit", "deployment/" + deployment}},
-		{shown: "kubectl edit immutablerelease/" + release + "   # version: 1.1.0 -> 1.1.1",
-			env: []string{"KUBE_EDITOR=sed -i 's/version: 1.1.0/version: 1.1.1/'"}, args: []string{"edit", "immutablerelease/" + release}},
+		{shown: "kubectl patch immutablerelease/" + release + ` --type merge -p '{"spec":{"version":"1.1.1"}}'`,
+			args: []string{"patch", "immutablerelease/" + release, "--type", "merge", "-p", `{"spec":{"version":"1.1.1"}}`}},
 	} {
 		s.say("$ %s", attempt.shown)
 		output, err := s.kubectl(ctx, attempt.env, attempt.args...)
@@ -217,7 +218,7 @@ func (s *show) measure(ctx context.Context, version string, percent int32, reque
 // record notes the share of a version in requests. Fewer than a thousand tell too
 // little to be held against it.
 func (s *show) record(version string, percent int32, requests load.Results) {
-	step := step{Version: version, Asked: float64(percent), Seen: requests.Share(version), Requests: len(requests)}
+	step := seen.Step{Version: version, Asked: float64(percent), Seen: requests.Share(version), Requests: len(requests)}
 	s.steps = append(s.steps, step)
 	off := step.Seen - step.Asked
 	close := off >= -tolerance && off <= tolerance

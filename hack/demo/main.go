@@ -58,9 +58,8 @@ func run(ctx context.Context, samples, output string) error {
 		return err
 	}
 	s.stop()
-	report := s.report()
 	if output != "" {
-		if err := report.write(output); err != nil {
+		if err := write(s.report(), output); err != nil {
 			return err
 		}
 	}

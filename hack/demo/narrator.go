@@ -72,7 +72,8 @@ func (n *narrator) stop() {
 // say prints a line with the time since the start.
 func (n *narrator) say(format string, args ...any) {
 	since := time.Since(n.start)
-	fmt.Printf("%2d:%02d  %s\n", int(since.Minutes()), int(since.Seconds())%60, fmt.Sprintf(format, args...))
+	text := strings.ReplaceAll(strings.TrimSpace(fmt.Sprintf(format, args...)), "\n", " | ")
+	fmt.Printf("%2d:%02d  %s\n", int(since.Minutes()), int(since.Seconds())%60, text)
 }
 
 // act prints the headline of an act.
@@ -139,7 +140,7 @@ func (n *narrator) tellShares(requests load.Results) {
 		}
 		parts = append(parts, fmt.Sprintf("%s %s %4.1f %%", name, bar(requests.Share(version)), requests.Share(version)))
 	}
-	line := fmt.Sprintf("  wire  %s   %d requests, %d failed", strings.Join(parts, "  "), len(requests), len(requests.Failures()))
+	line := fmt.Sprintf("wire  %s   %d requests, %d failed", strings.Join(parts, "  "), len(requests), len(requests.Failures()))
 	n.mu.Lock()
 	if n.blocked != nil {
 		line += fmt.Sprintf("   waits for %s: %s", n.blocked.Gate, n.blocked.Message)

@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/strata-release/strata/hack/demo/seen"
 	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/load"
 )
@@ -40,7 +41,7 @@ type show struct {
 	load  *load.Client
 	*narrator
 	checks []check
-	steps  []step
+	steps  []seen.Step
 	// rollback is how long a rollback by hand took until the last new connection
 	// that reached the former release, zero until it was done.
 	rollback time.Duration
@@ -50,14 +51,6 @@ type show struct {
 type check struct {
 	ok   bool
 	what string
-}
-
-// step is a weight that was asked for, and what was seen on the wire.
-type step struct {
-	Version  string  `json:"version"`
-	Asked    float64 `json:"asked"`
-	Seen     float64 `json:"seen"`
-	Requests int     `json:"requests"`
 }
 
 func newShow(ctx context.Context, env *harness.Environment, samples string) (*show, error) {
