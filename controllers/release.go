@@ -161,7 +161,7 @@ func (f findings) releaseTested(c conditions, release *rollout.Release, tests []
 			passed++
 		}
 	}
-	if rollout.VerdictOf(f.Observation, release) == v1alpha1.EventPromoted {
+	if p, ok := f.Log.Promotions[release.Spec.Version]; ok && p.UID == release.UID {
 		c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionTrue, "TestsPassed", "every test passed")
 		return
 	}
