@@ -58,14 +58,20 @@ func reservedBy(req admission.Request, operator guards.Identity) validation.Auth
 	return validation.Author{Username: req.UserInfo.Username, Operator: operator.Is(req.UserInfo)}
 }
 
-// diffHandler answers a changed spec with what was changed and what to do
-// instead. It decides nothing: the schema and the policies refuse such a request
-// after it.
-type diffHandler struct{}
+// explainHandler says in words what the schema is about to refuse: a changed
+// spec, and images by tag. It decides nothing; see guards.Explaining.
+type explainHandler struct{ decoder admission.Decoder }
 
-// Handle explains.
-func (h *diffHandler) Handle(_ context.Context, req admission.Request) admission.Response {
-	return explainChange(req)
+// Handle explains. What it cannot read it leaves to the schema.
+func (h *explainHandler) Handle(_ context.Context, req admission.Request) admission.Response {
+	if req.Operation == admissionv1.Update {
+		return explainChange(req)
+	}
+	rel := &v1alpha1.ImmutableRelease{}
+	if err := h.decoder.Decode(req, rel); err != nil {
+		return admission.Allowed("")
+	}
+	return answer(req, validation.ValidateRelease(rel))
 }
 
 // explainChange allows an unchanged spec, and refuses a changed one with the
@@ -82,6 +88,6 @@ func explainChange(req admission.Request) admission.Response {
 	if err != nil {
 		return unreadable(req, err)
 	}
-	return invalid(req, "spec", fmt.Sprintf("spec is immutable: publish a new ImmutableRelease, for example %s. Changed: %s",
+	return invalid(req, "spec", fmt.Sprintf("spec is immutable: publish a new ImmutableRelease, for example %s. Changed:%s",
 		next, validation.Summarize(changes)))
 }

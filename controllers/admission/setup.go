@@ -119,7 +119,7 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 	}
 	for path, handler := range map[string]admission.Handler{
 		guards.PathRelease:    &releaseHandler{decoder: decoder, operator: operator, versions: versions},
-		guards.PathDiff:       &diffHandler{},
+		guards.PathExplain:    &explainHandler{decoder: decoder},
 		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator},
 		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathRecord:     &recordHandler{operator: operator},

@@ -33,7 +33,7 @@ func Manifests(operator Identity) (map[string][]byte, error) {
 	if files[PoliciesFile], err = encode(policies...); err != nil {
 		return nil, err
 	}
-	files[WebhooksFile], err = encode(ValidatingWebhooks(operator), ExplainingWebhook(operator))
+	files[WebhooksFile], err = encode(ValidatingWebhooks(operator), ExplainingWebhooks(operator))
 	return files, err
 }
 

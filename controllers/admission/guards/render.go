@@ -138,25 +138,28 @@ func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfigu
 	return config
 }
 
-// ExplainingWebhook renders Diff.
-func ExplainingWebhook(operator Identity) *admissionv1.MutatingWebhookConfiguration {
-	ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(explainTimeoutSeconds), admissionv1.NeverReinvocationPolicy
-	return &admissionv1.MutatingWebhookConfiguration{
+// ExplainingWebhooks renders those that explain.
+func ExplainingWebhooks(operator Identity) *admissionv1.MutatingWebhookConfiguration {
+	config := &admissionv1.MutatingWebhookConfiguration{
 		TypeMeta:   typeMeta("MutatingWebhookConfiguration"),
 		ObjectMeta: metav1.ObjectMeta{Name: ConfigurationName},
-		Webhooks: []admissionv1.MutatingWebhook{{
-			Name:                    Diff.Name,
-			ClientConfig:            service(Diff.Path),
-			Rules:                   []admissionv1.RuleWithOperations{rule(Diff.Group, Diff.Version, Diff.Resources, Diff.Operations)},
+	}
+	for _, w := range Explaining {
+		ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(explainTimeoutSeconds), admissionv1.NeverReinvocationPolicy
+		config.Webhooks = append(config.Webhooks, admissionv1.MutatingWebhook{
+			Name:                    w.Name,
+			ClientConfig:            service(w.Path),
+			Rules:                   []admissionv1.RuleWithOperations{rule(w.Group, w.Version, w.Resources, w.Operations)},
 			FailurePolicy:           &ignore,
 			NamespaceSelector:       applicationNamespaces(),
 			SideEffects:             &none,
 			TimeoutSeconds:          &timeout,
 			ReinvocationPolicy:      &never,
 			AdmissionReviewVersions: []string{"v1"},
-			MatchConditions:         Diff.conditions(operator),
-		}},
+			MatchConditions:         w.conditions(operator),
+		})
 	}
+	return config
 }
 
 // conditions keep "not-the-operator" the first, for overlays.

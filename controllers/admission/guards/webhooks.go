@@ -1,6 +1,9 @@
 package guards
 
 import (
+	"fmt"
+	"strings"
+
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -18,7 +21,7 @@ const (
 	PathRecord     = "/validate-record"
 	PathPolicy     = "/validate-policy"
 	PathDeployment = "/guard-deployment"
-	PathDiff       = "/explain-release"
+	PathExplain    = "/explain-release"
 )
 
 // Timeouts of a call, in seconds. The answers take milliseconds; nobody waits long
@@ -68,18 +71,50 @@ var Webhooks = []Webhook{
 	},
 }
 
-// Diff answers a change of a release's spec with what was changed, and what to do
-// instead. The schema refuses such a change before validating webhooks are asked,
-// with a fixed sentence; so this one stands where mutating webhooks do, ahead of
-// the schema. It is called only for requests that are refused in any case, and so
-// nothing that is stored ever passed through it. When it is away, the schema's
-// sentence is the answer.
-var Diff = Webhook{
-	Name: "explain.releases.strata.dev", Path: PathDiff,
-	Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-	Resources:  []string{"immutablereleases"},
-	Operations: []admissionv1.OperationType{update},
-	Only:       `object.spec != oldObject.spec`,
+// Explaining are webhooks that refuse in words what the schema refuses in any
+// case. The schema is asked before validating webhooks, and has fixed sentences, or
+// a regular expression; so these stand where mutating webhooks do, ahead of it.
+// Each is called only for requests that the schema will refuse: nothing that is
+// stored ever passed through one. When they are away, the schema's words are the
+// answer.
+var Explaining = []Webhook{
+	{
+		// What was changed in a spec, and what to do instead.
+		Name: "explain-change.releases.strata.dev", Path: PathExplain,
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resources:  []string{"immutablereleases"},
+		Operations: []admissionv1.OperationType{update},
+		Only:       `object.spec != oldObject.spec`,
+	},
+	{
+		// Images by tag, and what else is wrong with such a release.
+		Name: "explain-images.releases.strata.dev", Path: PathExplain,
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resources:  []string{"immutablereleases"},
+		Operations: []admissionv1.OperationType{create},
+		Only: `object.spec.components.exists(c, ` + byTag("c.template.spec") + `) || ` +
+			`(has(object.spec.tests) && object.spec.tests.exists(t, ` + byTag("t.template.spec.template.spec") + `))`,
+	},
+}
+
+// byTag is the CEL expression that is true for a pod with an image that is not
+// given by digest.
+func byTag(pod string) string {
+	among := func(list, item, image string) string {
+		return fmt.Sprintf("(has(%s.%s) && %s.%s.exists(%s, %s && !%s.contains('@sha256:')))", pod, list, pod, list, item, hasAll(image), image)
+	}
+	return among("containers", "k", "k.image") + " || " + among("initContainers", "k", "k.image") + " || " + among("volumes", "v", "v.image.reference")
+}
+
+// hasAll is the CEL expression that is true where every field of a path is there.
+func hasAll(path string) string {
+	var parts []string
+	for i, c := range path {
+		if c == '.' && i > strings.Index(path, ".") {
+			parts = append(parts, "has("+path[:i]+")")
+		}
+	}
+	return strings.Join(append(parts, "has("+path+")"), " && ")
 }
 
 func ours(name, path, resource string) Webhook {

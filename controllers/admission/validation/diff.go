@@ -48,16 +48,16 @@ func decodeExact(data []byte, into any) error {
 	return decoder.Decode(into)
 }
 
-// Summarize writes changes as one line: path: old -> new; ...
+// Summarize writes changes, each on a line of its own: path: old -> new.
 func Summarize(list []Change) string {
-	var parts []string
+	var lines strings.Builder
 	for _, change := range list[:min(len(list), maxChanges)] {
-		parts = append(parts, fmt.Sprintf("%s: %s -> %s", change.Path, orNothing(change.Old), orNothing(change.New)))
+		fmt.Fprintf(&lines, "\n  %s: %s -> %s", change.Path, orNothing(change.Old), orNothing(change.New))
 	}
 	if more := len(list) - maxChanges; more > 0 {
-		parts = append(parts, fmt.Sprintf("and %d fields more", more))
+		fmt.Fprintf(&lines, "\n  and %d fields more", more)
 	}
-	return strings.Join(parts, "; ")
+	return lines.String()
 }
 
 func orNothing(value string) string {
