@@ -8,7 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # IMAGE of the operator for `make dist` and `make deploy`, best by digest. Where it is
 # empty, deploy builds one and pushes it to the registry of the local cluster.
 IMAGE ?=
-# LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='rollback && !slow'
+# LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='going-live && !serial'
 LABELS ?=
 # KUBECONFIG, where it is set, names the cluster that is used instead of the local one.
 LOCAL_KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
@@ -39,7 +39,12 @@ build: ## Build the manager into bin/.
 
 .PHONY: demo
 demo: ## Show a rollout, two that fail, a rollback and refused edits, under load, on a real cluster.
-	hack/with-strata go run ./hack/demo
+	CGO_ENABLED=0 go build -o bin/demo ./hack/demo
+	hack/with-strata bin/demo --output dist/demo.json
+
+.PHONY: picture
+picture: ## Draw docs/rollout.svg from what the last demo saw.
+	go run ./hack/demo/picture dist/demo.json docs/rollout.svg
 
 .PHONY: clean
 clean: ## Remove what was built, but for the programs of the cluster (bin/cluster).
@@ -58,7 +63,9 @@ test: envtest-assets ## Run unit tests, golden transcripts and the tests against
 
 .PHONY: e2e
 e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
-	hack/with-strata go test -tags e2e ./test/e2e/... -count=1 -timeout 60m -v -ginkgo.label-filter='$(LABELS)'
+	go build -o bin/ginkgo github.com/onsi/ginkgo/v2/ginkgo
+	go test -tags e2e -c -o bin/e2e.test ./test/e2e
+	hack/with-strata bin/ginkgo --procs=3 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
 
 ##@ What is checked
 

@@ -143,10 +143,19 @@ func (n *narrator) tellShares(requests load.Results) {
 	line := fmt.Sprintf("wire  %s   %d requests, %d failed", strings.Join(parts, "  "), len(requests), len(requests.Failures()))
 	n.mu.Lock()
 	if n.blocked != nil {
-		line += fmt.Sprintf("   waits for %s: %s", n.blocked.Gate, n.blocked.Message)
+		line += fmt.Sprintf("   waits for %s: %s", n.blocked.Gate, short(n.blocked.Message))
 	}
 	n.mu.Unlock()
 	n.say("%s", line)
+}
+
+// short cuts a message to what fits a line.
+func short(message string) string {
+	const most = 90
+	if runes := []rune(message); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return message
 }
 
 // bar is a share as ten characters.
