@@ -71,6 +71,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.createChildren(ctx, w, a)
 	case rollout.ScaleComponent:
 		return r.scale(ctx, w, a)
+	case rollout.MarkService:
+		return r.markService(ctx, w, a)
 	case rollout.CreateJob:
 		return r.createJob(ctx, w, a)
 	case rollout.DeleteJobs:
@@ -94,6 +96,7 @@ func (r *TrackReconciler) createChildren(ctx context.Context, w *world, a rollou
 			return err
 		}
 		if service != nil {
+			resources.Stamp(service, a.Sequence)
 			missing = append(missing, service)
 		}
 	}
@@ -123,6 +126,15 @@ func (r *TrackReconciler) scale(ctx context.Context, w *world, a rollout.ScaleCo
 	resources.Stamp(scaled, a.Sequence)
 	patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
 	return wrap(r.Patch(ctx, scaled, patch, client.FieldOwner(fieldManager)), "scale Deployment %s/%s", w.Namespace, observed.Name)
+}
+
+// markService writes under the resourceVersion that was observed.
+func (r *TrackReconciler) markService(ctx context.Context, w *world, a rollout.MarkService) error {
+	observed := w.children.services[resources.ChildName(a.Release, a.Component)]
+	marked := observed.DeepCopy()
+	resources.Stamp(marked, a.Sequence)
+	patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
+	return wrap(r.Patch(ctx, marked, patch, client.FieldOwner(fieldManager)), "mark Service %s/%s", w.Namespace, observed.Name)
 }
 
 func (r *TrackReconciler) createJob(ctx context.Context, w *world, a rollout.CreateJob) error {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -163,7 +164,10 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	if err != nil {
 		return c, err
 	}
-	c.Service = presence(service, service == nil, release)
+	if c.Service = presence(service, service == nil, release); c.Service == rollout.Ours {
+		w.children.services[name] = service
+		c.ServiceSequence = resources.StampOf(service)
+	}
 
 	deployment, err := find(ctx, r, w.children.deployments[name], &appsv1.Deployment{}, release, name, wanted)
 	if err != nil {
@@ -191,8 +195,13 @@ func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods
 	}
 	for _, condition := range deployment.Status.Conditions {
 		if condition.Type == appsv1.DeploymentAvailable {
-			c.Available = condition.Status == corev1.ConditionTrue && deployment.Status.ObservedGeneration >= deployment.Generation
+			current := deployment.Status.ObservedGeneration >= deployment.Generation
+			c.Available = condition.Status == corev1.ConditionTrue && current
 			c.AvailableChange = condition.LastTransitionTime.Time
+			if condition.Status == corev1.ConditionTrue && !current {
+				// Not known yet. That is no time for which it was unavailable.
+				c.AvailableChange = time.Time{}
+			}
 		}
 	}
 	if c.AvailableReplicas < c.Replicas {

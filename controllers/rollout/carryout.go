@@ -11,6 +11,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.writeRoutes()...)
 	do = append(do, v.seal()...)
 	do = append(do, v.createChildren()...)
+	do = append(do, v.markServices()...)
 	do = append(do, v.scaleComponents()...)
 	if v.Log.Broken != "" {
 		// What cannot be trusted may keep things up. It takes nothing away.
@@ -152,8 +153,25 @@ func (v view) cleared() bool {
 	return true
 }
 
-// scaleComponents keeps live releases at their size, and marks the Deployments of
-// one that became live again with a record that a late writer cannot have seen.
+// markServices of releases that became live again with a record that a late writer
+// cannot have seen.
+func (v view) markServices() []Action {
+	var do []Action
+	for _, live := range v.state.Live {
+		r := v.object(live.ReleaseRef)
+		if r == nil || r.Deleting || r.Sealed == nil {
+			continue
+		}
+		for _, c := range r.Components {
+			if c.Service == Ours && c.ServiceSequence < live.Sequence {
+				do = append(do, MarkService{Release: r.Name, Component: c.Name, Sequence: v.head()})
+			}
+		}
+	}
+	return do
+}
+
+// scaleComponents keeps live releases at their size, and marks Deployments likewise.
 func (v view) scaleComponents() []Action {
 	var do []Action
 	for _, live := range v.state.Live {

@@ -62,7 +62,7 @@ func (v view) stale() bool {
 	}
 	for _, r := range v.Releases {
 		for _, c := range r.Components {
-			if c.Sequence > head {
+			if c.Sequence > head || c.ServiceSequence > head {
 				return true
 			}
 		}

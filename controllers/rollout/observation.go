@@ -139,8 +139,10 @@ type Component struct {
 	Name       string
 	Service    Presence
 	Deployment Presence
-	// Sequence is the stamp on the Deployment, 0 without one.
-	Sequence int64
+	// Sequence is the stamp on the Deployment, ServiceSequence that on the Service; 0
+	// without one.
+	Sequence        int64
+	ServiceSequence int64
 	// Replicas is the size asked of the Deployment.
 	Replicas          int32
 	ReadyReplicas     int32

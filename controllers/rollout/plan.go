@@ -78,6 +78,14 @@ type ScaleComponent struct {
 	Sequence  int64
 }
 
+// MarkService stamps the Service of a release that is live again: a late writer that
+// would still delete it cannot.
+type MarkService struct {
+	Release   string
+	Component string
+	Sequence  int64
+}
+
 // CreateJob creates a test Job from the seal.
 type CreateJob struct {
 	Release       string
@@ -110,6 +118,7 @@ type DeleteChildren struct {
 func (SealRelease) action()    {}
 func (CreateChildren) action() {}
 func (ScaleComponent) action() {}
+func (MarkService) action()    {}
 func (CreateJob) action()      {}
 func (DeleteJobs) action()     {}
 func (WriteRoute) action()     {}

@@ -23,6 +23,7 @@ var update = flag.Bool("update", false, "write the golden transcripts anew")
 type story struct {
 	t *testing.T
 	*world.World
+	// planner makes all writes; nil: a new one is started for each.
 	planner *world.Planner
 	lines   []string
 	// outlook is the last stage and gate that were told.
@@ -152,15 +153,19 @@ func (s *story) until(what string, d time.Duration, reached func() bool) bool {
 // once makes one write, or lets the cluster do what is due; false: neither.
 func (s *story) once() bool {
 	s.t.Helper()
-	s.planner.Sync()
-	plan := s.planner.Think(false)
+	planner := s.planner
+	if planner == nil {
+		planner = world.NewPlanner(s.World, rollout.Compute)
+	}
+	planner.Sync()
+	plan := planner.Think(false)
 	if plan.Stale {
 		s.t.Fatalf("stale on a fresh look\n%s", s.transcript())
 	}
 	s.see(plan)
 	wrote := false
-	for !s.planner.Idle() {
-		line, err := s.planner.Act()
+	for !planner.Idle() && (s.planner != nil || !wrote) {
+		line, err := planner.Act()
 		if line != "" {
 			s.tell(mark(line), "%s", strings.TrimPrefix(line, "#"))
 			wrote = true

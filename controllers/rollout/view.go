@@ -102,7 +102,7 @@ func (v view) liveRef(name string) *v1alpha1.ReleaseRef {
 	return nil
 }
 
-// marked says whether a release is live, and its Deployments carry the stamp of the
+// marked says whether a release is live, and its children carry the stamp of the
 // record that made it so: a late writer that would still delete them cannot.
 func (v view) marked(r *Release) bool {
 	for _, live := range v.state.Live {
@@ -110,7 +110,7 @@ func (v view) marked(r *Release) bool {
 			continue
 		}
 		return !slices.ContainsFunc(r.Components, func(c Component) bool {
-			return c.Deployment == Ours && c.Sequence < live.Sequence
+			return c.Deployment == Ours && c.Sequence < live.Sequence || c.Service == Ours && c.ServiceSequence < live.Sequence
 		})
 	}
 	return false

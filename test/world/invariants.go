@@ -56,7 +56,10 @@ func (w *World) checkState() error {
 		return fmt.Errorf("record %d: %d releases have weight", len(w.Records), len(weighted))
 	}
 	for _, ref := range []*v1alpha1.ReleaseRef{state.Stable, candidateRef(state)} {
-		if ref != nil && !slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == ref.Name }) {
+		if ref == nil || w.Releases[ref.Name] == nil || w.Releases[ref.Name].UID != ref.UID {
+			continue
+		}
+		if !slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == ref.UID }) {
 			return fmt.Errorf("record %d: %s is stable or candidate and not live", len(w.Records), ref.Name)
 		}
 	}

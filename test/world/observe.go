@@ -115,7 +115,7 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	name := resources.ChildName(r.Name, component)
 	o := rollout.Component{Name: component}
 	if s := c.Services[name]; s != nil {
-		o.Service = presence(s.Owner, r.UID)
+		o.Service, o.ServiceSequence = presence(s.Owner, r.UID), s.Sequence
 	}
 	d := c.Deployments[name]
 	if d == nil {

@@ -146,6 +146,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return p.createChildren(a)
 	case rollout.ScaleComponent:
 		return []write{p.scale(a)}
+	case rollout.MarkService:
+		return []write{p.markService(a)}
 	case rollout.CreateJob:
 		return []write{p.createJob(a)}
 	case rollout.DeleteJobs:
@@ -180,7 +182,7 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 			if w.Services[name] != nil {
 				return true, nil
 			}
-			w.Services[name] = &Service{Name: name, Owner: r.UID, Version: w.next()}
+			w.Services[name] = &Service{Name: name, Owner: r.UID, Version: w.next(), Sequence: a.Sequence}
 			return false, nil
 		}})
 	}
@@ -229,6 +231,20 @@ func (p *Planner) scale(a rollout.ScaleComponent) write {
 				d.ReadyAt = w.Now.Add(after)
 			}
 		})
+		return false, nil
+	}}
+}
+
+func (p *Planner) markService(a rollout.MarkService) write {
+	w, name := p.World, resources.ChildName(a.Release, a.Component)
+	seen := p.objects.Services[name]
+	return write{"mark Service " + name, func() (bool, error) {
+		if w.Services[name] == nil || w.Services[name].Version != seen.Version {
+			return true, nil
+		}
+		marked := *seen
+		marked.Sequence, marked.Version = a.Sequence, w.next()
+		w.Services[name] = &marked
 		return false, nil
 	}}
 }

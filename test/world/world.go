@@ -82,9 +82,10 @@ type Deployment struct {
 
 // Service of a component.
 type Service struct {
-	Name    string
-	Owner   types.UID
-	Version int64
+	Name     string
+	Owner    types.UID
+	Version  int64
+	Sequence int64
 }
 
 // Job of a test.
