@@ -130,11 +130,9 @@ func (r *TrackReconciler) scale(ctx context.Context, w *world, a rollout.ScaleCo
 
 // markService writes under the resourceVersion that was observed.
 func (r *TrackReconciler) markService(ctx context.Context, w *world, a rollout.MarkService) error {
-	observed := w.children.services[resources.ChildName(a.Release, a.Component)]
-	marked := observed.DeepCopy()
+	marked := w.children.services[resources.ChildName(a.Release, a.Component)].DeepCopy()
 	resources.Stamp(marked, a.Sequence)
-	patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
-	return wrap(r.Patch(ctx, marked, patch, client.FieldOwner(fieldManager)), "mark Service %s/%s", w.Namespace, observed.Name)
+	return wrap(r.Update(ctx, marked, client.FieldOwner(fieldManager)), "mark Service %s/%s", w.Namespace, marked.Name)
 }
 
 func (r *TrackReconciler) createJob(ctx context.Context, w *world, a rollout.CreateJob) error {
