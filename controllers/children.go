@@ -251,7 +251,8 @@ func (r *TrackReconciler) observeJobs(ctx context.Context, w *world, release *ro
 	if w.candidate() != release || !ready(release) {
 		return nil
 	}
-	for _, name := range w.dueJobs(release, seen) {
+	for _, due := range w.dueJobs(release, seen) {
+		name := resources.JobName(release.Name, due.test, w.state().Candidate.Attempt, due.weight)
 		job := &batchv1.Job{}
 		err := r.live.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, job)
 		if apierrors.IsNotFound(err) {
@@ -274,26 +275,36 @@ func ready(release *rollout.Release) bool {
 	return len(release.Components) > 0
 }
 
-// dueJobs are the names of Jobs that the candidate's open attempt may want, at
-// its present weight, and the cache does not show.
-func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []string {
+// dueJob is a Job that the candidate's open attempt may want.
+type dueJob struct {
+	test   string
+	weight *int32
+}
+
+// dueJobs are those at the candidate's present weight that are not seen and have no
+// result yet.
+func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []dueJob {
 	state := w.state()
 	weight := w.weightOf(release.Name)
-	var names []string
+	for _, result := range state.Tests {
+		if result.Outcome != v1alpha1.TestRunning {
+			seen[result.JobName] = true
+		}
+	}
+	var due []dueJob
 	for _, test := range release.Spec.Tests {
-		var at *int32
+		job := dueJob{test: test.Name}
 		if test.When == v1alpha1.EveryStep {
 			if weight == 0 {
 				continue
 			}
-			at = &weight
+			job.weight = &weight
 		}
-		name := resources.JobName(release.Name, test.Name, state.Candidate.Attempt, at)
-		if !seen[name] {
-			names = append(names, name)
+		if !seen[resources.JobName(release.Name, job.test, state.Candidate.Attempt, job.weight)] {
+			due = append(due, job)
 		}
 	}
-	return names
+	return due
 }
 
 // jobFacts of a Job that has the name of one of the release's: ours only if it is

@@ -5,6 +5,7 @@
 //	children.go  ... the part of it that reads what releases own
 //	prepare.go   ... the part of it that gets a release ready to be sealed
 //	             rollout.Compute decides
+//	refused.go   ... the part of it that asks why a child is still missing
 //	apply.go     the record that was decided, or the writes that the newest record
 //	             still wants, in order, stopping at the first error
 //	report.go    the statuses, from observation and plan; release.go, track.go and

@@ -86,10 +86,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	toTrack := handler.EnqueueRequestsFromMapFunc(trackOf)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("track").
-		For(&v1alpha1.ReleaseTrack{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.ImmutableRelease{}, toTrack, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&v1alpha1.ReleaseTrack{}, builder.WithPredicates(ofInterest)).
+		Watches(&v1alpha1.ImmutableRelease{}, toTrack, builder.WithPredicates(ofInterest)).
 		Watches(&v1alpha1.ReleaseRecord{}, toTrack).
-		Watches(&v1alpha1.ReleaseAction{}, toTrack, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ReleaseAction{}, toTrack, builder.WithPredicates(ofInterest)).
 		WithOptions(controller.Options{
 			MaxConcurrentReconciles: concurrent,
 			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
@@ -105,6 +105,18 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	return nil
 }
+
+// ofInterest passes what changes a decision, and an object that has lost its
+// status: nothing is decided from it, but people miss it.
+var ofInterest = predicate.Or(
+	predicate.GenerationChangedPredicate{},
+	predicate.NewPredicateFuncs(func(object client.Object) bool {
+		if action, ok := object.(*v1alpha1.ReleaseAction); ok {
+			return action.Status.Outcome == ""
+		}
+		return observedGeneration(object) == 0
+	}),
+)
 
 // children are the kinds that releases own. All carry the label of their track.
 func children() []client.Object {

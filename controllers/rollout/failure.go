@@ -16,7 +16,7 @@ func (v view) fail() *Entry {
 		return nil
 	}
 	for _, rule := range []func(view) (reason, message string, failed bool){
-		failedTest, unavailable, notProvisioned, notVerified,
+		failedTest, unavailable, notProvisioned, notVerified, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
 			return v.close(v1alpha1.EventFailed, reason, message)
@@ -126,4 +126,28 @@ func (v view) verifyDeadline() time.Time {
 		return time.Time{}
 	}
 	return later(v.setTime(), v.state.Candidate.StartTime.Time).Add(v.Track.progressDeadline())
+}
+
+func notTested(v view) (string, string, bool) {
+	end := v.startDeadline()
+	if end.IsZero() || v.Now.Before(end) {
+		return "", "", false
+	}
+	first := v.blocked()
+	return first.Reason, fmt.Sprintf("a test at %d %% has not started within %s: %s", v.weight(), v.Track.progressDeadline(), first.Message), true
+}
+
+// startDeadline is when a candidate with confirmed weight fails one of whose tests
+// could not even be started; zero while there is none. A test that has started has
+// a deadline of its own.
+func (v view) startDeadline() time.Time {
+	confirmed := v.verifiedTime()
+	if v.weight() == 0 || confirmed.IsZero() || v.blocked() == nil {
+		return time.Time{}
+	}
+	if !slices.ContainsFunc(v.dueTests(), func(t dueTest) bool { return v.result(t) == nil }) {
+		return time.Time{}
+	}
+	since := later(later(confirmed, v.state.Candidate.StartTime.Time), v.candidate.availabilityChange())
+	return since.Add(v.Track.progressDeadline())
 }
