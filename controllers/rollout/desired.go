@@ -61,6 +61,9 @@ func (v view) stable() *Release {
 // log knows by it, else the older one. A version has one content for ever, and so
 // r is never deployed; nil when the version is its own.
 func (v view) claimant(r *Release) *Release {
+	if !v.shared[r.Spec.Version] {
+		return nil
+	}
 	for i := range v.Releases {
 		other := &v.Releases[i]
 		if other.UID == r.UID || other.Deleting || other.Spec.Version != r.Spec.Version {
@@ -76,6 +79,18 @@ func (v view) claimant(r *Release) *Release {
 		}
 	}
 	return nil
+}
+
+func sharedVersions(releases []Release) map[string]bool {
+	shared, seen := map[string]bool{}, make(map[string]bool, len(releases))
+	for i := range releases {
+		version := releases[i].Spec.Version
+		if seen[version] {
+			shared[version] = true
+		}
+		seen[version] = true
+	}
+	return shared
 }
 
 // known says whether the log knows the version as that of this very object.

@@ -75,6 +75,8 @@ func (v view) raiseWeight() *Entry {
 	}
 	e := v.about(v.candidate, v1alpha1.EventWeightSet, "GatesHold", fmt.Sprintf("from %d %% to %d %%", v.weight(), next.weight))
 	v.setRoutes(&e.State, v.shares(v.candidate.ref(), next.weight))
+	// That the baseline is dead must be more than a cache that lags behind.
+	e.Confirm = v.state.Stable != nil && !v.canServe(v.baseline)
 	return e
 }
 

@@ -20,6 +20,8 @@ type view struct {
 	candidate *Release
 	// baseline is the object of baselineRef, nil likewise.
 	baseline *Release
+	// shared are the versions that more than one release has.
+	shared map[string]bool
 	// routes are the routes in force: those of the track's spec that the newest
 	// record has weights for. Others join while the track is settled. Where there
 	// are none, all are in force for a candidate.
@@ -29,6 +31,7 @@ type view struct {
 func look(o Observation) view {
 	v := view{Observation: o}
 	v.Releases = slices.DeleteFunc(slices.Clone(o.Releases), func(r Release) bool { return !r.sound() })
+	v.shared = sharedVersions(v.Releases)
 	if o.Log.Head != nil {
 		v.state = o.Log.Head.State
 	}

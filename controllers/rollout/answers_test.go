@@ -1,0 +1,71 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// TestAnswers: reports ask the same rules by which is decided.
+func TestAnswers(t *testing.T) {
+	o := candidateAt(t, 20)
+	o.Now = o.Now.Add(-time.Second)
+	blocked := rollout.Compute(o).Blocked
+	for _, gate := range rollout.Explain(o) {
+		if gate.Blocked != (gate.Name == blocked.Gate) {
+			t.Errorf("gate %s: %+v, and the plan is blocked by %+v", gate.Name, gate, *blocked)
+		}
+	}
+	shop1, shop2 := &o.Releases[0], &o.Releases[1]
+	if v := rollout.VerdictOf(o, shop1); v != v1alpha1.EventPromoted {
+		t.Errorf("verdict of shop-1: %q", v)
+	}
+	if v := rollout.VerdictOf(o, shop2); v != "" {
+		t.Errorf("verdict of shop-2, whose attempt is open: %q", v)
+	}
+	if b := rollout.Baseline(o); b == nil || b.Name != "shop-1" {
+		t.Errorf("baseline: %+v", b)
+	}
+	if !rollout.Serves(o, shop1) || !rollout.Serves(o, shop2) {
+		t.Errorf("both serve")
+	}
+	if _, _, carried, some := rollout.Carried(o); !carried || !some {
+		t.Errorf("carried: %t, any weights: %t", carried, some)
+	}
+	if c := rollout.Claimant(o, shop2); c != nil {
+		t.Errorf("claimant: %s", c.Name)
+	}
+
+	shop1.Components[0].ReadyEndpoints = 0
+	o.Routes[0].Verified, o.Routes[0].Reason, o.Routes[0].Message = false, "RouteNotAccepted", "no such listener"
+	spec := *shop2.Spec
+	spec.Version = "1.0"
+	shop2.Spec = &spec
+	if rollout.Serves(o, shop1) {
+		t.Errorf("shop-1 has no endpoints")
+	}
+	if reason, message, carried, _ := rollout.Carried(o); carried || reason != "RouteNotAccepted" || message != "no such listener" {
+		t.Errorf("carried: %t, %s: %s", carried, reason, message)
+	}
+	if c := rollout.Claimant(o, shop2); c == nil || c.Name != "shop-1" {
+		t.Errorf("claimant: %+v", c)
+	}
+}
+
+// TestAnswersOfNothing: there may be no track, no log and no attempt.
+func TestAnswersOfNothing(t *testing.T) {
+	spec := release("1.0")
+	r := &rollout.Release{Name: "shop-1", Spec: &spec}
+	for name, o := range map[string]rollout.Observation{
+		"no track":   {},
+		"no log":     {Track: &rollout.Track{}},
+		"no attempt": observed(1, 0, 0),
+	} {
+		_, _, carried, some := rollout.Carried(o)
+		if rollout.Explain(o) != nil || rollout.VerdictOf(o, r) != "" || rollout.Baseline(o) != nil || rollout.Serves(o, r) || rollout.Claimant(o, r) != nil || carried && some {
+			t.Errorf("%s: answers that nobody can know", name)
+		}
+	}
+}
