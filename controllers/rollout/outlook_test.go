@@ -170,6 +170,11 @@ func TestFailures(t *testing.T) {
 			hour(o)
 			o.Routes[0].Verified = false
 		}, ""},
+		"a test cannot be started": {20, func(o *rollout.Observation, r *rollout.Release) {
+			hour(o)
+			o.Log.Head.State.Tests, r.Jobs = o.Log.Head.State.Tests[:1], nil
+			r.Components[0].AvailableReplicas = 1
+		}, "PodsNotAvailable: a test at 20 % has not started within 10m0s: component web has 1 of 2 pods available"},
 		"a test failed": {20, func(o *rollout.Observation, _ *rollout.Release) {
 			o.Log.Head.State.Tests[0].Outcome, o.Log.Head.State.Tests[0].Message = v1alpha1.TestFailed, "exit code 1"
 		}, "TestFailed: test smoke failed: exit code 1"},
