@@ -39,7 +39,7 @@ func (s *stage) service(ctx context.Context, key types.NamespacedName) (reconcil
 		return reconcile.Result{}, s.Create(ctx, wanted)
 	case err != nil:
 		return reconcile.Result{}, err
-	case reflect.DeepEqual(there.Endpoints, wanted.Endpoints) && reflect.DeepEqual(there.Labels, wanted.Labels):
+	case reflect.DeepEqual(there.Endpoints, wanted.Endpoints) && reflect.DeepEqual(there.Ports, wanted.Ports) && reflect.DeepEqual(there.Labels, wanted.Labels):
 		return reconcile.Result{}, nil
 	}
 	wanted.ResourceVersion = there.ResourceVersion
@@ -55,6 +55,9 @@ func (s *stage) fill(ctx context.Context, slice *discoveryv1.EndpointSlice, serv
 	slice.AddressType = discoveryv1.AddressTypeIPv4
 	slice.Labels = map[string]string{discoveryv1.LabelServiceName: service.Name}
 	maps.Copy(slice.Labels, service.Labels)
+	for i := range service.Spec.Ports {
+		slice.Ports = append(slice.Ports, endpointPort(&service.Spec.Ports[i], pods.Items))
+	}
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		if pod.Status.PodIP == "" {
@@ -68,6 +71,26 @@ func (s *stage) fill(ctx context.Context, slice *discoveryv1.EndpointSlice, serv
 		})
 	}
 	return nil
+}
+
+// endpointPort is where the pods listen, a named port being the same in all of
+// them. A name that no container has has no number.
+func endpointPort(port *corev1.ServicePort, pods []corev1.Pod) discoveryv1.EndpointPort {
+	found := discoveryv1.EndpointPort{Name: &port.Name, Protocol: &port.Protocol, AppProtocol: port.AppProtocol}
+	if number := port.TargetPort.IntVal; number != 0 {
+		found.Port = &number
+		return found
+	}
+	for i := range pods {
+		for _, container := range pods[i].Spec.Containers {
+			for _, c := range container.Ports {
+				if c.Name == port.TargetPort.StrVal {
+					found.Port = ptr.To(c.ContainerPort)
+				}
+			}
+		}
+	}
+	return found
 }
 
 // servicesOf asks for the Services that select a pod.

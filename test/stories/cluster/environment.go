@@ -10,12 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/test/harness"
@@ -107,11 +109,32 @@ func (c *Cluster) furnish(ctx context.Context, repository string) error {
 		return fmt.Errorf("add the operator's user: %w", err)
 	}
 	c.operator = user.Config()
+	if err := c.makeGateway(ctx); err != nil {
+		return err
+	}
 	if err := c.grant(ctx, filepath.Join(repository, "config", "rbac", "role.yaml")); err != nil {
 		return err
 	}
 	c.stop, err = c.play(ctx, scheme)
 	return err
+}
+
+// makeGateway makes the Gateway that the stories' routes name.
+func (c *Cluster) makeGateway(ctx context.Context) error {
+	gateway := &gatewayv1.Gateway{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.Gateway.Namespace, Name: c.Gateway.Name},
+		Spec: gatewayv1.GatewaySpec{
+			GatewayClassName: "played",
+			Listeners:        []gatewayv1.Listener{{Name: "http", Port: 80, Protocol: gatewayv1.HTTPProtocolType}},
+		},
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: c.Gateway.Namespace}}
+	for _, object := range []client.Object{namespace, gateway} {
+		if err := c.Client.Create(ctx, object); err != nil {
+			return fmt.Errorf("create %T %s: %w", object, object.GetName(), err)
+		}
+	}
+	return nil
 }
 
 // grant gives the operator the ClusterRole of a file, and nothing more.

@@ -1,0 +1,45 @@
+// Package stories tells what becomes of releases, a user story a file: the
+// operator's loop against a real API server, and everything else an API server
+// lacks played by test/stories/cluster. It asserts the state of the world, never the
+// calls made.
+package stories
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/strata-release/strata/test/stories/cluster"
+)
+
+// suite is the cluster of this process's stories.
+var suite *cluster.Cluster
+
+func TestStories(t *testing.T) {
+	RegisterFailHandler(Fail)
+	EnforceDefaultTimeoutsWhenUsingContexts()
+	SetDefaultEventuallyTimeout(30 * time.Second)
+	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
+	RunSpecs(t, "The loop against an API server")
+}
+
+var _ = BeforeSuite(func(ctx SpecContext) {
+	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
+	repository, err := filepath.Abs("../..")
+	Expect(err).NotTo(HaveOccurred())
+	scratch, err := os.MkdirTemp("", "strata-stories-")
+	Expect(err).NotTo(HaveOccurred())
+	suite, err = cluster.Start(context.WithoutCancel(ctx), repository, scratch)
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(func() {
+		Expect(suite.Stop()).To(Succeed())
+		Expect(os.RemoveAll(scratch)).To(Succeed())
+	})
+})

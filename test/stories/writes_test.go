@@ -1,0 +1,129 @@
+package stories
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/test/harness"
+	"github.com/strata-release/strata/test/stories/cluster"
+)
+
+// What a blue/green rollout of one component may write.
+const (
+	objectBudget = 16
+	testBudget   = 4
+	statusBudget = 8
+)
+
+// writesSince are the operator's successful writes in the namespace, from the API
+// server's audit log: of objects, and of statuses.
+func (w *world) writesSince(since time.Time) (objects, statuses []harness.Write) {
+	GinkgoHelper()
+	all, err := w.Writes(cluster.OperatorUser, w.namespace, since)
+	Expect(err).NotTo(HaveOccurred())
+	for _, write := range all {
+		switch {
+		case write.Code >= 300:
+		case write.Subresource == "status":
+			statuses = append(statuses, write)
+		default:
+			objects = append(objects, write)
+		}
+	}
+	return objects, statuses
+}
+
+func lines(writes []harness.Write) string {
+	var b strings.Builder
+	for _, write := range writes {
+		fmt.Fprintln(&b, " ", write)
+	}
+	return b.String()
+}
+
+var _ = Describe("writes at the API server", Ordered, func() {
+	var (
+		plain, tested *world
+		// counted is when the counted rollouts began.
+		counted time.Time
+	)
+	BeforeAll(func(ctx SpecContext) {
+		plain, tested = open(ctx), open(ctx)
+		drain := func(t *v1alpha1.ReleaseTrack) { *t.Spec.Traffic.DrainSeconds = 1 }
+		for _, w := range []*world{plain, tested} {
+			w.startOperator()
+			w.goLive(ctx, w.track(warm(1), drain), w.release("1.0.0"))
+			w.create(ctx, w.release("2.0.0"))
+			w.untilSettled(ctx, "2.0.0")
+		}
+		time.Sleep(time.Second)
+		counted = time.Now()
+		plain.create(ctx, plain.release("3.0.0"))
+		tested.create(ctx, tested.release("3.0.0", tested.Test("smoke", v1alpha1.BeforeTraffic, 60)))
+		for _, w := range []*world{plain, tested} {
+			w.untilSettled(ctx, "3.0.0")
+			w.untilGone(ctx, "1.0.0")
+		}
+		// What may wait to be written with others waits for 5 s at the most.
+		time.Sleep(6 * time.Second)
+	})
+
+	expectWrites := func(w *world, budget int) {
+		GinkgoHelper()
+		objects, statuses := w.writesSince(counted)
+		AddReportEntry("writes", ReportEntryVisibilityAlways, fmt.Sprintf("%d of objects, %d of status", len(objects), len(statuses)))
+		Expect(objects).NotTo(BeEmpty(), "the audit log tells nothing")
+		Expect(len(objects)).To(BeNumerically("<=", budget), lines(objects))
+		Expect(len(statuses)).To(BeNumerically("<=", statusBudget), lines(statuses))
+	}
+
+	It("are few for a blue/green rollout of one component, in which an older release is retired", func() {
+		expectWrites(plain, objectBudget)
+	})
+
+	It("are four more with a test", func() {
+		expectWrites(tested, objectBudget+testBudget)
+	})
+
+	It("are none while a track is settled: not after a restart, and not when its manifests are applied again", SpecTimeout(time.Minute), func(ctx SpecContext) {
+		start := time.Now()
+		plain.restartOperator()
+		versions := map[string]string{}
+		for range 3 {
+			tested.applyAgain(ctx, versions, tested.release("1.0.0"), tested.release("2.0.0"), tested.release("3.0.0", tested.Test("smoke", v1alpha1.BeforeTraffic, 60)))
+		}
+		time.Sleep(20*time.Second - time.Since(start))
+		for _, w := range []*world{plain, tested} {
+			objects, statuses := w.writesSince(start)
+			Expect(slices.Concat(objects, statuses)).To(BeEmpty(), lines(objects)+lines(statuses))
+			w.expectIntact(ctx)
+		}
+	})
+})
+
+// applyAgain applies manifests on the server's side, and expects that the first
+// time alone, which takes note of the manager, makes another object of them.
+func (w *world) applyAgain(ctx context.Context, versions map[string]string, objects ...client.Object) {
+	GinkgoHelper()
+	for _, object := range objects {
+		manifest := manifestOf(object)
+		Expect(w.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(manifest), client.FieldOwner("gitops"), client.ForceOwnership)).To(Succeed())
+		live := &unstructured.Unstructured{}
+		live.SetGroupVersionKind(manifest.GroupVersionKind())
+		w.get(ctx, live, object.GetName())
+		if was, ok := versions[object.GetName()]; ok {
+			Expect(live.GetResourceVersion()).To(Equal(was), "%s changed", object.GetName())
+		}
+		Expect(live.GetGeneration()).To(BeEquivalentTo(1))
+		versions[object.GetName()] = live.GetResourceVersion()
+	}
+}
