@@ -10,6 +10,7 @@ import (
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -142,6 +143,27 @@ var _ = Describe("A release", func() {
 		rel.Spec.Version = "2"
 		Expect(admin.Update(ctx, rel)).To(MatchError(ContainSubstring("spec is immutable: publish a new ImmutableRelease instead")))
 		Expect(admin.Delete(ctx, rel)).To(Succeed())
+	})
+})
+
+var _ = Describe("Where the policies have been taken away, the webhook", Serial, func() {
+	It("still refuses what is the operator's, or not the requester's", func() {
+		withoutPolicies(func() {
+			namespace := newNamespace()
+			record := newRecord(namespace, "shop", 1)
+			Expect(admin.Create(ctx, record.DeepCopy())).To(MatchError(ContainSubstring("written by the operator alone")))
+			Expect(operator.Create(ctx, record)).To(Succeed())
+			Expect(admin.Patch(ctx, record.DeepCopy(), mergePatch(`{"metadata":{"labels":{"strata.dev/track":null}}}`))).To(MatchError(ContainSubstring("written by the operator alone")))
+
+			track := newTrack(namespace, "shop")
+			Expect(admin.Create(ctx, track)).To(Succeed())
+			Expect(admin.Patch(ctx, track, mergePatch(`{"metadata":{"labels":{"strata.dev/held":"x"}}}`))).To(MatchError(ContainSubstring("metadata.labels[strata.dev/held]")))
+			Expect(admin.Patch(ctx, track, mergePatch(`{"metadata":{"labels":{"team":"shop"}}}`))).To(Succeed())
+
+			action := object(namespace, goodAction)
+			Expect(unstructured.SetNestedField(action.Object, "jo", "spec", "requester")).To(Succeed())
+			Expect(admin.Create(ctx, action)).To(MatchError(ContainSubstring("must be the user who creates the action: admin")))
+		})
 	})
 })
 
