@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 			r.Components = append(r.Components, r.Components[0])
 			r.Components[1].Name, r.Components[1].AvailableChange = "api", o.Now.Add(-time.Second)
 		}, "Unavailable: unavailable for 1m0s at 20 %: component web has 0 of 2 pods available"},
-		"available for so long": {20, func(o *rollout.Observation, r *rollout.Release) { hour(o) }, ""},
+		"available for so long": {20, func(o *rollout.Observation, _ *rollout.Release) { hour(o) }, ""},
 		"unavailable before the attempt began": {20, func(o *rollout.Observation, r *rollout.Release) {
 			r.Components[0].Available, r.Components[0].AvailableChange = false, o.Now.Add(-time.Hour)
 			o.Log.Head.State.Candidate.StartTime = metav1.NewMicroTime(o.Now.Add(-time.Second))

@@ -1,0 +1,206 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
+)
+
+func beforeTrafficFails(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"smoke": {After: 20 * time.Second, Fails: true, Message: "exit code 1: want 200, got 500"}}})
+	s.run()
+	s.end()
+}
+
+func everyStepFails(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"probe@50": {After: 20 * time.Second, Fails: true, Message: "exit code 1: 7 of 300 requests failed"}}})
+	s.run()
+	s.end()
+}
+
+func neverReady(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), world.Script{ReadyAfter: -1, Trouble: "ImagePullBackOff: no such image"})
+	s.run()
+	s.end()
+}
+
+func unavailableWithWeight(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 50)
+	s.pass(5 * time.Second)
+	s.user("shop-2 breaks for a moment", func() { s.Break("shop-2", "CrashLoopBackOff: exit code 137") })
+	s.pass(30 * time.Second)
+	s.user("it is well again", func() { s.Heal("shop-2") })
+	s.pass(20 * time.Second)
+	s.user("and breaks for good", func() { s.Break("shop-2", "CrashLoopBackOff: exit code 137") })
+	s.run()
+	s.end()
+}
+
+func testHangs(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"smoke": {Hangs: true}}})
+	s.run()
+	s.end()
+}
+
+func jobVanishes(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)), fine())
+	s.untilState("test started", func(state v1alpha1.TrackState) bool { return len(state.Tests) > 0 })
+	s.user("delete its Job", func() { delete(s.Jobs, "shop-2-smoke-1") })
+	s.run()
+	s.end()
+}
+
+func jobReplaced(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)), fine())
+	s.untilState("test started", func(state v1alpha1.TrackState) bool { return len(state.Tests) > 0 })
+	s.user("replace its Job by one that has succeeded", func() {
+		j := *s.Jobs["shop-2-smoke-1"]
+		j.UID, j.Succeeded = "forged", true
+		s.Jobs["shop-2-smoke-1"] = &j
+	})
+	s.run()
+	s.end()
+}
+
+func routerNeverVerifies(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("the router stops to report", func() { s.RouterDown = true })
+	s.pass(20 * time.Minute)
+	s.user("it is back, and gone again right after the next write", func() { s.RouterDown = false })
+	s.untilState("set to 50", func(state v1alpha1.TrackState) bool {
+		return len(state.Routes[0].Weights) == 2 && state.Routes[0].Weights[1].WeightPercent == 50
+	})
+	s.user("the router stops to report", func() { s.RouterDown = true })
+	s.run()
+	s.user("it is back", func() { s.RouterDown = false })
+	s.run()
+	s.end()
+}
+
+// deadBaselineAtVerdict: the weights stay where they are, and are withdrawn once
+// the baseline serves again.
+func deadBaselineAtVerdict(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"probe@20": {After: 30 * time.Second, Fails: true, Message: "exit code 1"}}})
+	s.untilWeight("shop-2", 20)
+	s.user("shop-1 breaks", func() { s.Break("shop-1", "CrashLoopBackOff") })
+	s.run()
+	s.user("shop-1 is well again", func() { s.Heal("shop-1") })
+	s.run()
+	s.end()
+}
+
+// baselineDiesBeforeWrite: weights that wait for a dead baseline do not keep the
+// next release from going live.
+func baselineDiesBeforeWrite(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"probe@20": {After: 30 * time.Second, Fails: true, Message: "exit code 1"}}})
+	s.untilState("failed", func(v1alpha1.TrackState) bool {
+		return s.Records[len(s.Records)-1].Spec.Event == v1alpha1.EventFailed
+	})
+	s.user("shop-1 breaks before the weights are written", func() { s.Break("shop-1", "CrashLoopBackOff") })
+	s.pass(time.Minute)
+	s.publish("shop-3", release("3.0"), fine())
+	s.run()
+	s.end()
+}
+
+func routeOfSomebodyElse(t *testing.T) {
+	s := newStory(t, track())
+	s.user("somebody has an HTTPRoute shop-public", func() { s.Routes["shop-public"] = &world.RouteObject{Name: "shop-public", Foreign: true} })
+	s.publish("shop-1", release("1.0"), fine())
+	s.pass(5 * time.Minute)
+	s.user("it is removed", func() { delete(s.Routes, "shop-public") })
+	s.run()
+	s.end()
+}
+
+func foreignSelector(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), world.Script{ReadyAfter: 5 * time.Second, ForeignSelectors: []string{"legacy"}})
+	s.pass(time.Minute)
+	s.user("the other Service selects something else now", func() { s.Scripts["shop-2"].ForeignSelectors = nil })
+	s.run()
+	s.end()
+}
+
+func nameTaken(t *testing.T) {
+	s := serving(t, track())
+	s.user("somebody has a Service shop-2-web", func() { s.Services["shop-2-web"] = &world.Service{Name: "shop-2-web"} })
+	s.publish("shop-2", release("2.0"), fine())
+	s.pass(time.Minute)
+	s.user("it is removed", func() { delete(s.Services, "shop-2-web") })
+	s.run()
+	s.end()
+}
+
+func obstacle(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), world.Script{ReadyAfter: 5 * time.Second, Obstacle: &rollout.Obstacle{Gate: "Sealed", Reason: "ConfigMissing", Message: "ConfigMap shop-settings does not exist"}})
+	s.pass(time.Minute)
+	s.user("the ConfigMap is there now", func() { s.Scripts["shop-2"].Obstacle = nil })
+	s.untilStable("shop-2")
+	s.publish("shop-3", release("3.0"), world.Script{Obstacle: &rollout.Obstacle{Gate: "Sealed", Reason: "ConfigMissing", Message: "ConfigMap shop-settings does not exist"}})
+	s.run()
+	s.end()
+}
+
+func backendMissing(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0", with(component("api", 1))), fine())
+	s.run()
+	s.end()
+}
+
+func versionReused(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-1b", release("1.0"), world.Script{ReadyAfter: 5 * time.Second, Content: "other"})
+	s.run()
+	s.pin("shop-1b")
+	s.run()
+	s.pin("")
+	s.run()
+	s.end()
+}
+
+func releaseDeleted(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("delete shop-2", func() { delete(s.Releases, "shop-2") })
+	s.run()
+	s.publish("shop-2", release("2.0"), fine())
+	s.run()
+	s.ask(v1alpha1.ActionRetry, "shop-2")
+	s.run()
+	s.end()
+}
+
+func stableDeleted(t *testing.T) {
+	s := serving(t, track())
+	s.user("delete shop-1, which only the guards being off allows", func() { delete(s.Releases, "shop-1") })
+	s.run()
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.ask(v1alpha1.ActionRetry, "shop-1")
+	s.run()
+	s.end()
+}

@@ -1,0 +1,135 @@
+package rollout_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/test/world"
+)
+
+func (e *explorer) names() []string { return slices.Sorted(maps.Keys(e.Releases)) }
+
+func (e *explorer) anyRelease() string {
+	if names := e.names(); len(names) > 0 {
+		return oneOf(e, names...)
+	}
+	return "shop-0"
+}
+
+func (e *explorer) publish() {
+	n := len(e.Scripts) + 1
+	if e.chance(15) {
+		n = 1 + e.random.IntN(n)
+	}
+	name := fmt.Sprintf("shop-%d", n)
+	if _, there := e.Releases[name]; there {
+		return
+	}
+	spec := release(fmt.Sprintf("%d.0", n), with(component("web", 2), component("api", 1)))
+	script := world.Script{ReadyAfter: time.Duration(1+e.random.IntN(9)) * time.Second, Tests: map[string]world.TestScript{}}
+	if e.chance(8) {
+		script.ReadyAfter = -1
+	}
+	if e.chance(5) {
+		spec.Version = "1.0"
+		script.Content = name
+	}
+	if e.chance(40) {
+		tested("smoke", v1alpha1.BeforeTraffic)(&spec)
+		script.Tests["smoke"] = e.testScript()
+	}
+	if e.chance(40) {
+		tested("probe", v1alpha1.EveryStep)(&spec)
+		script.Tests["probe"] = e.testScript()
+	}
+	for i := range spec.Tests {
+		spec.Tests[i].DeadlineSeconds = ptr(int32(30))
+	}
+	e.tell("> publish %s, version %s", name, spec.Version)
+	e.Publish(name, spec, script)
+}
+
+func (e *explorer) testScript() world.TestScript {
+	return world.TestScript{After: time.Duration(1+e.random.IntN(9)) * time.Second, Hangs: e.chance(5), Fails: e.chance(15)}
+}
+
+// user does something: what users do every day, and what they should not.
+func (e *explorer) user() {
+	name := e.anyRelease()
+	switch n := e.random.IntN(100); {
+	case n < 30:
+		e.publish()
+	case n < 55:
+		e.ask(name)
+	case n < 63:
+		e.Track.Spec.ReleaseName = oneOf(e, "", "", name, "shop-9")
+		e.tell("> pin %q", e.Track.Spec.ReleaseName)
+	case n < 73:
+		if len(e.Releases) > 0 {
+			e.tell("> %s breaks", name)
+			e.Break(name, "CrashLoopBackOff")
+		}
+	case n < 81:
+		if len(e.Releases) > 0 {
+			e.tell("> %s is well again", name)
+			e.Heal(name)
+		}
+	case n < 84:
+		e.tell("> delete %s", name)
+		delete(e.Releases, name)
+	case n < 88:
+		e.RouterDown = !e.RouterDown
+		e.tell("> router down: %t", e.RouterDown)
+	case n < 92:
+		e.tell("> other steps")
+		e.editSteps(&e.Track.Spec)
+	case n < 94:
+		e.editRoutes(&e.Track.Spec)
+		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
+	case n < 96:
+		e.tell("> delete the HTTPRoute")
+		delete(e.Routes, "shop-public")
+	case n < 98:
+		e.tell("> delete a Deployment of %s", name)
+		delete(e.Deployments, name+"-web")
+	default:
+		e.tell("> delete a Service of %s", name)
+		delete(e.Services, name+"-web")
+	}
+}
+
+// ask is for what makes sense most of the time, and for anything else.
+func (e *explorer) ask(name string) {
+	spec := v1alpha1.ReleaseActionSpec{Action: v1alpha1.ActionRollback, ReleaseName: name}
+	c, promoted := e.Head().Candidate, e.promoted()
+	switch {
+	case e.chance(10):
+		spec.Action = oneOf(e, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
+	case len(promoted) > 0 && e.chance(60):
+		spec.ReleaseName = oneOf(e, promoted...)
+	case c != nil:
+		spec.Action, spec.ReleaseName, spec.Attempt = oneOf(e, v1alpha1.ActionApprove, v1alpha1.ActionAbort), c.Name, &c.Attempt
+	default:
+		spec.Action = v1alpha1.ActionRetry
+	}
+	if spec.Action == v1alpha1.ActionApprove {
+		spec.WeightPercent = ptr(oneOf(e, int32(20), 50, 100))
+	}
+	e.tell("> %s %s", spec.Action, spec.ReleaseName)
+	e.Ask(spec)
+}
+
+// promoted are releases that became stable once and are not now.
+func (e *explorer) promoted() []string {
+	var names []string
+	for i := range e.Records {
+		stable, now := e.Records[i].Spec.State.Stable, e.Head().Stable
+		if stable != nil && stable.UID != now.UID && !slices.Contains(names, stable.Name) {
+			names = append(names, stable.Name)
+		}
+	}
+	return names
+}

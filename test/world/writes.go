@@ -1,0 +1,229 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// confirm reads the newest record past the cache, before anything is created.
+func (p *Planner) confirm() write {
+	return write{do: func() (bool, error) { return len(p.objects.Records) != len(p.World.Records), nil }}
+}
+
+func (p *Planner) expand(action rollout.Action) []write {
+	switch a := action.(type) {
+	case rollout.WriteRoute:
+		return []write{p.writeRoute(a)}
+	case rollout.SealRelease:
+		return []write{p.seal(a)}
+	case rollout.CreateChildren:
+		return p.createChildren(a)
+	case rollout.ScaleComponent:
+		return []write{p.scale(a)}
+	case rollout.MarkService:
+		return []write{p.markService(a)}
+	case rollout.CreateJob:
+		return []write{p.createJob(a)}
+	case rollout.DeleteJobs:
+		return p.deleteJobs(a)
+	case rollout.DeleteChildren:
+		return p.deleteChildren(a)
+	}
+	panic(fmt.Sprintf("no such action: %T", action))
+}
+
+func (p *Planner) seal(a rollout.SealRelease) write {
+	w, r := p.World, p.objects.Releases[a.Release]
+	return write{"seal " + a.Release, func() (bool, error) {
+		if w.Seals[a.Release] != nil {
+			return true, nil
+		}
+		content := contentDigest(r, w.script(a.Release))
+		w.Seals[a.Release] = &Seal{Owner: r.UID, Sealed: rollout.Sealed{Digest: content + "-" + r.Name, ContentDigest: content}}
+		return false, nil
+	}}
+}
+
+func (p *Planner) createChildren(a rollout.CreateChildren) []write {
+	w, r := p.World, p.objects.Releases[a.Release]
+	var writes []write
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		if len(c.Ports) == 0 || p.objects.Services[name] != nil {
+			continue
+		}
+		writes = append(writes, write{"create Service " + name, func() (bool, error) {
+			if w.Services[name] != nil {
+				return true, nil
+			}
+			w.Services[name] = &Service{Name: name, Owner: r.UID, Version: w.next(), Sequence: a.Sequence}
+			return false, nil
+		}})
+	}
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		if p.objects.Deployments[name] != nil {
+			continue
+		}
+		writes = append(writes, write{fmt.Sprintf("create Deployment %s (%d)", name, c.Replicas), func() (bool, error) {
+			if w.Deployments[name] != nil {
+				return true, nil
+			}
+			d := &Deployment{
+				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),
+				Sequence: a.Sequence, Replicas: c.Replicas, Change: w.Now,
+			}
+			if after := w.script(r.Name).ReadyAfter; after >= 0 {
+				d.ReadyAt = w.Now.Add(after)
+			}
+			w.Deployments[name] = d
+			return false, nil
+		}})
+	}
+	return writes
+}
+
+func (p *Planner) scale(a rollout.ScaleComponent) write {
+	w, name := p.World, resources.ChildName(a.Release, a.Component)
+	seen := p.objects.Deployments[name]
+	line := fmt.Sprintf("scale Deployment %s to %d", name, a.Replicas)
+	if seen.Replicas == a.Replicas {
+		line = "mark Deployment " + name
+	}
+	return write{line, func() (bool, error) {
+		if w.Deployments[name] == nil || w.Deployments[name].Version != seen.Version {
+			return true, nil
+		}
+		if a.Replicas < seen.Replicas {
+			if err := w.mayBreak(a.Release, "scale down Deployment "+name); err != nil {
+				return false, err
+			}
+		}
+		w.changeDeployment(name, func(d *Deployment) {
+			d.Replicas, d.Sequence = a.Replicas, a.Sequence
+			if after := w.script(a.Release).ReadyAfter; d.Ready < d.Replicas && after >= 0 {
+				d.ReadyAt = w.Now.Add(after)
+			}
+		})
+		return false, nil
+	}}
+}
+
+func (p *Planner) markService(a rollout.MarkService) write {
+	w, name := p.World, resources.ChildName(a.Release, a.Component)
+	seen := p.objects.Services[name]
+	return write{"mark Service " + name, func() (bool, error) {
+		if w.Services[name] == nil || w.Services[name].Version != seen.Version {
+			return true, nil
+		}
+		marked := *seen
+		marked.Sequence, marked.Version = a.Sequence, w.next()
+		w.Services[name] = &marked
+		return false, nil
+	}}
+}
+
+func (p *Planner) createJob(a rollout.CreateJob) write {
+	w, r := p.World, p.objects.Releases[a.Release]
+	name := resources.JobName(a.Release, a.Test, a.Attempt, a.WeightPercent)
+	return write{"create Job " + name, func() (bool, error) {
+		if w.Jobs[name] != nil {
+			return true, nil
+		}
+		w.Jobs[name] = &Job{
+			Name: name, Release: a.Release, Test: a.Test, UID: w.uid(), Owner: r.UID,
+			Attempt: a.Attempt, WeightPercent: a.WeightPercent, Created: w.Now.Truncate(time.Second),
+		}
+		return false, nil
+	}}
+}
+
+func (p *Planner) deleteJobs(a rollout.DeleteJobs) []write {
+	w := p.World
+	var writes []write
+	for _, name := range a.Names {
+		seen := p.objects.Jobs[name]
+		writes = append(writes, write{"delete Job " + name, func() (bool, error) {
+			if j := w.Jobs[name]; j == nil || j.UID != seen.UID {
+				return true, nil
+			}
+			delete(w.Jobs, name)
+			return false, nil
+		}})
+	}
+	return writes
+}
+
+// deleteChildren deletes what was seen, Deployments first, under the
+// resourceVersion that was seen.
+func (p *Planner) deleteChildren(a rollout.DeleteChildren) []write {
+	w, r := p.World, p.objects.Releases[a.Release]
+	var writes []write
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		if seen := p.objects.Deployments[name]; seen != nil && seen.Owner == r.UID {
+			writes = append(writes, write{"delete Deployment " + name, func() (bool, error) {
+				if d := w.Deployments[name]; d == nil || d.Version != seen.Version {
+					return true, nil
+				}
+				delete(w.Deployments, name)
+				return false, w.mayBreak(r.Name, "delete Deployment "+name)
+			}})
+		}
+	}
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		if seen := p.objects.Services[name]; seen != nil && seen.Owner == r.UID {
+			writes = append(writes, write{"delete Service " + name, func() (bool, error) {
+				if s := w.Services[name]; s == nil || s.Version != seen.Version {
+					return true, nil
+				}
+				delete(w.Services, name)
+				return false, w.mayBreak(r.Name, "delete Service "+name)
+			}})
+		}
+	}
+	return writes
+}
+
+func (p *Planner) writeRoute(a rollout.WriteRoute) write {
+	w := p.World
+	routes := w.specRoutes()
+	i := slices.IndexFunc(routes, func(r v1alpha1.Route) bool { return r.Name == a.Route })
+	if i < 0 {
+		return write{do: func() (bool, error) {
+			return false, fmt.Errorf("write of route %s, which the track does not name", a.Route)
+		}}
+	}
+	spec := *routes[i].DeepCopy()
+	name := routeObjectName(spec)
+	seen, observation := p.objects.Routes[name], p.seen
+	weights := a.Weights
+	if spec.Type == v1alpha1.RouteService {
+		weights = slices.DeleteFunc(slices.Clone(weights), func(s v1alpha1.ReleaseWeight) bool { return s.WeightPercent == 0 })
+	}
+	return write{fmt.Sprintf("route %s: %s (record %d)", a.Route, Backends(weights), a.Sequence), func() (bool, error) {
+		now := w.Routes[name]
+		if seen == nil != (now == nil) || seen != nil && seen.Version != now.Version {
+			return true, nil
+		}
+		if err := w.checkRouteWrite(observation, seen, spec, weights); err != nil {
+			return false, err
+		}
+		if now == nil {
+			now = &RouteObject{Name: name}
+		}
+		next := *now
+		if next.Generation == 0 || Backends(next.Weights) != Backends(weights) || !sameRoute(next.Spec, spec) {
+			next.Generation, next.WriteTime = next.Generation+1, w.Now
+		}
+		next.Spec, next.Weights, next.Sequence, next.Version = spec, weights, a.Sequence, w.next()
+		w.Routes[name] = &next
+		return false, nil
+	}}
+}
