@@ -175,23 +175,10 @@ func (p *plot) asked() {
 // names writes every version once, where it has most room.
 func (p *plot) names() {
 	for i, version := range p.versions {
-		from, to, bestFrom, bestTo := -1, -1, 0, -1
-		for n, sample := range p.Samples {
-			if p.shares(sample)[i] < 18 {
-				from = -1
-				continue
-			}
-			if from < 0 {
-				from = n
-			}
-			if to = n; to-from > bestTo-bestFrom {
-				bestFrom, bestTo = from, to
-			}
-		}
-		if bestTo < 0 {
+		middle, ok := p.roomiest(i)
+		if !ok {
 			continue
 		}
-		middle := p.Samples[(bestFrom+bestTo)/2]
 		floor := 0.0
 		shares := p.shares(middle)
 		for _, share := range shares[:i] {
@@ -199,6 +186,23 @@ func (p *plot) names() {
 		}
 		p.add(`<text class="label" x="%.1f" y="%.1f" text-anchor="middle">%s</text>`, p.x(middle.Time), y(floor+shares[i]/2)+4, version)
 	}
+}
+
+// roomiest is the middle of the longest time in which a version had a share that
+// its name fits into.
+func (p *plot) roomiest(version int) (middle seen.Sample, ok bool) {
+	const enough = 18 // percent
+	from, longest := 0, 0
+	for n, sample := range p.Samples {
+		if p.shares(sample)[version] < enough {
+			from = n + 1
+			continue
+		}
+		if length := n + 1 - from; length > longest {
+			longest, middle, ok = length, p.Samples[from+length/2], true
+		}
+	}
+	return middle, ok
 }
 
 // failures is the strip below the plot: failed requests, as a share of all.
