@@ -45,14 +45,18 @@ func (v view) lacksApproval(s v1alpha1.RolloutStep) bool {
 	return s.Approval == v1alpha1.ApprovalRequired && !v.trusted(v.candidate) && !v.approved(s.WeightPercent)
 }
 
-func (v view) atOnce() bool {
-	return v.state.Stable == nil || !v.canServe(v.baseline) || v.trusted(v.candidate) || !v.divisible()
+// atOnce: the candidate goes to 100 in one write.
+func (v view) atOnce() bool { return v.unheld() || !v.divisible() }
+
+// unheld: there is nothing to go back to that would be better, or no doubt.
+func (v view) unheld() bool {
+	return v.state.Stable == nil || !v.canServe(v.baseline) || v.trusted(v.candidate)
 }
 
 // hold is how long the candidate stays at its present weight.
 func (v view) hold() time.Duration {
 	weight := v.weight()
-	if weight == 0 || v.atOnce() && weight < 100 {
+	if weight == 0 || v.unheld() && weight < 100 {
 		return 0
 	}
 	for _, s := range v.Track.rollout().Steps {
