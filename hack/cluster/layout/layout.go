@@ -75,8 +75,10 @@ func (l Layout) Log(name string) string { return l.State("logs", name+".log") }
 // Kubeconfig is the cluster administrator's, good on the host and on the node.
 func (l Layout) Kubeconfig() string { return l.State("kubeconfig") }
 
-// Netns is the name of the network namespace, NetnsPath its file.
-func (l Layout) Netns() string     { return "strata-" + l.ID }
+// Netns is the name of the network namespace.
+func (l Layout) Netns() string { return "strata-" + l.ID }
+
+// NetnsPath is the file by which the network namespace is entered.
 func (l Layout) NetnsPath() string { return "/run/netns/" + l.Netns() }
 
 // Cgroup is the name of the cluster's cgroup, below the root of each hierarchy.
