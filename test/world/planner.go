@@ -1,8 +1,10 @@
 package world
 
 import (
+	"fmt"
 	"slices"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/rollout"
 )
@@ -86,6 +88,9 @@ func (p *Planner) Act() (string, error) {
 			p.Think(true)
 			return "", nil
 		}
+		if decidedLive(entry) && !p.live {
+			return "", fmt.Errorf("%s of %s was decided on a cache alone", entry.Event, entry.Release.Name)
+		}
 		o := *p.seen
 		p.seen = nil
 		line, err := p.World.append(o, *entry)
@@ -108,6 +113,17 @@ func (p *Planner) Act() (string, error) {
 	p.World.Writes++
 	p.World.noteTraffic()
 	return next.line, p.World.Check()
+}
+
+// decidedLive: what is decided again on live reads before it is appended.
+func decidedLive(entry *rollout.Entry) bool {
+	switch entry.Event {
+	case v1alpha1.EventAttemptOpened:
+		return true
+	case v1alpha1.EventTestFinished:
+		return entry.Release.Test.Outcome != v1alpha1.TestPassed
+	}
+	return entry.Event.IsVerdict() && entry.Event != v1alpha1.EventPromoted
 }
 
 // append creates the record of the next sequence number, if nobody else has.
