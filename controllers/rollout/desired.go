@@ -114,12 +114,16 @@ func (v view) newest() *Release {
 	return newest
 }
 
-// latest is the release object that was created last, whatever its version.
+// latest is the release object that was created last, whatever its version; of two
+// of one second, as newest has it.
 func (v view) latest() *Release {
 	var latest *Release
 	for i := range v.Releases {
 		r := &v.Releases[i]
-		if !r.Deleting && (latest == nil || cmp.Or(r.CreationTime.Compare(latest.CreationTime), strings.Compare(r.Name, latest.Name)) > 0) {
+		if !r.Deleting && (latest == nil || cmp.Or(
+			r.CreationTime.Compare(latest.CreationTime),
+			strings.Compare(r.Spec.Version, latest.Spec.Version),
+			strings.Compare(r.Name, latest.Name)) > 0) {
 			latest = r
 		}
 	}
