@@ -166,8 +166,14 @@ func gateEndpointsReady(v view) (string, string, bool) {
 		}
 		return "EndpointsNotReady", fmt.Sprintf("Service %s-%s has %d of %d ready endpoints", v.candidate.Name, c.Name, c.ReadyEndpoints, spec.Replicas), true
 	}
+	if len(v.routes) > 0 && v.Now.Before(v.settleEnd()) {
+		return "EndpointsSettling", fmt.Sprintf("all endpoints are ready; the routers get %s to learn of them", settle), true
+	}
 	return "", "", false
 }
+
+// settleEnd is when the candidate's endpoints were ready for long enough.
+func (v view) settleEnd() time.Time { return v.candidate.availabilityChange().Add(settle) }
 
 // gateRouteVerified: the routers carry the present weights, and know the
 // candidate as a backend already. Before any promotion there is nothing to carry.

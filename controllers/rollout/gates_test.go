@@ -112,6 +112,10 @@ func TestGates(t *testing.T) {
 			v1alpha1.BlockedBy{Gate: "PodsAvailable", Reason: "PodsNotAvailable", Message: "component web has 2 of 2 pods available"}},
 		"no endpoints": {0, web(func(c *rollout.Component) { c.ReadyEndpoints = 1 }),
 			v1alpha1.BlockedBy{Gate: "EndpointsReady", Reason: "EndpointsNotReady", Message: "Service shop-2-web has 1 of 2 ready endpoints"}},
+		"endpoints of a moment ago": {0, func(o *rollout.Observation, r *rollout.Release) {
+			r.Components[0].AvailableChange = o.Now.Add(-time.Second)
+		},
+			v1alpha1.BlockedBy{Gate: "EndpointsReady", Reason: "EndpointsSettling", Message: "all endpoints are ready; the routers get 2s to learn of them"}},
 		"no Service": {0, web(func(c *rollout.Component) { c.Service = rollout.Missing }),
 			v1alpha1.BlockedBy{Gate: "EndpointsReady", Reason: "EndpointsNotReady", Message: "Service shop-2-web has 2 of 2 ready endpoints"}},
 		"route lost": {20, route(func(r *rollout.Route) { *r = rollout.Route{Name: r.Name, Type: r.Type} }),
@@ -144,9 +148,9 @@ func TestGates(t *testing.T) {
 		}),
 			v1alpha1.BlockedBy{Gate: "TestsPassed", Reason: "TestFailed", Message: "test probe at 20 % failed: exit code 1"}},
 		"held": {20, func(o *rollout.Observation, _ *rollout.Release) { o.Now = o.Now.Add(-time.Second) },
-			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Holding", Message: "at 20 %, held until 2026-01-01T00:02:22Z"}},
+			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Holding", Message: "at 20 %, held until 2026-01-01T00:02:26Z"}},
 		"bakes": {100, func(o *rollout.Observation, _ *rollout.Release) { o.Now = o.Now.Add(-time.Second) },
-			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Baking", Message: "at 100 %, baking until 2026-01-01T00:04:24Z"}},
+			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Baking", Message: "at 100 %, baking until 2026-01-01T00:04:28Z"}},
 		"approval": {20, func(o *rollout.Observation, _ *rollout.Release) { approval(50)(&o.Track.Spec) },
 			v1alpha1.BlockedBy{Gate: "Approved", Reason: "ApprovalRequired", Message: "the step to 50 % waits for a ReleaseAction Approve with releaseName shop-2, attempt 1, weightPercent 50"}},
 		"rollback under way": {20, state(func(s *v1alpha1.TrackState) {

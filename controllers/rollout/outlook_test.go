@@ -37,8 +37,12 @@ func TestAfter(t *testing.T) {
 		}, 10 * time.Second},
 		"a test runs: its deadline": {func(s *story) {
 			s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)), world.Script{Tests: map[string]world.TestScript{"smoke": {Hangs: true}}})
-			s.pass(21 * time.Second)
+			s.pass(22 * time.Second)
 		}, 100 * time.Second},
+		"endpoints are ready: the routers learn of them": {func(s *story) {
+			s.publish("shop-2", release("2.0"), fine())
+			s.pass(6 * time.Second)
+		}, time.Second},
 		"held: the rest of it": {func(s *story) {
 			s.publish("shop-2", release("2.0"), fine())
 			s.untilWeight("shop-2", 20)

@@ -18,6 +18,10 @@ const (
 	DefaultTestDeadline     = 600 * time.Second
 )
 
+// settle is how long endpoints are ready before weight rises onto them: routers
+// learn of them on their own, and none tells that it has.
+const settle = 2 * time.Second
+
 func (t *Track) rollout() v1alpha1.RolloutSpec {
 	if t.Spec.Rollout == nil {
 		return v1alpha1.RolloutSpec{}

@@ -106,13 +106,14 @@ func (v view) liveRef(name string) *v1alpha1.ReleaseRef {
 }
 
 // marked says whether a release is live, and its children carry the stamp of the
-// record that made it so: a late writer that would still delete them cannot.
+// record that made it so: a late writer that would still delete them cannot. One
+// that has weight was marked before it got any.
 func (v view) marked(r *Release) bool {
 	for _, live := range v.state.Live {
 		if live.UID != r.UID {
 			continue
 		}
-		return !slices.ContainsFunc(r.Components, func(c Component) bool {
+		return live.ZeroTime == nil || !slices.ContainsFunc(r.Components, func(c Component) bool {
 			return c.Deployment == Ours && c.Sequence < live.Sequence || c.Service == Ours && c.ServiceSequence < live.Sequence
 		})
 	}
