@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
@@ -30,6 +31,8 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 		return nil, err
 	}
 	r.notes.of(w.key).head = spec.Sequence
+	log.FromContext(ctx).Info("recorded", "event", spec.Event, "sequence", spec.Sequence,
+		"release", record.Labels[v1alpha1.LabelRelease], "reason", spec.Reason, "actor", spec.Actor)
 	if spec.Event.IsVerdict() {
 		metrics.RecordVerdict(w.Namespace, w.TrackName, spec.Event)
 	}
@@ -37,13 +40,14 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error. A create carries no resourceVersion, so before the first one the
-// newest record is read past the cache.
+// first error. Creates, and deletes of Jobs, carry no resourceVersion that a newer
+// record would have changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
-	if slices.ContainsFunc(do, creates) {
-		if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
-			return err
-		}
+	if len(do) == 0 {
+		return nil
+	}
+	if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
+		return err
 	}
 	for _, action := range do {
 		if err := r.carryOut(ctx, w, action); err != nil {
@@ -51,14 +55,6 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 		}
 	}
 	return nil
-}
-
-func creates(action rollout.Action) bool {
-	switch action.(type) {
-	case rollout.SealRelease, rollout.CreateChildren, rollout.CreateJob, rollout.WriteRoute:
-		return true
-	}
-	return false
 }
 
 func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error {
