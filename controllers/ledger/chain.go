@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -26,7 +27,7 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 		Actor:      entry.Actor,
 		Event:      entry.Event,
 		Reason:     entry.Reason,
-		Message:    entry.Message,
+		Message:    bound(entry.Message),
 		ActionName: entry.ActionName,
 		Release:    entry.Release,
 		State:      entry.State,
@@ -39,6 +40,22 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 		}
 	}
 	return seal(spec)
+}
+
+// maxMessageBytes is within what the API server stores of a message. A decision is
+// recorded whatever routers, or the API server itself, have to say about it.
+const maxMessageBytes = 16 << 10
+
+// bound cuts a message at a character.
+func bound(message string) string {
+	if len(message) <= maxMessageBytes {
+		return message
+	}
+	end := maxMessageBytes
+	for end > 0 && !utf8.RuneStart(message[end]) {
+		end--
+	}
+	return message[:end] + "..."
 }
 
 // seal brings a record into the form in which it will be read back (times in

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,6 +106,25 @@ func rolloutOf(t testing.TB) []v1alpha1.ReleaseRecord {
 		retry, sealed, again, refused, back,
 		entry(v1alpha1.EventSuperseded, "1.2.0", 0),
 	)
+}
+
+// What others say is quoted in messages, and may be of any length: the API server
+// takes the record all the same.
+func TestChainBoundsMessages(t *testing.T) {
+	for _, said := range []string{strings.Repeat("é", 40_000), strings.Repeat("\x80", 40_000), "short"} {
+		long := entry(v1alpha1.EventFailed, "1.0.0", 1)
+		long.Message = said
+		spec := Chain("shop", nil, long, start)
+		if n := utf8.RuneCountInString(spec.Message); n > 32768 || !utf8.ValidString(spec.Message) {
+			t.Errorf("%d characters, %q...", n, spec.Message[:8])
+		}
+		if len(said) < 100 && spec.Message != said {
+			t.Errorf("a short message became %q", spec.Message)
+		}
+		if err := Verify([]v1alpha1.ReleaseRecord{*stored(t, spec)}); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestChain(t *testing.T) {
