@@ -18,7 +18,7 @@ import (
 
 // patience is how long a change that alters no one's next move (a count of ready
 // pods, the wording of a message) may wait to be written with others.
-const patience = 5 * time.Second
+const patience = 10 * time.Second
 
 // published is the status that this process wrote last to an object. It keeps a
 // cache that is behind from having the same written twice; nothing is decided
