@@ -55,8 +55,8 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test $$(go list ./... | grep -v -e /test/e2e -e '/controllers/rollout$$')
-	go test -coverprofile=cover.out ./controllers/rollout
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test -count=1 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/controllers/rollout$$')
+	go test -count=1 -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
 	go -C hack/cluster test ./...
 	go -C hack/release test ./...
