@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 // Step does what the cluster's own controllers have to do now: pods become ready,
@@ -139,17 +137,25 @@ func (w *World) collect() []string {
 	return changes
 }
 
-// noteTraffic notes who may get requests at this moment.
+// noteTraffic notes who may get requests at this moment. Of a route that its users
+// took away from the track only the object counts: how long its router takes to
+// follow is theirs.
 func (w *World) noteTraffic() {
-	for _, r := range w.Routes {
+	named := map[string]bool{}
+	for _, spec := range w.specRoutes() {
+		named[routeObjectName(spec)] = true
+	}
+	for name, r := range w.Routes {
 		if r.Foreign {
 			continue
 		}
-		for _, shares := range [][]v1alpha1.ReleaseWeight{r.Weights, r.Carried} {
-			for _, s := range shares {
-				if s.WeightPercent > 0 {
-					w.trafficked[s.ReleaseName] = w.Now
-				}
+		shares := r.Weights
+		if named[name] {
+			shares = append(slices.Clone(shares), r.Carried...)
+		}
+		for _, s := range shares {
+			if s.WeightPercent > 0 {
+				w.trafficked[s.ReleaseName] = w.Now
 			}
 		}
 	}
