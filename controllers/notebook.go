@@ -20,6 +20,10 @@ type notebook struct {
 	head int64
 	// restlessSince is when the track was last at rest; zero while it is.
 	restlessSince time.Time
+	// stage that was reported last, for the metrics, and since when; zero where that
+	// was not seen.
+	stage      string
+	stageSince time.Time
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }

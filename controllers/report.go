@@ -3,7 +3,7 @@ package controllers
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"reflect"
 	"time"
 
@@ -17,27 +17,22 @@ import (
 )
 
 // report writes the statuses of the track, its releases and its actions, each
-// once and only where it differs, and then tells of what changed. due is when to
-// come back for what may wait; zero when all is written.
+// once and only where it differs, and then tells of what changed. A status that is
+// refused keeps no other from being written. due is when to come back for what may
+// wait; zero when all is written.
 func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) (due time.Time, err error) {
 	f := findings{world: w, plan: plan, failure: failure}
 	r.notes.of(w.key).keep(w.reported())
 	for i := range w.releases {
-		end, err := r.reportRelease(ctx, f, &w.releases[i])
-		if err != nil {
-			return due, err
-		}
-		due = sooner(due, end)
+		end, failed := r.reportRelease(ctx, f, &w.releases[i])
+		due, err = sooner(due, end), errors.Join(err, failed)
 	}
 	if w.track == nil {
 		r.forget(w)
-		return due, nil
-	}
-	end, err := r.reportTrack(ctx, f)
-	if err != nil {
 		return due, err
 	}
-	return sooner(due, end), r.reportActions(ctx, w)
+	end, failed := r.reportTrack(ctx, f)
+	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 
 // forget drops what this process remembers of a track that is gone.
@@ -109,7 +104,7 @@ func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time
 	before := latest(r.notes.of(f.key), f.track)
 	after := before.DeepCopy()
 	f.trackStatus(after)
-	count(f, before, after)
+	count(f, r.notes.of(f.key), after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
 	}
@@ -120,53 +115,26 @@ func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time
 	return due, wrap(err, "report ReleaseTrack %s", f.key)
 }
 
-// count keeps the metrics of the track.
-func count(f findings, before, after *v1alpha1.ReleaseTrack) {
+// count keeps the metrics of the track. Since when it is in its stage is remembered
+// by this process alone: a stage that began before it is not measured.
+func count(f findings, note *notebook, after *v1alpha1.ReleaseTrack) {
 	metrics.SetWeight(f.Namespace, f.TrackName, after.Status.WeightPercent)
 	gate, reason := "", ""
 	if blocked := f.blocked(); blocked != nil {
 		gate, reason = blocked.Gate, blocked.Reason
 	}
 	metrics.SetBlocked(f.Namespace, f.TrackName, gate, reason)
-	was := meta.FindStatusCondition(before.Status.Conditions, v1alpha1.ConditionReady)
-	is := meta.FindStatusCondition(after.Status.Conditions, v1alpha1.ConditionReady)
-	if was != nil && was.Reason != is.Reason {
-		metrics.ObserveStage(was.Reason, f.Now.Sub(was.LastTransitionTime.Time))
+	stage := reasonOf(after.Status.Conditions, v1alpha1.ConditionReady)
+	if note.stage == stage {
+		return
 	}
-}
-
-// reportActions says what came of the actions that a record names.
-func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
-	for i := range w.actions {
-		before := latest(r.notes.of(w.key), &w.actions[i])
-		sequence, answered := w.Log.Actions[before.Name]
-		record := w.record(sequence)
-		if !answered || record == nil || before.Status.RecordSequence == sequence {
-			continue
-		}
-		after := before.DeepCopy()
-		after.Status = v1alpha1.ReleaseActionStatus{
-			Outcome: v1alpha1.ActionDone, RecordSequence: sequence,
-			Message: bound(fmt.Sprintf("%s: %s", record.Event, record.Message)),
-		}
-		if record.Event == v1alpha1.EventRefused {
-			after.Status.Outcome = v1alpha1.ActionRefused
-		}
-		if _, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now); err != nil {
-			return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
-		}
-		r.tell(after, actionNotices(after))
+	if !note.stageSince.IsZero() {
+		metrics.ObserveStage(note.stage, f.Now.Sub(note.stageSince))
 	}
-	return nil
-}
-
-func (w *world) record(sequence int64) *v1alpha1.ReleaseRecordSpec {
-	for i := range w.records {
-		if w.records[i].Spec.Sequence == sequence {
-			return &w.records[i].Spec
-		}
+	if note.stage != "" {
+		note.stageSince = f.Now
 	}
-	return nil
+	note.stage = stage
 }
 
 // conditions collects the conditions of one object at one time.
