@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -28,15 +29,17 @@ func TestExplore(t *testing.T) {
 		t.Log("\n" + strings.Join(e.lines, "\n"))
 		return
 	}
-	records, writes := 0, 0
-	for seed := range uint64(*worlds) {
-		e := explore(t, seed+1)
-		records, writes = records+len(e.Records), writes+e.Writes
-		if t.Failed() {
-			return
-		}
+	for part := range runtime.GOMAXPROCS(0) {
+		t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
+			t.Parallel()
+			records, writes := 0, 0
+			for seed := part; seed < *worlds && !t.Failed(); seed += runtime.GOMAXPROCS(0) {
+				e := explore(t, uint64(seed+1))
+				records, writes = records+len(e.Records), writes+e.Writes
+			}
+			t.Logf("%d records, %d writes", records, writes)
+		})
 	}
-	t.Logf("%d worlds, %d records, %d writes", *worlds, records, writes)
 }
 
 // explorer is one random world.
@@ -237,5 +240,5 @@ func (e *explorer) rest(began int) bool {
 	if grew := len(e.Records) - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled())
+	return e.fail(s.settled()) && e.fail(e.CheckLog())
 }

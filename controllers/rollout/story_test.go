@@ -225,8 +225,10 @@ func (s *story) transcript() string { return strings.Join(s.lines, "\n") + "\n" 
 // compares the transcript with the golden one.
 func (s *story) end() {
 	s.t.Helper()
-	if err := s.settled(); err != nil {
-		s.t.Errorf("%v\n%s", err, s.transcript())
+	for _, err := range []error{s.settled(), s.CheckLog()} {
+		if err != nil {
+			s.t.Errorf("%v\n%s", err, s.transcript())
+		}
 	}
 	golden(s.t, s.transcript())
 }
@@ -244,7 +246,7 @@ func (s *story) settled() error {
 			return fmt.Errorf("settled, and yet looks again after %s", plan.After)
 		}
 	}
-	return s.CheckLog()
+	return nil
 }
 
 func golden(t *testing.T, got string) {
