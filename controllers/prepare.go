@@ -182,10 +182,18 @@ func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.O
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(wanted), there); err != nil {
 		return fmt.Errorf("read snapshot %T %s/%s: %w", wanted, wanted.GetNamespace(), wanted.GetName(), err)
 	}
+	if owner := metav1.GetControllerOfNoCopy(there); owner != nil && !metav1.IsControlledBy(there, ownerOf(wanted)) {
+		return &unsealable{"NameTaken", fmt.Sprintf("%T %s is owned by another %s, with which it goes: it is made anew once that is gone", wanted, wanted.GetName(), owner.Kind)}
+	}
 	if !same(there) {
 		return &unsealable{"NameTaken", fmt.Sprintf("%T %s is not the snapshot that it is named for and is left alone: remove it", wanted, wanted.GetName())}
 	}
 	return nil
+}
+
+// ownerOf is an object with the UID of the release that a copy is made for.
+func ownerOf(wanted client.Object) metav1.Object {
+	return &metav1.ObjectMeta{UID: metav1.GetControllerOfNoCopy(wanted).UID}
 }
 
 // wrap gives an error its noun; nil stays nil.
