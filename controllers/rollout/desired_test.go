@@ -74,6 +74,7 @@ func TestDesired(t *testing.T) {
 		"replaced by a newer one":         {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 20, verdicts: promoted}, superseded, 2},
 		"not at 100":                      {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 100, verdicts: promoted}, nothing, 0},
 		"retried":                         {setup{releases: []int{1, 2}, stable: 1, candidate: 2, retry: true, verdicts: with(2, v1alpha1.EventFailed)}, nothing, 0},
+		"retried, and a later one failed": {setup{releases: []int{1, 2}, stable: 1, candidate: 2, retry: true, verdicts: with(3, v1alpha1.EventFailed)}, nothing, 0},
 		"retried, and a newer one comes":  {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, retry: true, verdicts: with(2, v1alpha1.EventFailed)}, superseded, 2},
 		"the candidate is gone":           {setup{releases: []int{1}, stable: 1, candidate: 2, verdicts: promoted}, superseded, 2},
 		"the candidate is being deleted":  {setup{releases: []int{1, 2}, stable: 1, candidate: 2, verdicts: promoted, change: deleting(2)}, superseded, 2},
