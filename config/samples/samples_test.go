@@ -86,6 +86,9 @@ func (k kind) check(object *unstructured.Unstructured) field.ErrorList {
 	return append(errs, supported.CheckSupported(object.GetKind(), object)...)
 }
 
+// keepers are what keeps GitOps tools from deleting a release that may still serve.
+var keepers = []string{"argocd.argoproj.io/sync-options", "kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy"}
+
 func TestSamplesAreValid(t *testing.T) {
 	crds := kinds(t)
 	files, err := filepath.Glob("*/*.yaml")
@@ -113,6 +116,11 @@ func TestSamplesAreValid(t *testing.T) {
 			checked++
 			for _, err := range crd.check(object) {
 				t.Errorf("%s: %v", file, err)
+			}
+			for _, keep := range keepers {
+				if _, kept := object.GetAnnotations()[keep]; object.GetKind() == "ImmutableRelease" && !kept {
+					t.Errorf("%s: without annotation %s a release goes with its file", file, keep)
+				}
 			}
 		}
 	}
