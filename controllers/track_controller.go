@@ -46,7 +46,7 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if w == nil {
 		return ctrl.Result{}, err
 	}
-	if isStale(err) {
+	if isStale(err) && !r.tooRestless(w) {
 		log.FromContext(ctx).V(1).Info("somebody else was faster", "reason", err.Error())
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil
 	}
@@ -65,13 +65,22 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 }
 
 // restless says whether the next event is about to come: something was written
-// just now, or a record was, whose consequences follow.
+// just now, or a record was, whose consequences follow. A record of a leader whose
+// clock is ahead may be of any age.
 func restless(w *world, plan rollout.Plan) bool {
-	return len(plan.Do) > 0 || w.Log.Head != nil && w.Now.Sub(w.Log.Head.Time.Time) < settleTime
+	if len(plan.Do) > 0 {
+		return true
+	}
+	if w.Log.Head == nil {
+		return false
+	}
+	age := w.Now.Sub(w.Log.Head.Time.Time)
+	return age >= 0 && age < settleTime
 }
 
-// tooRestless says whether a track that writes something each time has done so
-// for long enough that people should hear of it.
+// tooRestless says whether a track that writes something each time, or is told each
+// time that somebody else was faster, has done so for long enough that people should
+// hear of it.
 func (r *TrackReconciler) tooRestless(w *world) bool {
 	note := r.notes.of(w.key)
 	if note.restlessSince.IsZero() {
