@@ -9,7 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
 )
+
+// maxNote keeps a note within what an event may hold: 1 KiB.
+const maxNote = 1000
 
 // notice is one Kubernetes event to be.
 type notice struct {
@@ -90,14 +94,6 @@ func (r *TrackReconciler) tell(object runtime.Object, notices []notice) {
 		if n.warning {
 			kind = corev1.EventTypeWarning
 		}
-		r.recorder.Eventf(object, nil, kind, n.reason, n.action, "%s", short(n.message))
+		r.recorder.Eventf(object, nil, kind, n.reason, n.action, "%s", resources.Bound(n.message, maxNote))
 	}
-}
-
-// short keeps a note within what an event may hold (1 KiB).
-func short(message string) string {
-	if len(message) <= 1000 {
-		return message
-	}
-	return message[:1000] + " ..."
 }

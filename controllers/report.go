@@ -13,6 +13,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
+	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 )
 
@@ -162,9 +163,4 @@ func (c conditions) setIf(kind string, holds bool, reason, message string) {
 // maxMessage keeps messages within what people read.
 const maxMessage = 2048
 
-func bound(message string) string {
-	if len(message) <= maxMessage {
-		return message
-	}
-	return message[:maxMessage] + " ..."
-}
+func bound(message string) string { return resources.Bound(message, maxMessage) }

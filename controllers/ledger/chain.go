@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"time"
-	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +26,7 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 		Actor:      entry.Actor,
 		Event:      entry.Event,
 		Reason:     entry.Reason,
-		Message:    bound(entry.Message),
+		Message:    resources.Bound(entry.Message, maxMessageBytes),
 		ActionName: entry.ActionName,
 		Release:    entry.Release,
 		State:      entry.State,
@@ -45,18 +44,6 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 // maxMessageBytes is within what the API server stores of a message. A decision is
 // recorded whatever routers, or the API server itself, have to say about it.
 const maxMessageBytes = 16 << 10
-
-// bound cuts a message at a character.
-func bound(message string) string {
-	if len(message) <= maxMessageBytes {
-		return message
-	}
-	end := maxMessageBytes
-	for end > 0 && !utf8.RuneStart(message[end]) {
-		end--
-	}
-	return message[:end] + "..."
-}
 
 // seal brings a record into the form in which it will be read back (times in
 // microseconds, nothing that is null) and writes its digest: what is hashed is

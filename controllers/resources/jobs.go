@@ -70,7 +70,7 @@ func JobMessage(job *batchv1.Job, pods []corev1.Pod) string {
 	} else if failed.Reason != batchv1.JobReasonDeadlineExceeded {
 		message += ": " + failed.Message
 	}
-	return bound(message, maxMessageBytes)
+	return Bound(message, maxMessageBytes)
 }
 
 // unlessStarting is the pods' trouble but for what every pod goes through: a Job's

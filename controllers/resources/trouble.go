@@ -64,7 +64,7 @@ func Trouble(pods []corev1.Pod) string {
 		}
 	}
 	where := fmt.Sprintf(" (%d of %d pods)", count, total)
-	return bound(worst.reason+": "+worst.text, maxMessageBytes-len(where)) + where
+	return Bound(worst.reason+": "+worst.text, maxMessageBytes-len(where)) + where
 }
 
 // ReplicaFailure says why a Deployment's pods cannot even be created (a quota, a
@@ -73,7 +73,7 @@ func ReplicaFailure(deployment *appsv1.Deployment) string {
 	for i := range deployment.Status.Conditions {
 		condition := &deployment.Status.Conditions[i]
 		if condition.Type == appsv1.DeploymentReplicaFailure && condition.Status == corev1.ConditionTrue {
-			return bound(condition.Reason+": "+withoutPodName(condition.Message), maxMessageBytes)
+			return Bound(condition.Reason+": "+withoutPodName(condition.Message), maxMessageBytes)
 		}
 	}
 	return ""
@@ -192,8 +192,8 @@ func withoutPodName(message string) string {
 	return podNamePrefix.ReplaceAllString(message, "pods are ")
 }
 
-// bound cuts a text to at most n bytes, at a character, from its start.
-func bound(text string, n int) string {
+// Bound cuts a text to at most n bytes, at a character, and then ends it in "...".
+func Bound(text string, n int) string {
 	if len(text) <= n {
 		return text
 	}

@@ -3,11 +3,11 @@ package traffic
 import (
 	"maps"
 	"slices"
-	"strconv"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 )
 
@@ -53,16 +53,6 @@ func Labels(t Track, route string) map[string]string {
 	return map[string]string{v1alpha1.LabelTrack: t.Name, v1alpha1.LabelRoute: route}
 }
 
-// Stamp is the sequence number of the record for which an object was last
-// written, 0 without one.
-func Stamp(object client.Object) int64 {
-	sequence, err := strconv.ParseInt(object.GetAnnotations()[v1alpha1.AnnotationSequence], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return sequence
-}
-
 // Mark puts the labels of a route and the stamp of a record on an object, and
 // leaves all other metadata as it is.
 func Mark(object client.Object, t Track, route string, sequence int64) {
@@ -73,12 +63,8 @@ func Mark(object client.Object, t Track, route string, sequence int64) {
 	maps.Copy(labels, Labels(t, route))
 	object.SetLabels(labels)
 
-	annotations := maps.Clone(object.GetAnnotations())
-	if annotations == nil {
-		annotations = map[string]string{}
-	}
-	annotations[v1alpha1.AnnotationSequence] = strconv.FormatInt(sequence, 10)
-	object.SetAnnotations(annotations)
+	object.SetAnnotations(maps.Clone(object.GetAnnotations()))
+	resources.Stamp(object, sequence)
 }
 
 func unsupported(route v1alpha1.Route) Observed {

@@ -48,7 +48,7 @@ func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.R
 // update writes the object under the resourceVersion of live, or nothing where
 // nothing differs. The spec is replaced whole: what somebody added goes.
 func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, live *gatewayv1.HTTPRoute) error {
-	stamp := traffic.Stamp(live)
+	stamp := resources.StampOf(live)
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
 		return fmt.Errorf("update HTTPRoute %s/%s: %w", live.Namespace, live.Name, err)
 	}

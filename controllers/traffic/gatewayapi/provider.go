@@ -138,7 +138,7 @@ func (p *Provider) factsOf(ctx context.Context, name string, live *gatewayv1.HTT
 		Name:     name,
 		Type:     v1alpha1.RouteGatewayAPI,
 		Presence: rollout.Ours,
-		Sequence: traffic.Stamp(live),
+		Sequence: resources.StampOf(live),
 		Weights:  weightsOf(live),
 	}
 	if d := verify(live); d != nil {

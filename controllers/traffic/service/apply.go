@@ -53,7 +53,7 @@ func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.R
 // update writes the Service under the resourceVersion of live, or nothing where
 // nothing differs.
 func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, spec corev1.ServiceSpec, live *corev1.Service) error {
-	stamp := traffic.Stamp(live)
+	stamp := resources.StampOf(live)
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
 		return fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
 	}

@@ -103,7 +103,7 @@ func (p *Provider) factsOf(ctx context.Context, live *corev1.Service) (rollout.R
 		Name:         live.Labels[v1alpha1.LabelRoute],
 		Type:         v1alpha1.RouteService,
 		Presence:     rollout.Ours,
-		Sequence:     traffic.Stamp(live),
+		Sequence:     resources.StampOf(live),
 		AllOrNothing: true,
 	}
 	if !maps.Equal(live.Spec.Selector, resources.Selector(release, component)) {
