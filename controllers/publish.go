@@ -42,7 +42,8 @@ func latest[T client.Object](note *notebook, cached T) T {
 
 // publish writes a status that differs, at once if it is urgent, else when it has
 // not been written for a while. due is when to come back for it; zero when
-// nothing is left to write.
+// nothing is left to write. It is written under the resourceVersion that it was
+// computed from: what an operator that was paused thinks of the past is a conflict.
 func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
 	if p, known := note.reports[after.GetUID()]; known && !urgent && now.Before(p.time.Add(patience)) {
 		return false, p.time.Add(patience), nil
@@ -63,13 +64,16 @@ func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, a
 // all of it, zeros included: a weight of 0 is something to show.
 func statusPatch(before, after client.Object) (client.Patch, error) {
 	if observedGeneration(before) != 0 {
-		return client.MergeFrom(before), nil
+		return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), nil
 	}
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(after)
 	if err != nil {
 		return nil, fmt.Errorf("encode status of %s: %w", after.GetName(), err)
 	}
-	patch, err := json.Marshal(map[string]any{"status": object["status"]})
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": before.GetResourceVersion()},
+		"status":   object["status"],
+	})
 	return client.RawPatch(types.MergePatchType, patch), err
 }
 

@@ -55,6 +55,9 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	}
 	r.notes.of(w.key).restlessSince = time.Time{}
 	due, reportErr := r.report(ctx, w, plan, err)
+	if err == nil && isStale(reportErr) {
+		return ctrl.Result{RequeueAfter: rereadAfter}, nil
+	}
 	if err == nil {
 		err = reportErr
 	}
