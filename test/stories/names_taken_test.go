@@ -106,7 +106,7 @@ var _ = Describe("what is in the way of a release", Ordered, func() {
 			w.untilSettled(ctx, "2.0.0")
 			w.expectIntact(ctx)
 			opened := w.untilRecord(ctx, "2.0.0", v1alpha1.EventWeightSet).Spec.Time.Time
-			Expect(opened).To(BeTemporally("<", free.Add(13*time.Second)))
+			Expect(opened).To(BeTemporally("<", free.Add(15*time.Second)))
 		}
 	})
 })

@@ -24,11 +24,12 @@ func podsOf(version string, play cluster.Pods) func(*appsv1.Deployment) cluster.
 }
 
 var _ = story("a release whose pods never become ready has failed at the deadline, for the pods' own reason", func(ctx context.Context, w *world) {
-	w.goLive(ctx, w.track(deadline(3)), w.release("1.0.0"))
+	w.goLive(ctx, w.track(), w.release("1.0.0"))
 	w.PlayPods(w.namespace, podsOf("2.0.0", cluster.Pods{Waiting: "ErrImagePull", Message: "manifest unknown"}))
 	w.create(ctx, w.release("2.0.0"))
 	w.untilTrack(ctx, v1alpha1.ConditionReady, And(HavePrefix("Ready=False Provisioning"), ContainSubstring("manifest unknown")))
 	w.untilRelease(ctx, "2.0.0", v1alpha1.ConditionAvailable, And(HavePrefix("Available=False"), ContainSubstring("ErrImagePull")))
+	w.giveUpAfter(ctx, 1)
 	w.expectFailed(ctx, "2.0.0", "ErrImagePull")
 	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
 	w.untilGone(ctx, "2.0.0")

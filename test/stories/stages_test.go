@@ -41,6 +41,7 @@ func (w *world) throughEveryStage(ctx context.Context, at func(stage string)) {
 	w.PlayTests(w.namespace, func(*batchv1.Job) cluster.Test { return cluster.Test{} })
 	verified := w.untilWeight(ctx, "2.0.0", 20).Spec.Time
 	w.untilStage(ctx, "Shifting", at)
+	w.expectNextStep(ctx, verified.Add(holdSeconds*time.Second))
 	w.untilStage(ctx, "Baking", at)
 	w.untilSettled(ctx, "2.0.0")
 	w.untilStage(ctx, "Settled", at)
@@ -53,7 +54,16 @@ func (w *world) throughEveryStage(ctx context.Context, at func(stage string)) {
 	set := w.recordsOf(ctx, "2.0.0", v1alpha1.EventWeightSet)
 	Expect(set).To(HaveLen(2))
 	Expect(set[1].Spec.Time.Time).To(BeTemporally(">=", verified.Add(holdSeconds*time.Second)), "the hold was cut short")
-	Expect(set[1].Spec.Time.Time).To(BeTemporally("<", verified.Add((holdSeconds+4)*time.Second)), "the hold began anew")
+}
+
+// expectNextStep: while the track is at 20 %, it tells when that ends.
+func (w *world) expectNextStep(ctx context.Context, end time.Time) {
+	GinkgoHelper()
+	track, err := w.Track(ctx, w.namespace)
+	Expect(err).NotTo(HaveOccurred())
+	if next := track.Status.NextStepTime; next != nil && track.Status.WeightPercent == 20 {
+		Expect(next.Time).To(BeTemporally("==", end.Truncate(time.Second)), "the hold began anew")
+	}
 }
 
 func (w *world) untilStage(ctx context.Context, stage string, at func(string)) {

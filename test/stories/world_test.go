@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -141,9 +142,12 @@ func warm(n int32) harness.TrackOption {
 	return func(t *v1alpha1.ReleaseTrack) { t.Spec.Retention.WarmReleases = &n }
 }
 
-// deadline sets how long the cluster may take to bring a candidate up.
-func deadline(seconds int32) harness.TrackOption {
-	return harness.Rollout(func(r *v1alpha1.RolloutSpec) { r.ProgressDeadlineSeconds = &seconds })
+// giveUpAfter sets how long the cluster may take to bring a candidate up.
+func (w *world) giveUpAfter(ctx context.Context, seconds int32) {
+	GinkgoHelper()
+	track, err := w.Track(ctx, w.namespace)
+	Expect(err).NotTo(HaveOccurred())
+	w.patch(ctx, track, fmt.Sprintf(`{"spec":{"rollout":{"progressDeadlineSeconds":%d}}}`, seconds))
 }
 
 func (w *world) release(version string, options ...harness.ReleaseOption) *v1alpha1.ImmutableRelease {

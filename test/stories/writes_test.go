@@ -42,6 +42,22 @@ func (w *world) writesSince(since time.Time) (objects, statuses []harness.Write)
 	return objects, statuses
 }
 
+// untilQuiet waits until nothing is written any more: what may wait to be written
+// with others waits for 10 s at the most.
+func (w *world) untilQuiet() {
+	GinkgoHelper()
+	Eventually(func() time.Duration {
+		objects, statuses := w.writesSince(time.Time{})
+		last := time.Time{}
+		for _, write := range slices.Concat(objects, statuses) {
+			if write.Time.After(last) {
+				last = write.Time
+			}
+		}
+		return time.Since(last)
+	}).WithPolling(200 * time.Millisecond).Should(BeNumerically(">", 11*time.Second))
+}
+
 func lines(writes []harness.Write) string {
 	var b strings.Builder
 	for _, write := range writes {
@@ -56,9 +72,9 @@ var _ = Describe("writes at the API server", Ordered, func() {
 		// counted is when the counted rollouts began.
 		counted time.Time
 	)
+	drain := func(t *v1alpha1.ReleaseTrack) { *t.Spec.Traffic.DrainSeconds = 1 }
 	BeforeAll(func(ctx SpecContext) {
 		plain, tested = open(ctx), open(ctx)
-		drain := func(t *v1alpha1.ReleaseTrack) { *t.Spec.Traffic.DrainSeconds = 1 }
 		for _, w := range []*world{plain, tested} {
 			w.startOperator()
 			w.goLive(ctx, w.track(warm(1), drain), w.release("1.0.0"))
@@ -73,8 +89,8 @@ var _ = Describe("writes at the API server", Ordered, func() {
 			w.untilSettled(ctx, "3.0.0")
 			w.untilGone(ctx, "1.0.0")
 		}
-		// What may wait to be written with others waits for 5 s at the most.
-		time.Sleep(6 * time.Second)
+		plain.untilQuiet()
+		tested.untilQuiet()
 	})
 
 	expectWrites := func(w *world, budget int) {
@@ -99,7 +115,7 @@ var _ = Describe("writes at the API server", Ordered, func() {
 		plain.restartOperator()
 		versions := map[string]string{}
 		for range 3 {
-			tested.applyAgain(ctx, versions, tested.release("1.0.0"), tested.release("2.0.0"), tested.release("3.0.0", tested.Test("smoke", v1alpha1.BeforeTraffic, 60)))
+			tested.applyAgain(ctx, versions, tested.track(warm(1), drain), tested.release("1.0.0"), tested.release("2.0.0"), tested.release("3.0.0", tested.Test("smoke", v1alpha1.BeforeTraffic, 60)))
 		}
 		time.Sleep(20*time.Second - time.Since(start))
 		for _, w := range []*world{plain, tested} {

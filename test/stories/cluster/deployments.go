@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -100,6 +101,7 @@ func (s *stage) reportDeployment(ctx context.Context, deployment *appsv1.Deploym
 	status.UnavailableReplicas = max(0, size-ready)
 
 	setDeploymentCondition(status, appsv1.DeploymentAvailable, ready >= size-maxUnavailable(deployment), "MinimumReplicas", "")
+	skipWait(findDeploymentCondition(status, appsv1.DeploymentAvailable), findDeploymentCondition(&deployment.Status, appsv1.DeploymentAvailable))
 	setDeploymentCondition(status, appsv1.DeploymentProgressing, true, "NewReplicaSetAvailable", "")
 	if refused != "" || findDeploymentCondition(status, appsv1.DeploymentReplicaFailure) != nil {
 		setDeploymentCondition(status, appsv1.DeploymentReplicaFailure, refused != "", "FailedCreate", refused)
@@ -108,6 +110,18 @@ func (s *stage) reportDeployment(ctx context.Context, deployment *appsv1.Deploym
 		return nil
 	}
 	return s.Status().Update(ctx, reported)
+}
+
+// minReady is more than any Deployment of Strata's asks for.
+const minReady = 3 * time.Second
+
+// skipWait dates availability that is new back, to before the wait for it that is
+// spared here.
+func skipWait(now, before *appsv1.DeploymentCondition) {
+	isNew := before == nil || before.Status != now.Status
+	if isNew && now.Status == corev1.ConditionTrue {
+		now.LastTransitionTime = metav1.NewTime(now.LastTransitionTime.Add(-minReady))
+	}
 }
 
 func maxUnavailable(deployment *appsv1.Deployment) int32 {

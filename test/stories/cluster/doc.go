@@ -10,7 +10,7 @@
 //	behaviour.go    how they behave, as a story says
 //
 // What is played sees the world through the API server, and behaves well unless
-// told otherwise. It does not wait for minReadySeconds: a pod that is ready is
-// available. Everything else is real, the operator's permissions included: it runs
+// told otherwise. Nobody waits for minReadySeconds: a Deployment that becomes available
+// says that it has been so for a while. Everything else is real, the operator's permissions included: it runs
 // as the user, and with the ClusterRole, of config/rbac.
 package cluster
