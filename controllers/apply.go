@@ -40,8 +40,9 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error. Creates, and deletes of Jobs, carry no resourceVersion that a newer
-// record would have changed, so the newest record is first read past the cache.
+// first error; but a route that is refused keeps nothing from being made. Creates,
+// and deletes of Jobs, carry no resourceVersion that a newer record would have
+// changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
 	if len(do) == 0 {
 		return nil
@@ -49,12 +50,29 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 	if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
 		return err
 	}
+	var refused error
 	for _, action := range do {
-		if err := r.carryOut(ctx, w, action); err != nil {
-			return err
+		if refused != nil && breaks(action) {
+			continue
+		}
+		err := r.carryOut(ctx, w, action)
+		if _, isRoute := action.(rollout.WriteRoute); isRoute && err != nil && !isStale(err) {
+			refused = errors.Join(refused, err)
+			continue
+		}
+		if err != nil {
+			return errors.Join(refused, err)
 		}
 	}
-	return nil
+	return refused
+}
+
+func breaks(action rollout.Action) bool {
+	switch action.(type) {
+	case rollout.DeleteJobs, rollout.DeleteChildren:
+		return true
+	}
+	return false
 }
 
 func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error {
@@ -62,7 +80,7 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 	case rollout.WriteRoute:
 		return r.options.Traffic.Apply(ctx, w.trafficTrack(), w.track.Spec.Traffic.Routes, w.routes, a)
 	case rollout.SealRelease:
-		return r.seal(ctx, w.prepared)
+		return r.seal(ctx, w.prepared, client.FieldOwner(fieldManager))
 	case rollout.CreateChildren:
 		return r.createChildren(ctx, w, a)
 	case rollout.ScaleComponent:

@@ -24,7 +24,9 @@ type world struct {
 	rollout.Observation
 	key types.NamespacedName
 	// live: read past the cache.
-	live     bool
+	live bool
+	// unread: reading failed half-way.
+	unread   bool
 	track    *v1alpha1.ReleaseTrack
 	releases []v1alpha1.ImmutableRelease
 	records  []v1alpha1.ReleaseRecord
@@ -55,7 +57,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 		r.observeChildren, r.observePreparation, r.observeRefusals, r.observeSelectors, r.observeRoutes,
 	} {
 		if err := read(ctx, w, how); err != nil {
-			return nil, err
+			return w, err
 		}
 	}
 	return w, nil

@@ -35,6 +35,9 @@ func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ re
 		return nil
 	}
 	prepared, err := r.prepareUnsealed(ctx, w, release)
+	if err == nil && prepared != nil && w.Now.Sub(w.state().Candidate.StartTime.Time) >= overdue {
+		err = r.trySeal(ctx, prepared)
+	}
 	var refusal *snapshot.Refusal
 	var unfit *unsealable
 	switch {
@@ -149,14 +152,39 @@ func (r *TrackReconciler) readSources(ctx context.Context, release *v1alpha1.Imm
 	return sources, nil
 }
 
+// trySeal asks the API server, without writing anything, why a release is still not
+// sealed. What it refuses for good is an obstacle; of the rest the next try tells.
+func (r *TrackReconciler) trySeal(ctx context.Context, prepared *preparation) error {
+	err := r.seal(ctx, prepared.copy(), client.DryRunAll, client.FieldOwner(fieldManager))
+	var unfit *unsealable
+	switch {
+	case errors.As(err, &unfit):
+		return err
+	case refuses(err):
+		return &unsealable{"ChildRefused", "the API server refuses what freezes the release: " + err.Error()}
+	}
+	return nil
+}
+
+func (p *preparation) copy() *preparation {
+	copied := &preparation{frozen: &snapshot.Frozen{}, seal: p.seal.DeepCopy()}
+	for i := range p.frozen.ConfigMaps {
+		copied.frozen.ConfigMaps = append(copied.frozen.ConfigMaps, *p.frozen.ConfigMaps[i].DeepCopy())
+	}
+	for i := range p.frozen.Secrets {
+		copied.frozen.Secrets = append(copied.frozen.Secrets, *p.frozen.Secrets[i].DeepCopy())
+	}
+	return copied
+}
+
 // seal writes the copies, then the seal: one write ends the preparation. A copy
 // that is there already is taken for what its name says only if it is.
-func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation) error {
+func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation, options ...client.CreateOption) error {
 	for i := range prepared.frozen.ConfigMaps {
 		wanted := &prepared.frozen.ConfigMaps[i]
 		if err := r.createCopy(ctx, wanted, &corev1.ConfigMap{}, func(there client.Object) bool {
 			return snapshot.SameConfigMap(wanted, there.(*corev1.ConfigMap))
-		}); err != nil {
+		}, options...); err != nil {
 			return err
 		}
 	}
@@ -164,18 +192,18 @@ func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation) error
 		wanted := &prepared.frozen.Secrets[i]
 		if err := r.createCopy(ctx, wanted, &corev1.Secret{}, func(there client.Object) bool {
 			return snapshot.SameSecret(wanted, there.(*corev1.Secret))
-		}); err != nil {
+		}, options...); err != nil {
 			return err
 		}
 	}
-	if err := r.Create(ctx, prepared.seal, client.FieldOwner(fieldManager)); err != nil {
+	if err := r.Create(ctx, prepared.seal, options...); err != nil {
 		return fmt.Errorf("create seal %s/%s: %w", prepared.seal.Namespace, prepared.seal.Name, err)
 	}
 	return nil
 }
 
-func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.Object, same func(client.Object) bool) error {
-	err := r.Create(ctx, wanted, client.FieldOwner(fieldManager))
+func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.Object, same func(client.Object) bool, options ...client.CreateOption) error {
+	err := r.Create(ctx, wanted, options...)
 	if !apierrors.IsAlreadyExists(err) {
 		return wrap(err, "create snapshot %T %s/%s", wanted, wanted.GetNamespace(), wanted.GetName())
 	}

@@ -32,7 +32,7 @@ func (r *TrackReconciler) observeRefusals(ctx context.Context, w *world, _ readi
 	}
 	for _, object := range missing {
 		err := r.Create(ctx, object, client.DryRunAll, client.FieldOwner(fieldManager))
-		if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) {
+		if refuses(err) {
 			release.Obstacle = &rollout.Obstacle{Gate: "ChildrenAccepted", Reason: "ChildRefused",
 				Message: fmt.Sprintf("the API server refuses a child of the release: %s", err)}
 			return nil
@@ -112,4 +112,9 @@ func (w *world) steadySince(release *rollout.Release) time.Time {
 		}
 	}
 	return since
+}
+
+// refuses says whether the API server will give the same answer again.
+func refuses(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err)
 }

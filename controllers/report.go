@@ -36,6 +36,25 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 
+// reportUnread says on the track that the world could not be read, once that has
+// lasted for a while. Nothing else is said: nothing else is known.
+func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure error) error {
+	if w.track == nil || !r.tooRestless(w) {
+		return nil
+	}
+	note := r.notes.of(w.key)
+	before := latest(note, w.track)
+	after := before.DeepCopy()
+	after.Status.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
+	c := conditions{list: &after.Status.Conditions, generation: after.Generation, now: w.Now}
+	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionTrue, "ObserveFailed", failure.Error())
+	if reflect.DeepEqual(before.Status, after.Status) {
+		return nil
+	}
+	_, _, err := r.publish(ctx, note, before, after, true, w.Now)
+	return wrap(err, "report ReleaseTrack %s", w.key)
+}
+
 // forget drops what this process remembers of a track that is gone.
 func (r *TrackReconciler) forget(w *world) {
 	metrics.ForgetTrack(w.Namespace, w.TrackName)

@@ -47,6 +47,9 @@ func (f findings) trackReady(c conditions) {
 	case stalled != nil:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(rollout.Stalled), stalled.Message)
 		c.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, stalled.Reason, stalled.Message)
+	case moving && f.failure != nil && f.plan.Stage == rollout.Settled:
+		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, "ApplyFailed", f.movingMessage())
+		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, "ApplyFailed", "")
 	case moving:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(f.plan.Stage), f.movingMessage())
 		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, string(f.plan.Stage), "")

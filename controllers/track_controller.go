@@ -43,8 +43,8 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return ctrl.Result{}, nil // in a namespace that is being deleted nothing is done
 	}
-	if w == nil {
-		return ctrl.Result{}, err
+	if w.unread {
+		return ctrl.Result{}, errors.Join(err, r.reportUnread(ctx, w, err))
 	}
 	if isStale(err) && !r.tooRestless(w) {
 		log.FromContext(ctx).V(1).Info("somebody else was faster", "reason", err.Error())
@@ -112,7 +112,8 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 	for range maxTurns {
 		w, err := r.observe(ctx, key, how)
 		if err != nil {
-			return nil, rollout.Plan{}, err
+			w.unread = true
+			return w, rollout.Plan{}, err
 		}
 		plan := rollout.Compute(w.Observation)
 		switch {
@@ -135,7 +136,7 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 			how.sealed = append(how.sealed, w.prepared.seal)
 		}
 	}
-	return nil, rollout.Plan{}, errManyTurns
+	return &world{key: key, unread: true}, rollout.Plan{}, errManyTurns
 }
 
 func seals(action rollout.Action) bool {

@@ -16,7 +16,7 @@ func (v view) fail() *Entry {
 		return nil
 	}
 	for _, rule := range []func(view) (reason, message string, failed bool){
-		failedTest, unavailable, notProvisioned, notVerified, notTested,
+		failedTest, lost, unavailable, notProvisioned, notVerified, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
 			return v.close(v1alpha1.EventFailed, reason, message)
@@ -33,6 +33,23 @@ func failedTest(v view) (string, string, bool) {
 		}
 	}
 	return "", "", false
+}
+
+// lost: what served is gone, and cannot be made again: its name is somebody's, or
+// the API server refuses it.
+func lost(v view) (string, string, bool) {
+	if v.weight() == 0 || v.candidate.Sealed == nil || v.candidate.whole() {
+		return "", "", false
+	}
+	reason, message, blocked := gateNamesFree(v)
+	return reason, "what served is gone and cannot be made again: " + message, blocked
+}
+
+// whole says whether every Service and Deployment of the release is there.
+func (r *Release) whole() bool {
+	return !slices.ContainsFunc(r.Components, func(c Component) bool {
+		return c.Deployment != Ours || c.Service != Ours && len(r.specOf(c.Name).Ports) > 0
+	})
 }
 
 func unavailable(v view) (string, string, bool) {

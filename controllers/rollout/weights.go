@@ -173,20 +173,38 @@ func positive(weights []v1alpha1.ReleaseWeight) []v1alpha1.ReleaseWeight {
 	return some
 }
 
+// maxBackends is what a rule of an HTTPRoute may list.
+const maxBackends = 16
+
 // backends are what a route object should list: the recorded weights, and with
 // weight 0 every other live release that could take them, so that its backend is
-// accepted before it gets weight, and a rollback is one write of weights.
+// accepted before it gets weight, and a rollback is one write of weights. Where
+// there are more than a router takes, those that only drain go first.
 func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alpha1.ReleaseWeight {
-	var list []v1alpha1.ReleaseWeight
+	var list, drained []v1alpha1.ReleaseWeight
 	for _, live := range v.state.Live {
 		share := weightIn([]v1alpha1.RouteState{state}, live.Name)
 		r := v.object(live.ReleaseRef)
 		if share == 0 && (r == nil || !r.hasPort(route) || !r.hasService(route.ComponentName)) {
 			continue
 		}
-		list = append(list, v1alpha1.ReleaseWeight{ReleaseName: live.Name, WeightPercent: share})
+		entry := v1alpha1.ReleaseWeight{ReleaseName: live.Name, WeightPercent: share}
+		if share == 0 && v.onlyDrains(live) {
+			drained = append(drained, entry)
+			continue
+		}
+		list = append(list, entry)
 	}
-	return list
+	room := max(maxBackends-len(list), 0)
+	return append(list, drained[max(len(drained)-room, 0):]...)
+}
+
+// onlyDrains says whether a live release is on its way out: nothing is about to
+// give it weight.
+func (v view) onlyDrains(live v1alpha1.LiveRelease) bool {
+	isCandidate := v.state.Candidate != nil && v.state.Candidate.UID == live.UID
+	isStable := v.state.Stable != nil && v.state.Stable.UID == live.UID
+	return !isCandidate && !isStable && live.Recall == nil && !v.keptWarm(live)
 }
 
 func (r *Release) hasService(component string) bool {
