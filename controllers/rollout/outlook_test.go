@@ -152,6 +152,13 @@ func TestFailures(t *testing.T) {
 		"the Deployment is gone, and comes again": {20, func(_ *rollout.Observation, r *rollout.Release) {
 			r.Components[0] = rollout.Component{Name: "web"}
 		}, ""},
+		"the Deployment is gone, and is refused": {20, func(_ *rollout.Observation, r *rollout.Release) {
+			r.Components[0] = rollout.Component{Name: "web", Service: rollout.Ours}
+			r.Obstacle = &rollout.Obstacle{Gate: "ChildrenAccepted", Reason: "ChildRefused", Message: "quota exceeded"}
+		}, "ChildRefused: what served is gone and cannot be made again: quota exceeded"},
+		"the Deployment is gone, and its name is somebody's": {20, func(_ *rollout.Observation, r *rollout.Release) {
+			r.Components[0].Deployment = rollout.Foreign
+		}, "NameTaken: what served is gone and cannot be made again: Deployment shop-2-web is not of this release and is left alone: remove it, or publish the release under another name"},
 		"a selector in the way, past the deadline": {0, func(o *rollout.Observation, r *rollout.Release) {
 			hour(o)
 			r.Components[0].ForeignSelectors = []string{"legacy"}
