@@ -212,11 +212,12 @@ func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState,
 			return fmt.Errorf("promoted at %s", Shares(route.Weights))
 		}
 	}
-	if len(before.Routes) == 0 {
-		return w.checkTests(o, before, 0)
+	if len(before.Routes) == 0 || len(routes(o.Track)) == 0 {
+		// Without routes there is one step, to 100.
+		return w.checkTests(o, before, 100)
 	}
 	if rollout := o.Track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
-		if held := w.held(o, before); held < time.Duration(*rollout.BakeSeconds)*time.Second && len(routes(o.Track)) > 0 {
+		if held := w.held(o, before); held < time.Duration(*rollout.BakeSeconds)*time.Second {
 			return fmt.Errorf("baked for %s only", held)
 		}
 	}
