@@ -1,11 +1,13 @@
 package rollout_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -126,6 +128,38 @@ func TestNothingIsDone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFullRoute: a route lists no more than a router takes; what only drains is left
+// out first.
+func TestFullRoute(t *testing.T) {
+	o := candidateAt(t, 20)
+	drained := o.Now
+	o.Log.Head.State.Routes[0].VerifiedTime = ptr(metav1.NewMicroTime(o.Now)) // held for now
+	for i := range 20 {
+		r := o.Releases[1]
+		r.Name, r.UID = fmt.Sprintf("drained-%d", i), types.UID(fmt.Sprintf("drained-%d", i))
+		o.Releases = append(o.Releases, r)
+		zero := metav1.NewMicroTime(drained)
+		o.Log.Head.State.Live = append(o.Log.Head.State.Live, v1alpha1.LiveRelease{
+			ReleaseRef: v1alpha1.ReleaseRef{Name: r.Name, UID: r.UID, Version: r.Name}, ZeroTime: &zero,
+		})
+	}
+	for _, action := range rollout.Compute(o).Do {
+		write, ok := action.(rollout.WriteRoute)
+		if !ok {
+			continue
+		}
+		listed := map[string]bool{}
+		for _, w := range write.Weights {
+			listed[w.ReleaseName] = true
+		}
+		if len(write.Weights) != 16 || !listed["shop-1"] || !listed["shop-2"] || !listed["drained-19"] || listed["drained-0"] {
+			t.Errorf("lists %+v", write.Weights)
+		}
+		return
+	}
+	t.Errorf("the route is not written: %+v", rollout.Compute(o).Append)
 }
 
 // TestFailures: which of the rules ends an attempt, and the words for it.
