@@ -87,6 +87,7 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 		if records, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
 			return err
 		}
+		r.notes.of(w.key).head = newest(records)
 	}
 	w.records = records
 	w.Log = r.log.Read(w.key, records)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -24,19 +25,25 @@ const patience = 10 * time.Second
 // cache that is behind from having the same written twice; nothing is decided
 // from it.
 type published struct {
-	// from is the resourceVersion that was patched: a cache that still shows it is
-	// behind.
-	from   string
+	time time.Time
+	// object as it was written; nil once the cache has caught up with it.
 	object client.Object
-	time   time.Time
+	// behind are the resourceVersions that it superseded: a cache that shows one of
+	// them has not caught up yet.
+	behind []string
 }
 
 // latest is the object as this process last wrote it, where the cache still shows
 // what was before.
 func latest[T client.Object](note *notebook, cached T) T {
-	if p, ok := note.reports[cached.GetUID()]; ok && p.from == cached.GetResourceVersion() {
+	p, ok := note.reports[cached.GetUID()]
+	if !ok || p.object == nil {
+		return cached
+	}
+	if slices.Contains(p.behind, cached.GetResourceVersion()) {
 		return p.object.DeepCopyObject().(T)
 	}
+	note.reports[cached.GetUID()] = published{time: p.time}
 	return cached
 }
 
@@ -56,7 +63,8 @@ func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, a
 	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
 		return false, time.Time{}, client.IgnoreNotFound(err)
 	}
-	note.reports[after.GetUID()] = published{from: from, object: after, time: now}
+	behind := append(slices.Clone(note.reports[after.GetUID()].behind), from)
+	note.reports[after.GetUID()] = published{time: now, object: after, behind: behind}
 	return true, time.Time{}, nil
 }
 

@@ -245,6 +245,12 @@ type Recall struct {
 	// +kubebuilder:validation:MaxLength=253
 	ActionName string `json:"actionName"`
 
+	// requester is the user who asked for it.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Requester string `json:"requester"`
+
 	// time of the record Recalled.
 	//
 	// +required

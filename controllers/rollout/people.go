@@ -74,7 +74,7 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 		return v.rolledBack(target, why)
 	}
 	e := v.about(target, v1alpha1.EventRecalled, "Rollback", target.Name+" is brought up again for "+why)
-	v.revive(&e.State, target.ref(), &v1alpha1.Recall{ActionName: a.Name, Time: v.now()})
+	v.revive(&e.State, target.ref(), &v1alpha1.Recall{ActionName: a.Name, Requester: a.Spec.Requester, Time: v.now()})
 	return e
 }
 
@@ -154,7 +154,7 @@ func (v view) finishRecall() *Entry {
 	default:
 		return nil
 	}
-	e.ActionName = live.Recall.ActionName
+	e.ActionName, e.Actor = live.Recall.ActionName, live.Recall.Requester
 	return e
 }
 
