@@ -144,7 +144,10 @@ type RolloutStep struct {
 	HoldSeconds *int32 `json:"holdSeconds,omitempty"`
 
 	// approval says whether a human must approve before this step is entered:
-	// Required or NotRequired. Unset: NotRequired.
+	// Required or NotRequired. Unset: NotRequired. A candidate that goes to 100 at
+	// once (the first release of a track, or one whose baseline is dead) enters every
+	// step, and so waits for every approval; a release that was promoted before, and
+	// not rolled back since, waits for none.
 	//
 	// +optional
 	Approval ApprovalPolicy `json:"approval,omitempty"`
