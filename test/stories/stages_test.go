@@ -108,21 +108,6 @@ var _ = story("two operators at once, for a moment: the same end, and one log", 
 	})
 })
 
-var _ = story("kstatus reads a failed release, and its track, as failed", func(ctx context.Context, w *world) {
-	w.PlayTests(w.namespace, of("2.0.0", cluster.Test{Fails: true}))
-	w.goLive(ctx, w.track(), w.release("1.0.0"))
-	w.create(ctx, w.release("2.0.0", w.Test("smoke", v1alpha1.BeforeTraffic, 60)))
-	w.untilVerdict(ctx, "2.0.0", 1, v1alpha1.EventFailed)
-	w.expectKstatus(ctx, "ReleaseTrack", "shop", status.FailedStatus)
-	w.expectKstatus(ctx, "ImmutableRelease", "shop-2-0-0", status.FailedStatus)
-	w.expectKstatus(ctx, "ImmutableRelease", "shop-1-0-0", status.CurrentStatus)
-
-	By("a newer one")
-	w.create(ctx, w.release("3.0.0"))
-	w.untilSettled(ctx, "3.0.0")
-	w.expectKstatus(ctx, "ReleaseTrack", "shop", status.CurrentStatus)
-})
-
 // expectKstatus: what GitOps tools take an object's health from.
 func (w *world) expectKstatus(ctx context.Context, kind, name string, want status.Status) {
 	GinkgoHelper()

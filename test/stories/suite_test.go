@@ -42,4 +42,5 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		Expect(suite.Stop()).To(Succeed())
 		Expect(os.RemoveAll(scratch)).To(Succeed())
 	})
+	rollOutCounted(ctx)
 })

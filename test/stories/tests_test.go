@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
@@ -25,8 +26,8 @@ func of(version string, play cluster.Test) func(*batchv1.Job) cluster.Test {
 	}
 }
 
-// expectFailed: the version's only attempt failed, said why on release and track,
-// and had no weight; what served before serves on.
+// expectFailed: the version's only attempt failed, and release and track say why,
+// to people and to kstatus; 1.0.0 serves on.
 func (w *world) expectFailed(ctx context.Context, version, words string) {
 	GinkgoHelper()
 	verdict := w.untilVerdict(ctx, version, 1, v1alpha1.EventFailed)
@@ -35,6 +36,9 @@ func (w *world) expectFailed(ctx context.Context, version, words string) {
 	w.untilRelease(ctx, version, v1alpha1.ConditionStalled, HavePrefix("Stalled=True"))
 	w.untilTrack(ctx, v1alpha1.ConditionReady, And(HavePrefix("Ready=False Stalled"), ContainSubstring(words), ContainSubstring("Retry")))
 	w.untilServed(ctx, "1.0.0:100")
+	w.expectKstatus(ctx, "ReleaseTrack", "shop", status.FailedStatus)
+	w.expectKstatus(ctx, "ImmutableRelease", harness.ReleaseName(version), status.FailedStatus)
+	w.expectKstatus(ctx, "ImmutableRelease", "shop-1-0-0", status.CurrentStatus)
 
 	By("it is not tried again")
 	Consistently(ctx, func() int { return len(w.recordsOf(ctx, version, v1alpha1.EventAttemptOpened)) }).
