@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
@@ -23,6 +24,7 @@ const holdSeconds = 3
 // every stage, where kstatus must read what is under way, for something to happen.
 func (w *world) throughEveryStage(ctx context.Context, at func(stage string)) {
 	GinkgoHelper()
+	w.startOperator()
 	track := w.track(harness.Steps(harness.Step(20, holdSeconds)))
 	w.goLive(ctx, track, w.release("1.0.0"))
 	w.patch(ctx, track, `{"spec":{"rollout":{"bakeSeconds":2}}}`)
@@ -47,6 +49,7 @@ func (w *world) throughEveryStage(ctx context.Context, at func(stage string)) {
 	w.untilStage(ctx, "Settled", at)
 
 	By("nothing of this changed what became of it")
+	w.expectIntact(ctx)
 	Expect(w.moves()).To(Equal([]string{"1.0.0:100", "1.0.0:80 2.0.0:20", "2.0.0:100"}))
 	Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
 	Expect(w.recordsOf(ctx, "2.0.0", v1alpha1.EventAttemptOpened)).To(HaveLen(1))
@@ -82,31 +85,41 @@ func (w *world) untilStage(ctx context.Context, stage string, at func(string)) {
 	at(stage)
 }
 
-var _ = story("the operator restarts at every stage: the same end, and no clock begins anew", func(ctx context.Context, w *world) {
-	w.throughEveryStage(ctx, func(string) { w.restartOperator() })
+var _ = It("at every stage the operator restarts, or statuses are wiped, or a second operator begins: the same end, one log, and no clock begins anew", SpecTimeout(2*time.Minute), func(ctx SpecContext) {
+	restarted, wiped, doubled := open(ctx), open(ctx), open(ctx)
+	var group sync.WaitGroup
+	for _, tell := range []func(){
+		func() { restarted.throughEveryStage(ctx, func(string) { restarted.restartOperator() }) },
+		func() { wiped.throughEveryStage(ctx, func(string) { wiped.loseStatuses(ctx) }) },
+		func() {
+			doubled.startOperator()
+			doubled.throughEveryStage(ctx, func(string) {
+				for len(doubled.operators) < 2 {
+					doubled.startOperator()
+				}
+			})
+		},
+	} {
+		group.Go(func() {
+			defer GinkgoRecover()
+			tell()
+		})
+	}
+	group.Wait()
 })
 
-var _ = story("statuses are wiped at every stage: they come back, and nothing else changes", func(ctx context.Context, w *world) {
-	w.throughEveryStage(ctx, func(string) {
-		w.wipeStatuses(ctx)
-		Eventually(ctx, func(g Gomega) {
-			for _, object := range w.ours(ctx) {
-				conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
-				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(len(conditions)).To(BeNumerically(">=", 6), "%s %s", object.GetKind(), object.GetName())
-			}
-		}).WithTimeout(10 * time.Second).Should(Succeed())
-	})
-})
-
-var _ = story("two operators at once, for a moment: the same end, and one log", func(ctx context.Context, w *world) {
-	w.startOperator()
-	w.throughEveryStage(ctx, func(string) {
-		for len(w.operators) < 2 {
-			w.startOperator()
+// loseStatuses of all tracks and releases: they come back.
+func (w *world) loseStatuses(ctx context.Context) {
+	GinkgoHelper()
+	w.wipeStatuses(ctx)
+	Eventually(ctx, func(g Gomega) {
+		for _, object := range w.ours(ctx) {
+			conditions, _, err := unstructured.NestedSlice(object.Object, "status", "conditions")
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(len(conditions)).To(BeNumerically(">=", 6), "%s %s", object.GetKind(), object.GetName())
 		}
-	})
-})
+	}).WithTimeout(10 * time.Second).Should(Succeed())
+}
 
 // expectKstatus: what GitOps tools take an object's health from.
 func (w *world) expectKstatus(ctx context.Context, kind, name string, want status.Status) {
