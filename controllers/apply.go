@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -78,7 +77,7 @@ func breaks(action rollout.Action) bool {
 func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error {
 	switch a := action.(type) {
 	case rollout.WriteRoute:
-		return r.options.Traffic.Apply(ctx, w.trafficTrack(), w.track.Spec.Traffic.Routes, w.routes, a)
+		return r.writeRoute(ctx, w, a)
 	case rollout.SealRelease:
 		return r.seal(ctx, w.prepared, client.FieldOwner(fieldManager))
 	case rollout.CreateChildren:
@@ -95,6 +94,23 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.deleteChildren(ctx, w, a)
 	}
 	return fmt.Errorf("apply %T: no such action", action)
+}
+
+func (r *TrackReconciler) writeRoute(ctx context.Context, w *world, a rollout.WriteRoute) error {
+	note, routes := r.notes.of(w.key), w.track.Spec.Traffic.Routes
+	i := slices.IndexFunc(routes, func(route v1alpha1.Route) bool { return route.Name == a.Route })
+	if i < 0 {
+		return fmt.Errorf("apply route %s: track %s has no such route", a.Route, w.key)
+	}
+	observed := w.routes[i].Object
+	if observed != nil && note.behind(observed) {
+		return fmt.Errorf("apply route %s: %w", a.Route, errBehind)
+	}
+	err := r.options.Traffic.Apply(ctx, w.trafficTrack(), routes, w.routes, a)
+	if err == nil && observed != nil {
+		note.wrote(observed)
+	}
+	return err
 }
 
 // createChildren creates the missing Services first, then the missing Deployments.
@@ -158,12 +174,12 @@ func (r *TrackReconciler) createJob(ctx context.Context, w *world, a rollout.Cre
 }
 
 func (r *TrackReconciler) deleteJobs(ctx context.Context, w *world, a rollout.DeleteJobs) error {
-	for _, job := range w.facts(a.Release).Jobs {
+	for i := range w.children.jobs {
+		job := &w.children.jobs[i]
 		if !slices.Contains(a.Names, job.Name) {
 			continue
 		}
-		object := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: job.Name}}
-		if err := r.delete(ctx, object, client.Preconditions{UID: &job.UID}); err != nil {
+		if err := r.delete(ctx, w, job, client.Preconditions{UID: &job.UID}); err != nil {
 			return err
 		}
 	}
@@ -176,14 +192,14 @@ func (r *TrackReconciler) deleteChildren(ctx context.Context, w *world, a rollou
 	release := w.facts(a.Release)
 	for _, c := range release.Components {
 		if deployment := w.children.deployments[resources.ChildName(a.Release, c.Name)]; c.Deployment == rollout.Ours {
-			if err := r.delete(ctx, deployment, asObserved(deployment)); err != nil {
+			if err := r.delete(ctx, w, deployment, asObserved(deployment)); err != nil {
 				return err
 			}
 		}
 	}
 	for _, c := range release.Components {
 		if service := w.children.services[resources.ChildName(a.Release, c.Name)]; c.Service == rollout.Ours {
-			if err := r.delete(ctx, service, asObserved(service)); err != nil {
+			if err := r.delete(ctx, w, service, asObserved(service)); err != nil {
 				return err
 			}
 		}
@@ -196,16 +212,26 @@ func asObserved(object client.Object) client.Preconditions {
 	return client.Preconditions{UID: &uid, ResourceVersion: &version}
 }
 
-func (r *TrackReconciler) delete(ctx context.Context, object client.Object, preconditions client.Preconditions) error {
-	err := r.Delete(ctx, object, preconditions, client.PropagationPolicy(metav1.DeletePropagationBackground))
-	if apierrors.IsNotFound(err) {
+// delete passes over what this process has deleted already, and the cache still shows.
+func (r *TrackReconciler) delete(ctx context.Context, w *world, object client.Object, preconditions client.Preconditions) error {
+	note := r.notes.of(w.key)
+	if note.behind(object) {
 		return nil
 	}
-	return wrap(err, "delete %T %s/%s", object, object.GetNamespace(), object.GetName())
+	err := r.Delete(ctx, object, preconditions, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if err == nil || apierrors.IsNotFound(err) {
+		note.wrote(object)
+		return nil
+	}
+	return fmt.Errorf("delete %T %s/%s: %w", object, object.GetNamespace(), object.GetName(), err)
 }
+
+// errBehind is the error of a write to an object that the cache still shows as it was
+// before this process wrote it.
+var errBehind = errors.New("the cache does not show yet what was written")
 
 // isStale says whether an error means that the world has moved on since it was
 // observed: it is read again, and nothing is wrong.
 func isStale(err error) bool {
-	return errors.Is(err, ledger.ErrLost) || traffic.IsStale(err)
+	return errors.Is(err, ledger.ErrLost) || errors.Is(err, errBehind) || traffic.IsStale(err)
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // notebooks hold what this process remembers of each track, to be spared useless
@@ -24,12 +25,15 @@ type notebook struct {
 	// was not seen.
 	stage      string
 	stageSince time.Time
+	// written are the resourceVersions that this process has written over, or
+	// deleted, by UID: a cache that still shows one is behind.
+	written map[types.UID]string
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }
 
 func (n *notebooks) of(track types.NamespacedName) *notebook {
-	found, _ := n.byTrack.LoadOrStore(track, &notebook{reports: map[types.UID]published{}})
+	found, _ := n.byTrack.LoadOrStore(track, &notebook{reports: map[types.UID]published{}, written: map[types.UID]string{}})
 	return found.(*notebook)
 }
 
@@ -42,4 +46,23 @@ func (n *notebook) keep(exists map[types.UID]bool) {
 			delete(n.reports, uid)
 		}
 	}
+}
+
+// wrote notes that an object, as it was observed, is what it was no more.
+func (n *notebook) wrote(observed client.Object) {
+	n.written[observed.GetUID()] = observed.GetResourceVersion()
+}
+
+// behind says whether an object was observed as it was before this process wrote it:
+// writing it again would be refused.
+func (n *notebook) behind(observed client.Object) bool {
+	version, ok := n.written[observed.GetUID()]
+	return ok && version == observed.GetResourceVersion()
+}
+
+// rest: the track has come to rest, or has been given up on for now. What was
+// written has been seen.
+func (n *notebook) rest() {
+	n.restlessSince = time.Time{}
+	clear(n.written)
 }
