@@ -36,11 +36,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	Expect(err).NotTo(HaveOccurred())
 	scratch, err := os.MkdirTemp("", "strata-stories-")
 	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(os.RemoveAll, scratch)
 	suite, err = cluster.Start(context.WithoutCancel(ctx), repository, scratch)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() {
-		Expect(suite.Stop()).To(Succeed())
-		Expect(os.RemoveAll(scratch)).To(Succeed())
-	})
+	DeferCleanup(func() { Expect(suite.Stop()).To(Succeed()) })
 	rollOutCounted(ctx)
 })
