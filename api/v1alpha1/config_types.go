@@ -35,8 +35,10 @@ type ReleaseConfig struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(o, o.kind == r.kind && o.name == r.name))",message="an object may be named once"
 	Frozen []ConfigReference `json:"frozen,omitempty"`
 
-	// expect holds contents that must be there before the release is sealed, 0 to 64.
-	// Unset: whatever is there at that moment is frozen.
+	// expect holds contents that must be there before the release is sealed, of
+	// objects that a template reads, 0 to 64. Until they are, the release waits, for
+	// progressDeadlineSeconds of its track at most. Unset: whatever is there at that
+	// moment is frozen.
 	//
 	// +optional
 	// +listType=atomic
@@ -77,7 +79,9 @@ type ConfigExpectation struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
 	Name string `json:"name"`
 
-	// sha256 of the content that must be there: 64 hexadecimal digits, lower case.
+	// sha256 of the content that must be there: 64 hexadecimal digits, lower case. It
+	// is over the line "strata/1 config" and the canonical JSON of kind, data (values
+	// in base64), and of a ConfigMap binaryData, of a Secret type.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=64

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
 )
 
@@ -32,6 +33,9 @@ func (e *explorer) publish() {
 	script := world.Script{ReadyAfter: time.Duration(1+e.random.IntN(9)) * time.Second, Tests: map[string]world.TestScript{}}
 	if e.chance(8) {
 		script.ReadyAfter = -1
+	}
+	if e.chance(6) {
+		script.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "ConfigUnexpected", Message: "ConfigMap settings has another content"}
 	}
 	if e.chance(5) {
 		spec.Version = "1.0"
@@ -74,8 +78,9 @@ func (e *explorer) user() {
 		}
 	case n < 81:
 		if len(e.Releases) > 0 {
-			e.tell("> %s is well again", name)
+			e.tell("> %s is well again, and has its configuration", name)
 			e.Heal(name)
+			e.Scripts[name].Obstacle = nil
 		}
 	case n < 84:
 		e.tell("> delete %s", name)

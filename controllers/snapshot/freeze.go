@@ -49,7 +49,7 @@ func Freeze(rel *v1alpha1.ImmutableRelease, sources Sources, key []byte) (*Froze
 		return nil, fmt.Errorf("freeze the configuration of release %s: the key has %d bytes, of %d at least", rel.Name, len(key), minKeyBytes)
 	}
 	references := References(&rel.Spec)
-	if err := missing(references, sources); err != nil {
+	if err := missing(&rel.Spec, references, sources); err != nil {
 		return nil, err
 	}
 	frozen := &Frozen{}

@@ -162,6 +162,9 @@ func TestContentDigestsDiffer(t *testing.T) {
 	}
 }
 
+// plainDigestOfKeys is what spec.config.expect has for Secret keys.
+const plainDigestOfKeys = "2a66a9fdb00904f88f6a7e595864f567f3d17bba37417ef8381f22f1753fef3a"
+
 func TestFreezeRefuses(t *testing.T) {
 	certManager := metav1.OwnerReference{APIVersion: "cert-manager.io/v1", Kind: "Certificate", Name: "shop-tls"}
 	secret := func(change func(*corev1.Secret)) func(*v1alpha1.ImmutableRelease, *Sources) {
@@ -197,8 +200,13 @@ func TestFreezeRefuses(t *testing.T) {
 			from.ConfigMaps["settings"].BinaryData["logo"] = make([]byte, maxDataBytes)
 		}, ReasonConfigTooLarge, "ConfigMap settings holds 1048588 bytes"},
 		{"Secret too large", secret(func(s *corev1.Secret) { s.Data["token"] = make([]byte, maxDataBytes+1) }), ReasonConfigTooLarge, "Secret keys holds"},
-		{"unexpected ConfigMap", expecting(v1alpha1.ConfigMapKind, "settings", strings.Repeat("0", 64)), ReasonConfigUnexpected, "ConfigMap settings"},
-		{"unexpected Secret", expecting(v1alpha1.SecretKind, "keys", strings.Repeat("0", 64)), ReasonConfigUnexpected, "Secret keys"},
+		{"unexpected ConfigMap", expecting(v1alpha1.ConfigMapKind, "settings", strings.Repeat("0", 64)), ReasonConfigUnexpected,
+			"ConfigMap settings has content 779c055cc2701e14470f972b5b74ac38cc01b2130286718f7e74f8badc3a5bb6, and spec.config.expect waits for 0000"},
+		{"unexpected Secret", expecting(v1alpha1.SecretKind, "keys", strings.Repeat("0", 64)), ReasonConfigUnexpected, "Secret keys has another content, and spec.config.expect waits for 0000"},
+		{"expected and not there", func(rel *v1alpha1.ImmutableRelease, from *Sources) {
+			expecting(v1alpha1.ConfigMapKind, "settings", strings.Repeat("0", 64))(rel, from)
+			delete(from.ConfigMaps, "settings")
+		}, ReasonConfigMissing, "ConfigMap settings (with content 0000"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -209,7 +217,7 @@ func TestFreezeRefuses(t *testing.T) {
 			if !errors.As(err, &refusal) || refusal.Reason != test.reason || !strings.Contains(refusal.Error(), test.want) {
 				t.Fatalf("error %v, want reason %s with %q", err, test.reason, test.want)
 			}
-			if strings.Contains(refusal.Message, "s3cr3t") {
+			if strings.Contains(refusal.Message, "s3cr3t") || strings.Contains(refusal.Message, plainDigestOfKeys) {
 				t.Errorf("the message tells the secret: %s", refusal.Message)
 			}
 			want := &rollout.Obstacle{Gate: "Sealed", Reason: test.reason, Message: refusal.Message}
@@ -243,7 +251,7 @@ func TestFreezeAccepts(t *testing.T) {
 			from.Secrets["keys"].OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "Deployment"}}
 		}},
 		{"expected ConfigMap", expecting(v1alpha1.ConfigMapKind, "settings", "779c055cc2701e14470f972b5b74ac38cc01b2130286718f7e74f8badc3a5bb6")},
-		{"expected Secret", expecting(v1alpha1.SecretKind, "keys", "2a66a9fdb00904f88f6a7e595864f567f3d17bba37417ef8381f22f1753fef3a")},
+		{"expected Secret", expecting(v1alpha1.SecretKind, "keys", plainDigestOfKeys)},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -49,8 +49,10 @@ func References(spec *v1alpha1.ImmutableReleaseSpec) []Reference {
 func Check(spec *v1alpha1.ImmutableReleaseSpec) field.ErrorList {
 	var errs field.ErrorList
 	dynamic, frozen := declared(spec)
+	read := map[v1alpha1.ConfigReference]bool{}
 	visitTemplates(spec, func(use resources.ConfigUse) {
 		key := v1alpha1.ConfigReference{Kind: use.Kind, Name: *use.Name}
+		read[key] = true
 		switch {
 		case key.Name == "":
 			errs = append(errs, field.Required(use.Path, fmt.Sprintf("names no %s", use.Kind)))
@@ -71,9 +73,14 @@ func Check(spec *v1alpha1.ImmutableReleaseSpec) field.ErrorList {
 	}
 	for i, expected := range spec.Config.Expect {
 		key := v1alpha1.ConfigReference{Kind: expected.Kind, Name: expected.Name}
-		if dynamic[key] && !frozen[key] {
-			errs = append(errs, field.Invalid(field.NewPath("spec", "config", "expect").Index(i), expected.Name,
+		path := field.NewPath("spec", "config", "expect").Index(i)
+		switch {
+		case dynamic[key] && !frozen[key]:
+			errs = append(errs, field.Invalid(path, expected.Name,
 				fmt.Sprintf("%s %s is listed under dynamic, and so has no fixed content", key.Kind, key.Name)))
+		case !read[key]:
+			errs = append(errs, field.Invalid(path, expected.Name,
+				fmt.Sprintf("no template reads %s %s, and so nothing waits for its content: correct the name, or leave it out", key.Kind, key.Name)))
 		}
 	}
 	return errs

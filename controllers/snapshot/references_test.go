@@ -81,6 +81,7 @@ func TestCheck(t *testing.T) {
 			Frozen:  []v1alpha1.ConfigReference{{Kind: v1alpha1.SecretKind, Name: "both"}},
 			Expect: []v1alpha1.ConfigExpectation{
 				{Kind: v1alpha1.SecretKind, Name: "s-env"}, {Kind: v1alpha1.SecretKind, Name: "both"}, {Kind: v1alpha1.ConfigMapKind, Name: "s-env"},
+				{Kind: v1alpha1.ConfigMapKind, Name: "c-env"},
 			},
 		},
 	}
@@ -107,6 +108,8 @@ func TestCheck(t *testing.T) {
 		"FieldValueRequired spec.tests[0].template.spec.template.spec.volumes[0].secret",
 		"FieldValueInvalid spec.config.frozen[0]",
 		"FieldValueInvalid spec.config.expect[0]",
+		"FieldValueInvalid spec.config.expect[1]",
+		"FieldValueInvalid spec.config.expect[2]",
 	}
 	var got []string
 	for _, err := range Check(spec) {

@@ -40,7 +40,7 @@ func (r *Refusal) Obstacle() *rollout.Obstacle {
 	return &rollout.Obstacle{Gate: "Sealed", Reason: r.Reason, Message: r.Message}
 }
 
-func missing(references []Reference, sources Sources) error {
+func missing(spec *v1alpha1.ImmutableReleaseSpec, references []Reference, sources Sources) error {
 	var names []string
 	for _, ref := range references {
 		found := sources.ConfigMaps[ref.Name] != nil
@@ -48,7 +48,7 @@ func missing(references []Reference, sources Sources) error {
 			found = sources.Secrets[ref.Name] != nil
 		}
 		if !found {
-			names = append(names, string(ref.Kind)+" "+ref.Name)
+			names = append(names, string(ref.Kind)+" "+ref.Name+contentOf(spec, ref))
 		}
 	}
 	if len(names) == 0 {
@@ -56,6 +56,14 @@ func missing(references []Reference, sources Sources) error {
 	}
 	return &Refusal{ReasonConfigMissing, fmt.Sprintf(
 		"the templates of the release name %s, which the namespace does not have: create it, and the release goes on", strings.Join(names, ", "))}
+}
+
+// contentOf says which content of a missing object is waited for.
+func contentOf(spec *v1alpha1.ImmutableReleaseSpec, ref Reference) string {
+	if wanted := expected(spec, ref); wanted != "" {
+		return " (with content " + wanted + ")"
+	}
+	return ""
 }
 
 // unfit says why a Secret cannot be frozen as it is.
@@ -132,19 +140,32 @@ func tooLarge(ref Reference, size int) error {
 		"%s %s holds %d bytes, of %d at most in one object: split it", ref.Kind, ref.Name, size, maxDataBytes)}
 }
 
-// unexpected compares the plain digest of a content with spec.config.expect.
+// unexpected compares the plain digest of a content with spec.config.expect. That
+// of a Secret is not told: whoever reads it could guess a short one.
 func unexpected(rel *v1alpha1.ImmutableRelease, ref Reference, digest string) error {
-	if rel.Spec.Config == nil {
+	wanted, has := expected(&rel.Spec, ref), strings.TrimPrefix(digest, "sha256:")
+	if wanted == "" || wanted == has {
 		return nil
 	}
-	for _, expected := range rel.Spec.Config.Expect {
-		if expected.Kind != ref.Kind || expected.Name != ref.Name {
-			continue
-		}
-		if strings.TrimPrefix(digest, "sha256:") != strings.TrimPrefix(expected.SHA256, "sha256:") {
-			return &Refusal{ReasonConfigUnexpected, fmt.Sprintf(
-				"%s %s does not have the content that spec.config.expect waits for yet", ref.Kind, ref.Name)}
+	other := "another content"
+	if ref.Kind == v1alpha1.ConfigMapKind {
+		other = "content " + has
+	}
+	return &Refusal{ReasonConfigUnexpected, fmt.Sprintf(
+		"%s %s has %s, and spec.config.expect waits for %s: apply the %s that this release was made for, and the release goes on",
+		ref.Kind, ref.Name, other, wanted, ref.Kind)}
+}
+
+// expected is the plain digest, as hexadecimal digits, of the content that a release
+// waits for; "" where any will do.
+func expected(spec *v1alpha1.ImmutableReleaseSpec, ref Reference) string {
+	if spec.Config == nil {
+		return ""
+	}
+	for _, expected := range spec.Config.Expect {
+		if expected.Kind == ref.Kind && expected.Name == ref.Name {
+			return expected.SHA256
 		}
 	}
-	return nil
+	return ""
 }

@@ -160,7 +160,7 @@ var malformedReleases = []malformed{
 	{"spec/components/0/disruption", `{"maxUnavailable":1}`, []string{"spec.components[0].disruption", "not supported yet"}},
 	{"spec/components/0/activation", `"AtFullWeight"`, []string{"spec.components[0].activation", "AtFullWeight", "not supported yet"}},
 	{"spec/components/1/activation", ``, []string{"spec.components[1].activation", "AtFullWeight", "not supported yet", "activation: Immediate"}},
-	{"spec/config/expect", `[{"kind":"ConfigMap","name":"settings","sha256":"` + strings.Repeat("a", 64) + `"}]`, []string{"spec.config.expect", "not supported yet"}},
+	{"spec/config/expect", `[{"kind":"ConfigMap","name":"nobody-reads-it","sha256":"` + strings.Repeat("a", 64) + `"}]`, []string{"spec.config.expect[0]", "no template reads ConfigMap nobody-reads-it"}},
 	{"spec/tests/0/when", `"BeforePods"`, []string{"spec.tests[0].when", "BeforePods", "not supported yet"}},
 	{"spec/tests/0/when", `"AfterPromotion"`, []string{"spec.tests[0].when", "AfterPromotion", "not supported yet"}},
 }

@@ -2,6 +2,7 @@ package stories
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/snapshot"
 	"github.com/strata-release/strata/test/harness"
 )
 
@@ -108,4 +110,22 @@ var _ = story("a Secret that something rotates is refused until the release says
 	_, secrets := w.copies(ctx, "1.0.1")
 	Expect(secrets).To(HaveLen(1))
 	Expect(secrets[0].Type).To(Equal(corev1.SecretTypeTLS))
+})
+
+var _ = story("a release waits for the content that it expects, and freezes that", func(ctx context.Context, w *world) {
+	expected, err := snapshot.ConfigMapDigest(w.configMap("settings", "bonjour"))
+	Expect(err).NotTo(HaveOccurred())
+	sum := strings.TrimPrefix(expected, "sha256:")
+	w.create(ctx, w.configMap("settings", "hello"), w.track())
+	w.create(ctx, w.release("1.0.0", harness.Greeting(v1alpha1.ConfigMapKind, "settings"),
+		config(v1alpha1.ReleaseConfig{Expect: []v1alpha1.ConfigExpectation{{Kind: v1alpha1.ConfigMapKind, Name: "settings", SHA256: sum}}})))
+	w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionReady, And(HavePrefix("Ready=False ConfigUnexpected"), ContainSubstring("waits for "+sum)))
+	configMaps, _ := w.copies(ctx, "1.0.0")
+	Expect(configMaps).To(BeEmpty())
+
+	w.patch(ctx, w.configMap("settings", ""), `{"data":{"greeting":"bonjour"}}`)
+	w.untilSettled(ctx, "1.0.0")
+	configMaps, _ = w.copies(ctx, "1.0.0")
+	Expect(configMaps).To(HaveLen(1))
+	Expect(configMaps[0].Data).To(Equal(map[string]string{"greeting": "bonjour"}))
 })

@@ -31,7 +31,6 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ImmutableRelease", Field: "spec.components[].disruption", Instead: "create a PodDisruptionBudget that selects the pods"},
 	{Kind: "ImmutableRelease", Field: "spec.components[].activation", Values: []string{"AtFullWeight"},
 		Instead: "write activation: Immediate; a component without ports must, as AtFullWeight is its default", implied: "AtFullWeight", unless: "ports"},
-	{Kind: "ImmutableRelease", Field: "spec.config.expect", Instead: "create the ConfigMap or Secret before the release"},
 	{Kind: "ImmutableRelease", Field: "spec.tests[].when", Values: []string{"BeforePods", "AfterPromotion"}, Instead: "use BeforeTraffic or EveryStep"},
 
 	{Kind: "ReleaseTrack", Field: "spec.capacity", Instead: "publish a release with other replicas"},
