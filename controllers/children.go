@@ -206,6 +206,7 @@ func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods
 	}
 	if c.AvailableReplicas < c.Replicas {
 		c.Trouble = cmp.Or(resources.ReplicaFailure(deployment), resources.Trouble(pods))
+		c.ShortSince = resources.ShortSince(deployment, pods)
 	}
 }
 

@@ -29,7 +29,9 @@ type world struct {
 	unread   bool
 	track    *v1alpha1.ReleaseTrack
 	releases []v1alpha1.ImmutableRelease
-	records  []v1alpha1.ReleaseRecord
+	// places of the releases, in releases and in Releases, by name.
+	places  map[string]int
+	records []v1alpha1.ReleaseRecord
 	// actions are all of the track, also those that were answered.
 	actions  []v1alpha1.ReleaseAction
 	seals    map[string]*resources.Seal
@@ -121,9 +123,10 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 	if err := r.listByName(ctx, list, w, how); err != nil {
 		return err
 	}
-	w.releases = list.Items
+	w.releases, w.places = list.Items, make(map[string]int, len(list.Items))
 	for i := range w.releases {
 		release := &w.releases[i]
+		w.places[release.Name] = i
 		w.Releases = append(w.Releases, rollout.Release{
 			Name: release.Name, UID: release.UID,
 			CreationTime: release.CreationTimestamp.Time,
@@ -225,20 +228,16 @@ func (w *world) state() v1alpha1.TrackState {
 
 // release is the object of a name; nil when there is none.
 func (w *world) release(name string) *v1alpha1.ImmutableRelease {
-	for i := range w.releases {
-		if w.releases[i].Name == name {
-			return &w.releases[i]
-		}
+	if i, ok := w.places[name]; ok {
+		return &w.releases[i]
 	}
 	return nil
 }
 
 // facts of the release of a name; nil when there is none.
 func (w *world) facts(name string) *rollout.Release {
-	for i := range w.Releases {
-		if w.Releases[i].Name == name {
-			return &w.Releases[i]
-		}
+	if i, ok := w.places[name]; ok {
+		return &w.Releases[i]
 	}
 	return nil
 }

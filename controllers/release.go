@@ -17,7 +17,7 @@ func (f findings) releaseStatus(release *v1alpha1.ImmutableRelease) {
 	s.ObservedGeneration = release.Generation
 	s.WeightPercent = f.weightOf(release.Name)
 	// What the log says of a version is not about another release that names it too.
-	if rollout.Claimant(f.Observation, facts) == nil {
+	if f.answers.Claimant(facts) == nil {
 		s.Attempt = f.Log.Attempts[release.Spec.Version]
 		s.LastVerdict = f.Log.Verdicts[release.Spec.Version].Event
 		if tests := f.testStatuses(facts); tests != nil {
@@ -64,7 +64,7 @@ const (
 
 func (f findings) standing(release *rollout.Release) (reason, message string, state progress) {
 	records := f.state()
-	verdict := rollout.VerdictOf(f.Observation, release)
+	verdict := f.answers.VerdictOf(release)
 	switch {
 	case f.track == nil:
 		return "TrackNotFound", "there is no ReleaseTrack " + f.TrackName + ": create it, and the release is taken up", underWay
@@ -72,9 +72,9 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 		return f.candidateStanding()
 	case records.Stable != nil && records.Stable.UID == release.UID:
 		return "Stable", "serves as stable", arrived
-	case rollout.Claimant(f.Observation, release) != nil:
+	case f.answers.Claimant(release) != nil:
 		return "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own",
-			release.Spec.Version, rollout.Claimant(f.Observation, release).Name), stuck
+			release.Spec.Version, f.answers.Claimant(release).Name), stuck
 	case f.isRecalled(release):
 		return "Recalling", "is brought up again for a Rollback", underWay
 	case verdict.IsNegative():

@@ -22,7 +22,7 @@ import (
 // refused keeps no other from being written. due is when to come back for what may
 // wait; zero when all is written.
 func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) (due time.Time, err error) {
-	f := findings{world: w, plan: plan, failure: failure}
+	f := findingsOf(w, plan, failure)
 	r.notes.of(w.key).keep(w.reported())
 	for i := range w.releases {
 		end, failed := r.reportRelease(ctx, f, &w.releases[i])
@@ -92,6 +92,12 @@ type findings struct {
 	plan rollout.Plan
 	// failure is the error that stopped the apply, if one did.
 	failure error
+	// answers of the planner's rules: one look for all statuses.
+	answers rollout.Answers
+}
+
+func findingsOf(w *world, plan rollout.Plan, failure error) findings {
+	return findings{world: w, plan: plan, failure: failure, answers: rollout.Ask(w.Observation)}
 }
 
 // blocked is what keeps the track from moving on, the error of a write first.

@@ -8,9 +8,11 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // A stage is measured from its own beginning, also where Ready is False from the
@@ -52,4 +54,30 @@ func stageSeconds(t *testing.T, registry *prometheus.Registry) string {
 		}
 	}
 	return strings.Join(all, " ")
+}
+
+// Statuses of ten times as many releases cost about ten times as much.
+func TestStatusesAreLinear(t *testing.T) {
+	spec := &v1alpha1.ImmutableReleaseSpec{Version: "1", Components: []v1alpha1.Component{{Name: "web"}}}
+	cost := func(n int) int64 {
+		w := &world{places: map[string]int{}, track: &v1alpha1.ReleaseTrack{}}
+		w.Track = &rollout.Track{}
+		for i := range n {
+			name := fmt.Sprintf("shop-%d", i)
+			w.places[name] = i
+			w.releases = append(w.releases, v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: *spec})
+			w.Releases = append(w.Releases, rollout.Release{Name: name, UID: types.UID(name), Spec: spec})
+		}
+		return testing.Benchmark(func(b *testing.B) {
+			for b.Loop() {
+				f := findingsOf(w, rollout.Plan{}, nil)
+				for i := range w.releases {
+					f.releaseStatus(w.releases[i].DeepCopy())
+				}
+			}
+		}).AllocedBytesPerOp()
+	}
+	if few, many := cost(50), cost(500); many > 15*few {
+		t.Errorf("50 releases: %d bytes, 500 releases: %d bytes", few, many)
+	}
 }

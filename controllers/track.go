@@ -71,7 +71,7 @@ func (f findings) moving() bool {
 			return true
 		}
 	}
-	_, _, carried, any := rollout.Carried(f.Observation)
+	_, _, carried, any := f.answers.Carried()
 	return any && !carried
 }
 
@@ -79,7 +79,7 @@ func (f findings) movingMessage() string {
 	if blocked := f.blocked(); blocked != nil {
 		return blocked.Message
 	}
-	if reason, message, carried, _ := rollout.Carried(f.Observation); !carried && reason != "" {
+	if reason, message, carried, _ := f.answers.Carried(); !carried && reason != "" {
 		return message
 	}
 	if c := f.state().Candidate; c != nil {
@@ -97,13 +97,13 @@ func (f findings) settledMessage() string {
 
 // trackAvailable: the baseline can take every request.
 func (f findings) trackAvailable(c conditions) {
-	baseline := rollout.Baseline(f.Observation)
+	baseline := f.answers.Baseline()
 	switch {
 	case f.state().Stable == nil && baseline == nil:
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NothingPromoted", "no release serves yet")
 	case baseline == nil:
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "BaselineGone", "the release that serves was deleted")
-	case !rollout.Serves(f.Observation, baseline):
+	case !f.answers.Serves(baseline):
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoReadyEndpoints", baseline.Name+" has a route without ready endpoints")
 	default:
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionTrue, "EndpointsReady", baseline.Name+" has ready endpoints for every route")
@@ -112,7 +112,7 @@ func (f findings) trackAvailable(c conditions) {
 
 // trackShifted: every router is confirmed to carry what was decided.
 func (f findings) trackShifted(c conditions) {
-	reason, message, carried, any := rollout.Carried(f.Observation)
+	reason, message, carried, any := f.answers.Carried()
 	switch {
 	case !any:
 		c.set(v1alpha1.ConditionTrafficShifted, metav1.ConditionUnknown, "NoWeights", "no weight was set yet")

@@ -82,8 +82,9 @@ type RolloutSpec struct {
 	BakeSeconds *int32 `json:"bakeSeconds,omitempty"`
 
 	// progressDeadlineSeconds is how long a candidate may take to be prepared and to
-	// have its pods available, in seconds from the start of the attempt: 1 to 86400.
-	// Unset: 600. Past it the attempt has failed.
+	// have its pods available, in seconds from the start of the attempt; and, with
+	// weight, how long it may lack a pod while it is available: 1 to 86400. Unset:
+	// 600. Past it the attempt has failed.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -77,6 +78,37 @@ func ReplicaFailure(deployment *appsv1.Deployment) string {
 		}
 	}
 	return ""
+}
+
+// ShortSince is since when a Deployment has lacked a pod: the oldest of its pods
+// that are not ready, or the time at which one could not be created; zero where
+// nothing tells. Pods that are leaving, or have ended, are replaced and do not count.
+func ShortSince(deployment *appsv1.Deployment, pods []corev1.Pod) time.Time {
+	var since time.Time
+	earlier := func(t time.Time) {
+		if since.IsZero() || t.Before(since) {
+			since = t
+		}
+	}
+	for i := range deployment.Status.Conditions {
+		c := &deployment.Status.Conditions[i]
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			earlier(c.LastTransitionTime.Time)
+		}
+	}
+	for i := range pods {
+		pod := &pods[i]
+		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
+			continue
+		}
+		switch ready := condition(pod, corev1.PodReady); {
+		case ready == nil:
+			earlier(pod.CreationTimestamp.Time)
+		case ready.Status != corev1.ConditionTrue:
+			earlier(ready.LastTransitionTime.Time)
+		}
+	}
+	return since
 }
 
 // troubleOf is the worst that a pod says of itself.

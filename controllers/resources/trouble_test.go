@@ -230,3 +230,39 @@ func TestObserveJobWithoutOurLabels(t *testing.T) {
 		t.Errorf("job (-want +got):\n%s", diff)
 	}
 }
+
+func TestShortSince(t *testing.T) {
+	at := func(second int) metav1.Time { return metav1.NewTime(time.Date(2026, 3, 1, 9, 0, second, 0, time.UTC)) }
+	pod := func(created, changed int, ready corev1.ConditionStatus, changes ...func(*corev1.Pod)) corev1.Pod {
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{CreationTimestamp: at(created)}}
+		if ready != "" {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: ready, LastTransitionTime: at(changed)}}
+		}
+		for _, change := range changes {
+			change(&p)
+		}
+		return p
+	}
+	leaving := func(p *corev1.Pod) { p.DeletionTimestamp = new(metav1.Time) }
+	ended := func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }
+	refused := appsv1.DeploymentCondition{Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, LastTransitionTime: at(20)}
+	for name, c := range map[string]struct {
+		conditions []appsv1.DeploymentCondition
+		pods       []corev1.Pod
+		want       time.Time
+	}{
+		"all ready":            {pods: []corev1.Pod{pod(1, 5, corev1.ConditionTrue)}},
+		"one stopped":          {pods: []corev1.Pod{pod(1, 5, corev1.ConditionTrue), pod(1, 30, corev1.ConditionFalse)}, want: at(30).Time},
+		"the oldest of two":    {pods: []corev1.Pod{pod(1, 40, corev1.ConditionFalse), pod(1, 30, corev1.ConditionFalse)}, want: at(30).Time},
+		"one is new":           {pods: []corev1.Pod{pod(25, 0, "")}, want: at(25).Time},
+		"others are replaced":  {pods: []corev1.Pod{pod(1, 2, corev1.ConditionFalse, leaving), pod(1, 3, corev1.ConditionFalse, ended), pod(7, 0, "")}, want: at(7).Time},
+		"one is never created": {conditions: []appsv1.DeploymentCondition{refused}, pods: []corev1.Pod{pod(1, 5, corev1.ConditionTrue)}, want: at(20).Time},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deployment := &appsv1.Deployment{Status: appsv1.DeploymentStatus{Conditions: c.conditions}}
+			if got := ShortSince(deployment, c.pods); !got.Equal(c.want) {
+				t.Errorf("%s, want %s", got, c.want)
+			}
+		})
+	}
+}

@@ -13,28 +13,28 @@ func TestAnswers(t *testing.T) {
 	o := candidateAt(t, 20)
 	o.Now = o.Now.Add(-time.Second)
 	blocked := rollout.Compute(o).Blocked
-	for _, gate := range rollout.Explain(o) {
+	for _, gate := range rollout.Ask(o).Explain() {
 		if gate.Blocked != (gate.Name == blocked.Gate) {
 			t.Errorf("gate %s: %+v, and the plan is blocked by %+v", gate.Name, gate, *blocked)
 		}
 	}
 	shop1, shop2 := &o.Releases[0], &o.Releases[1]
-	if v := rollout.VerdictOf(o, shop1); v != v1alpha1.EventPromoted {
+	if v := rollout.Ask(o).VerdictOf(shop1); v != v1alpha1.EventPromoted {
 		t.Errorf("verdict of shop-1: %q", v)
 	}
-	if v := rollout.VerdictOf(o, shop2); v != "" {
+	if v := rollout.Ask(o).VerdictOf(shop2); v != "" {
 		t.Errorf("verdict of shop-2, whose attempt is open: %q", v)
 	}
-	if b := rollout.Baseline(o); b == nil || b.Name != "shop-1" {
+	if b := rollout.Ask(o).Baseline(); b == nil || b.Name != "shop-1" {
 		t.Errorf("baseline: %+v", b)
 	}
-	if !rollout.Serves(o, shop1) || !rollout.Serves(o, shop2) {
+	if !rollout.Ask(o).Serves(shop1) || !rollout.Ask(o).Serves(shop2) {
 		t.Errorf("both serve")
 	}
-	if _, _, carried, some := rollout.Carried(o); !carried || !some {
+	if _, _, carried, some := rollout.Ask(o).Carried(); !carried || !some {
 		t.Errorf("carried: %t, any weights: %t", carried, some)
 	}
-	if c := rollout.Claimant(o, shop2); c != nil {
+	if c := rollout.Ask(o).Claimant(shop2); c != nil {
 		t.Errorf("claimant: %s", c.Name)
 	}
 
@@ -43,13 +43,13 @@ func TestAnswers(t *testing.T) {
 	spec := *shop2.Spec
 	spec.Version = "1.0"
 	shop2.Spec = &spec
-	if rollout.Serves(o, shop1) {
+	if rollout.Ask(o).Serves(shop1) {
 		t.Errorf("shop-1 has no endpoints")
 	}
-	if reason, message, carried, _ := rollout.Carried(o); carried || reason != "RouteNotAccepted" || message != "no such listener" {
+	if reason, message, carried, _ := rollout.Ask(o).Carried(); carried || reason != "RouteNotAccepted" || message != "no such listener" {
 		t.Errorf("carried: %t, %s: %s", carried, reason, message)
 	}
-	if c := rollout.Claimant(o, shop2); c == nil || c.Name != "shop-1" {
+	if c := rollout.Ask(o).Claimant(shop2); c == nil || c.Name != "shop-1" {
 		t.Errorf("claimant: %+v", c)
 	}
 }
@@ -63,8 +63,8 @@ func TestAnswersOfNothing(t *testing.T) {
 		"no log":     {Track: &rollout.Track{}},
 		"no attempt": observed(1, 0, 0),
 	} {
-		_, _, carried, some := rollout.Carried(o)
-		if rollout.Explain(o) != nil || rollout.VerdictOf(o, r) != "" || rollout.Baseline(o) != nil || rollout.Serves(o, r) || rollout.Claimant(o, r) != nil || carried && some {
+		_, _, carried, some := rollout.Ask(o).Carried()
+		if rollout.Ask(o).Explain() != nil || rollout.Ask(o).VerdictOf(r) != "" || rollout.Ask(o).Baseline() != nil || rollout.Ask(o).Serves(r) || rollout.Ask(o).Claimant(r) != nil || carried && some {
 			t.Errorf("%s: answers that nobody can know", name)
 		}
 	}

@@ -240,5 +240,14 @@ func (e *explorer) rest(began int) bool {
 	if grew := len(e.Records) - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended())
+}
+
+// ended: in a fair world every attempt comes to its end, unless it waits for people.
+func (e *explorer) ended() error {
+	blocked := rollout.Compute(e.Observe()).Blocked
+	if e.Head().Candidate == nil || blocked != nil && blocked.Gate == "Approved" {
+		return nil
+	}
+	return fmt.Errorf("%s has an open attempt without end: %+v", e.Head().Candidate.Name, blocked)
 }

@@ -46,6 +46,20 @@ func unavailableWithWeight(t *testing.T) {
 	s.end()
 }
 
+// lacksAPod: what is available may lack a pod for as long as pods may take to come up.
+func lacksAPod(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0", with(component("web", 4))), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("the node of one pod is lost", func() { s.Lose("shop-2", "Unschedulable: 0/3 nodes are available") })
+	s.pass(5 * time.Minute)
+	s.user("the pod is on another", func() { s.Heal("shop-2") })
+	s.untilWeight("shop-2", 50)
+	s.user("and lost again", func() { s.Lose("shop-2", "Unschedulable: 0/3 nodes are available") })
+	s.run()
+	s.end()
+}
+
 func testHangs(t *testing.T) {
 	s := serving(t, track())
 	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)),

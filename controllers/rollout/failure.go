@@ -9,14 +9,14 @@ import (
 )
 
 // fail closes the attempt as Failed when a test failed, when the candidate could
-// not be brought up or confirmed within the deadline, or when it was unavailable
-// for too long with weight.
+// not be brought up or confirmed within the deadline, or when it was unavailable,
+// or lacked a pod, for too long with weight.
 func (v view) fail() *Entry {
 	if v.candidate == nil {
 		return nil
 	}
 	for _, rule := range []func(view) (reason, message string, failed bool){
-		failedTest, lost, unavailable, notProvisioned, notVerified, notTested,
+		failedTest, lost, unavailable, short, notProvisioned, notVerified, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
 			return v.close(v1alpha1.EventFailed, reason, message)
@@ -89,6 +89,43 @@ func (r *Release) shortage() string {
 	return "its endpoints are not ready"
 }
 
+// short: it lacks a pod for as long as pods may take to come up.
+func short(v view) (string, string, bool) {
+	end := v.shortEnd()
+	if end.IsZero() || v.Now.Before(end) {
+		return "", "", false
+	}
+	return "PodsNotAvailable", fmt.Sprintf("not whole for %s at %d %%: %s", v.Track.progressDeadline(), v.weight(), v.candidate.lack()), true
+}
+
+// shortEnd is when a candidate fails that is available, but lacks a pod all the
+// time, and so can neither rise nor be promoted; zero while it is whole. It counts
+// from the loss, and so also where people have taken their time before.
+func (v view) shortEnd() time.Time {
+	since := v.candidate.shortSince()
+	if since.IsZero() || v.weight() == 0 && !v.candidate.available() {
+		return time.Time{}
+	}
+	return later(since, v.state.Candidate.StartTime.Time).Add(v.Track.progressDeadline())
+}
+
+// shortSince is since when the release has lacked a pod; zero while it is whole.
+func (r *Release) shortSince() time.Time {
+	var since time.Time
+	for _, c := range r.Components {
+		if !c.ShortSince.IsZero() && (since.IsZero() || c.ShortSince.Before(since)) {
+			since = c.ShortSince
+		}
+	}
+	return since
+}
+
+// lack says which component lacks a pod, in the pods' own words.
+func (r *Release) lack() string {
+	i := slices.IndexFunc(r.Components, func(c Component) bool { return !c.ShortSince.IsZero() })
+	return podsMessage(r.Components[i], r.Size(r.Components[i].Name))
+}
+
 func notProvisioned(v view) (string, string, bool) {
 	end := v.deadline()
 	if end.IsZero() || v.Now.Before(end) {
@@ -114,7 +151,7 @@ func (v view) deadline() time.Time {
 	if v.nextStep().approval > 0 && v.candidate.available() {
 		return time.Time{}
 	}
-	since := later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange())
+	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.candidate.shortSince())
 	for _, t := range v.state.Tests {
 		since = later(since, t.StartTime.Time)
 		if t.CompletionTime != nil {

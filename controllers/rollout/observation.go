@@ -151,6 +151,9 @@ type Component struct {
 	// AvailableChange when that condition last changed (zero: never reported).
 	Available       bool
 	AvailableChange time.Time
+	// ShortSince is since when a pod that should be there is missing or not ready;
+	// zero: none is, or nothing tells.
+	ShortSince time.Time
 	// ReadyEndpoints counts the ready endpoints of the component's Service.
 	ReadyEndpoints int32
 	// Trouble is why pods are not ready, in the pods' own words: reason and message.

@@ -66,7 +66,7 @@ func (v view) candidateStage() Stage {
 func (v view) after() time.Duration {
 	var moments []time.Time
 	if v.candidate != nil {
-		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd())
+		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd())
 		moments = append(moments, v.testDeadlines()...)
 		if v.polls() {
 			moments = append(moments, v.Now.Add(lookAgain))

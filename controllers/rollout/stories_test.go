@@ -28,6 +28,7 @@ var stories = map[string]func(*testing.T){
 	"every-step-test-fails":      everyStepFails,
 	"never-ready":                neverReady,
 	"unavailable-with-weight":    unavailableWithWeight,
+	"lacks-a-pod":                lacksAPod,
 	"test-hangs":                 testHangs,
 	"job-vanishes":               jobVanishes,
 	"job-replaced":               jobReplaced,

@@ -82,7 +82,12 @@ func (e *explorer) user() {
 			e.Heal(name)
 			e.Scripts[name].Obstacle = nil
 		}
-	case n < 84:
+	case n < 83:
+		if len(e.Releases) > 0 {
+			e.tell("> %s loses a pod", name)
+			e.Lose(name, "Unschedulable")
+		}
+	case n < 85:
 		e.tell("> delete %s", name)
 		delete(e.Releases, name)
 	case n < 88:

@@ -15,7 +15,7 @@ func (w *World) Step() []string {
 	for _, name := range slices.Sorted(maps.Keys(w.Deployments)) {
 		if d := w.Deployments[name]; !d.ReadyAt.IsZero() && !w.Now.Before(d.ReadyAt) {
 			w.changeDeployment(name, func(d *Deployment) {
-				d.Ready, d.ReadyAt = d.Replicas, time.Time{}
+				d.Ready, d.ReadyAt, d.ShortSince = d.Replicas, time.Time{}, time.Time{}
 				if !d.Available {
 					d.Available, d.Change = true, w.Now
 				}

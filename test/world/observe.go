@@ -89,7 +89,7 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	var components []rollout.Component
 	for _, spec := range r.Spec.Components {
 		component := observeComponent(c, r, spec.Name)
-		if component.Deployment == rollout.Ours && component.ReadyReplicas == 0 {
+		if component.Deployment == rollout.Ours && component.ReadyReplicas < component.Replicas {
 			component.Trouble = script.Trouble
 		}
 		component.ForeignSelectors = script.ForeignSelectors
@@ -124,7 +124,7 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	o.Deployment = presence(d.Owner, r.UID)
 	o.Sequence, o.Replicas = d.Sequence, d.Replicas
 	o.ReadyReplicas, o.AvailableReplicas = d.Ready, d.Ready
-	o.Available, o.AvailableChange = d.Available, d.Change
+	o.Available, o.AvailableChange, o.ShortSince = d.Available, d.Change, d.ShortSince
 	if o.Service == rollout.Ours {
 		o.ReadyEndpoints = d.Ready
 	}

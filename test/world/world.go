@@ -75,9 +75,9 @@ type Deployment struct {
 	Replicas  int32
 	Ready     int32
 	Available bool
-	// Change is when Available last changed, ReadyAt when the pods will be ready;
-	// zero: never.
-	Change, ReadyAt time.Time
+	// Change is when Available last changed, ReadyAt when the pods will be ready,
+	// ShortSince since when any is not; zero: never.
+	Change, ReadyAt, ShortSince time.Time
 }
 
 // Service of a component.
@@ -242,10 +242,29 @@ func (w *World) Break(release, trouble string) {
 	w.Scripts[release].Trouble, w.Scripts[release].ReadyAfter = trouble, -1
 	w.deployments(release, func(d *Deployment) {
 		d.Ready, d.ReadyAt = 0, time.Time{}
+		d.lacks(w.Now)
 		if d.Available {
 			d.Available, d.Change = false, w.Now
 		}
 	})
+}
+
+// Lose takes one pod of every Deployment of a release that has more, for good. The
+// Deployment stays available.
+func (w *World) Lose(release, trouble string) {
+	w.Scripts[release].Trouble = trouble
+	w.deployments(release, func(d *Deployment) {
+		if d.Ready > 1 {
+			d.Ready--
+			d.lacks(w.Now)
+		}
+	})
+}
+
+func (d *Deployment) lacks(now time.Time) {
+	if d.ShortSince.IsZero() {
+		d.ShortSince = now
+	}
 }
 
 // Heal makes all pods of a release ready, now and whenever they start.

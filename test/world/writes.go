@@ -76,7 +76,7 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 			}
 			d := &Deployment{
 				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),
-				Sequence: a.Sequence, Replicas: c.Replicas, Change: w.Now,
+				Sequence: a.Sequence, Replicas: c.Replicas, Change: w.Now, ShortSince: w.Now,
 			}
 			if after := w.script(r.Name).ReadyAfter; after >= 0 {
 				d.ReadyAt = w.Now.Add(after)
@@ -106,6 +106,9 @@ func (p *Planner) scale(a rollout.ScaleComponent) write {
 		}
 		w.changeDeployment(name, func(d *Deployment) {
 			d.Replicas, d.Sequence = a.Replicas, a.Sequence
+			if d.Ready < d.Replicas {
+				d.lacks(w.Now)
+			}
 			if after := w.script(a.Release).ReadyAfter; d.Ready < d.Replicas && after >= 0 {
 				d.ReadyAt = w.Now.Add(after)
 			}
