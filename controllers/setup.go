@@ -51,6 +51,8 @@ type Options struct {
 	Actor string
 	// MaxConcurrentReconciles is the number of tracks worked on at once; 0 means 4.
 	MaxConcurrentReconciles int
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
 }
 
 // TrackReconciler moves tracks.
@@ -66,45 +68,70 @@ type TrackReconciler struct {
 	notes notebooks
 }
 
+// New makes a reconciler that reads from the cache behind c, past it by live, and
+// relies on Indexes and Watches: Setup sees to them.
+func New(c client.Client, live client.Reader, recorder events.EventRecorder, options Options) *TrackReconciler {
+	r := &TrackReconciler{Client: c, live: live, recorder: recorder, options: options, now: options.Now, log: ledger.NewReader()}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	return r
+}
+
 // Setup adds the reconciler, its indexes and its watches to a manager.
 func Setup(mgr ctrl.Manager, options Options) error {
-	r := &TrackReconciler{
-		Client:   mgr.GetClient(),
-		live:     mgr.GetAPIReader(),
-		recorder: mgr.GetEventRecorder("strata"),
-		options:  options,
-		now:      time.Now,
-		log:      ledger.NewReader(),
-	}
-	if err := index(mgr); err != nil {
+	if err := Indexes(context.Background(), mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
 	concurrent := options.MaxConcurrentReconciles
 	if concurrent == 0 {
 		concurrent = 4
 	}
-	toTrack := handler.EnqueueRequestsFromMapFunc(trackOf)
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named("track").
 		For(&v1alpha1.ReleaseTrack{}, builder.WithPredicates(ofInterest)).
-		Watches(&v1alpha1.ImmutableRelease{}, toTrack, builder.WithPredicates(ofInterest)).
-		Watches(&v1alpha1.ReleaseRecord{}, toTrack).
-		Watches(&v1alpha1.ReleaseAction{}, toTrack, builder.WithPredicates(ofInterest)).
-		WithOptions(controller.Options{
-			MaxConcurrentReconciles: concurrent,
-			RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
-		})
-	for _, child := range children() {
-		b = b.Watches(child, toTrack)
+		WithOptions(controller.Options{MaxConcurrentReconciles: concurrent, RateLimiter: RateLimiter()})
+	for _, watch := range Watches() {
+		b = b.Watches(watch.Object, watch.Handler, builder.WithPredicates(watch.Predicates...))
 	}
 	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
 		b = b.WatchesRawSource(source)
 	}
+	r := New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller of tracks: %w", err)
 	}
 	return nil
 }
+
+// RateLimiter is how a track is tried again after errors.
+func RateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+}
+
+// Watch is a kind whose changes ask for the track that they are about.
+type Watch struct {
+	Object     client.Object
+	Handler    handler.EventHandler
+	Predicates []predicate.Predicate
+}
+
+// Watches are those beside tracks themselves and what the providers of routes watch.
+func Watches() []Watch {
+	toTrack := handler.EnqueueRequestsFromMapFunc(trackOf)
+	all := []Watch{
+		{&v1alpha1.ImmutableRelease{}, toTrack, []predicate.Predicate{ofInterest}},
+		{&v1alpha1.ReleaseRecord{}, toTrack, nil},
+		{&v1alpha1.ReleaseAction{}, toTrack, []predicate.Predicate{ofInterest}},
+	}
+	for _, child := range children() {
+		all = append(all, Watch{Object: child, Handler: toTrack})
+	}
+	return all
+}
+
+// OfInterest is the predicate of the watch of tracks.
+func OfInterest() predicate.Predicate { return ofInterest }
 
 // ofInterest passes what changes a decision, and an object that has lost its
 // status: nothing is decided from it, but people miss it.
@@ -126,15 +153,16 @@ func children() []client.Object {
 	}
 }
 
-func index(mgr ctrl.Manager) error {
-	ctx := context.Background()
+// Indexes registers the indexes that the reconciler reads by. It is called once,
+// before the cache starts.
+func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
 	for _, object := range []client.Object{&v1alpha1.ImmutableRelease{}, &v1alpha1.ReleaseRecord{}, &v1alpha1.ReleaseAction{}} {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, object, indexTrackName, byTrackName); err != nil {
+		if err := indexer.IndexField(ctx, object, indexTrackName, byTrackName); err != nil {
 			return fmt.Errorf("index %T by track: %w", object, err)
 		}
 	}
 	for _, object := range children() {
-		if err := mgr.GetFieldIndexer().IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {
+		if err := indexer.IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {
 			return fmt.Errorf("index %T by track: %w", object, err)
 		}
 	}

@@ -92,14 +92,22 @@ func (s *routeSource) served() (bool, error) {
 
 // watch indexes the kind, then watches it.
 func (s *routeSource) watch(ctx context.Context, q queue) (source.SyncingSource, error) {
-	if err := s.cache.IndexField(ctx, &gatewayv1.HTTPRoute{}, indexClaim, byClaim); err != nil {
-		return nil, fmt.Errorf("index HTTPRoutes by claim: %w", err)
+	if err := Indexes(ctx, s.cache); err != nil {
+		return nil, err
 	}
-	if err := s.cache.IndexField(ctx, &gatewayv1.HTTPRoute{}, traffic.IndexTrack, traffic.ByTrack); err != nil {
-		return nil, fmt.Errorf("index HTTPRoutes by track: %w", err)
-	}
-	kind := source.Kind(s.cache, client.Object(&gatewayv1.HTTPRoute{}), s.provider.handler())
+	kind := source.Kind(s.cache, client.Object(&gatewayv1.HTTPRoute{}), s.provider.Handler())
 	return kind, kind.Start(ctx, q)
+}
+
+// Indexes registers the indexes that the provider reads by.
+func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := indexer.IndexField(ctx, &gatewayv1.HTTPRoute{}, indexClaim, byClaim); err != nil {
+		return fmt.Errorf("index HTTPRoutes by claim: %w", err)
+	}
+	if err := indexer.IndexField(ctx, &gatewayv1.HTTPRoute{}, traffic.IndexTrack, traffic.ByTrack); err != nil {
+		return fmt.Errorf("index HTTPRoutes by track: %w", err)
+	}
+	return nil
 }
 
 // await looks for the kind until the cluster serves it, then watches it and asks
@@ -128,9 +136,9 @@ func (s *routeSource) await(ctx context.Context, q queue) {
 	s.provider.waiting.wake(q, anyClaim)
 }
 
-// handler asks for the track of an HTTPRoute, and for the tracks that wait for
+// Handler asks for the track of an HTTPRoute, and for the tracks that wait for
 // what it claims, or did until now.
-func (p *Provider) handler() handler.EventHandler {
+func (p *Provider) Handler() handler.EventHandler {
 	own := func(object client.Object, q queue) {
 		if track := object.GetLabels()[v1alpha1.LabelTrack]; track != "" {
 			q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: track}})
