@@ -312,7 +312,7 @@ func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []dueJob
 // what the seal says, because its success is a gate.
 func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) rollout.Job {
 	test := job.Labels[v1alpha1.LabelTest]
-	facts := resources.ObserveJob(job, w.children.pods[podGroup{release: release.Name, test: test}], rollout.Foreign)
+	facts := resources.ObserveJob(job, w.podsOf(release.Name, test, job.UID), rollout.Foreign)
 	seal := w.seals[release.Name]
 	if seal == nil {
 		facts.Presence = presence(job, false, release)
@@ -327,6 +327,17 @@ func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) r
 		facts.Message = claim.Why
 	}
 	return facts
+}
+
+// podsOf are the pods that a test Job controls.
+func (w *world) podsOf(release, test string, job types.UID) []corev1.Pod {
+	var pods []corev1.Pod
+	for _, pod := range w.children.pods[podGroup{release: release, test: test}] {
+		if owner := metav1.GetControllerOfNoCopy(&pod); owner != nil && owner.UID == job {
+			pods = append(pods, pod)
+		}
+	}
+	return pods
 }
 
 // isLive says whether the newest record has the release among the live ones.

@@ -26,8 +26,8 @@ package operator
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways,verbs=get
 //
-// Telling, and asking who asks for metrics.
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// Telling, reading why a Job has no pod, and asking who asks for metrics.
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch;list
 // +kubebuilder:rbac:groups=authentication.k8s.io,resources=tokenreviews,verbs=create
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 //

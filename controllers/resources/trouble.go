@@ -80,6 +80,16 @@ func ReplicaFailure(deployment *appsv1.Deployment) string {
 	return ""
 }
 
+// FailedCreate is what an event tells of why a pod could not be created, without
+// what every try makes up anew; "" for none.
+func FailedCreate(note string) string {
+	note = strings.TrimPrefix(note, "Error creating: ")
+	if note == "" {
+		return ""
+	}
+	return Bound("FailedCreate: "+withoutPodName(note), maxMessageBytes)
+}
+
 // ShortSince is since when a Deployment has lacked a pod: the oldest of its pods
 // that are not ready, or the time at which one could not be created; zero where
 // nothing tells. Pods that are leaving, or have ended, are replaced and do not count.

@@ -178,6 +178,8 @@ type Job struct {
 	Finished  time.Time
 	// Message says why it failed, or what it waits for: the pod's own words.
 	Message string
+	// Podless: it has no pod, and only looking again tells of why.
+	Podless bool
 }
 
 // Route is what a router carries for one route of the track.

@@ -114,6 +114,12 @@ func (v view) polls() bool {
 	if v.candidate.Obstacle != nil {
 		return true
 	}
+	for _, t := range v.dueTests() {
+		result, job := v.result(t), v.job(t)
+		if result != nil && result.Outcome == v1alpha1.TestRunning && job != nil && job.Podless {
+			return true
+		}
+	}
 	blocked := v.blocked()
 	return blocked != nil && slices.Contains([]string{"NamesFree", "RoutesFree", "NoForeignSelector"}, blocked.Gate)
 }

@@ -9,6 +9,8 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -68,6 +70,17 @@ var _ = story("a test whose Job is deleted on the way has not passed", func(ctx 
 	Expect(jobs).To(HaveLen(1))
 	Expect(w.Client.Delete(ctx, &jobs[0], client.PropagationPolicy("Background"))).To(Succeed())
 	w.expectFailed(ctx, "2.0.0", "deleted before it finished")
+})
+
+var _ = story("a test whose pod cannot be created says so in the API server's words, and is run once it can", func(ctx context.Context, w *world) {
+	w.create(ctx, w.track(), w.release("1.0.0", w.Test("smoke", v1alpha1.BeforeTraffic, 60), func(r *v1alpha1.ImmutableRelease) {
+		r.Spec.Tests[0].Template.Spec.Template.Spec.ServiceAccountName = "tester"
+	}))
+	w.untilTrack(ctx, v1alpha1.ConditionRolloutBlocked, And(HavePrefix("RolloutBlocked=True TestRunning"),
+		ContainSubstring("FailedCreate: pods are forbidden"), ContainSubstring(`serviceaccount "tester" not found`)))
+	w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionReady, And(HavePrefix("Ready=False TestRunning"), ContainSubstring(`serviceaccount "tester" not found`)))
+	w.create(ctx, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "tester"}})
+	w.untilSettled(ctx, "1.0.0")
 })
 
 var _ = story("a test that hangs has failed at its deadline", func(ctx context.Context, w *world) {

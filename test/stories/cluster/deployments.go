@@ -41,16 +41,8 @@ func (s *stage) deployment(ctx context.Context, key types.NamespacedName) (recon
 // makePods creates what is missing and ends what is too many. refused is why the
 // API server would not take the pods; "" when it does.
 func (s *stage) makePods(ctx context.Context, deployment *appsv1.Deployment, pods []corev1.Pod) (refused string, err error) {
-	account := deployment.Spec.Template.Spec.ServiceAccountName
-	if account != "" && account != "default" {
-		err := s.Get(ctx, types.NamespacedName{Namespace: deployment.Namespace, Name: account}, &corev1.ServiceAccount{})
-		if apierrors.IsNotFound(err) {
-			return fmt.Sprintf("pods %q is forbidden: error looking up service account %s/%s: serviceaccount %q not found",
-				deployment.Name+"-5d4f-", deployment.Namespace, account, account), nil
-		}
-		if err != nil {
-			return "", err
-		}
+	if refused, err := s.refusePods(ctx, deployment, deployment.Spec.Template.Spec.ServiceAccountName); refused != "" || err != nil {
+		return refused, err
 	}
 	there := map[string]bool{}
 	for i := range pods {
@@ -71,6 +63,20 @@ func (s *stage) makePods(ctx context.Context, deployment *appsv1.Deployment, pod
 		}
 	}
 	return "", nil
+}
+
+// refusePods is why the API server would not take pods of an owner: their
+// ServiceAccount does not exist; "" when it does.
+func (s *stage) refusePods(ctx context.Context, owner client.Object, account string) (string, error) {
+	if account == "" || account == "default" {
+		return "", nil
+	}
+	err := s.Get(ctx, types.NamespacedName{Namespace: owner.GetNamespace(), Name: account}, &corev1.ServiceAccount{})
+	if apierrors.IsNotFound(err) {
+		return fmt.Sprintf("pods %q is forbidden: error looking up service account %s/%s: serviceaccount %q not found",
+			owner.GetName()+"-5d4f-", owner.GetNamespace(), account, account), nil
+	}
+	return "", err
 }
 
 func podName(deployment string, i int) string { return fmt.Sprintf("%s-%03d", deployment, i) }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -29,6 +30,13 @@ func (s *stage) job(ctx context.Context, key types.NamespacedName) (reconcile.Re
 		return reconcile.Result{}, nil
 	}
 	if len(pods) == 0 {
+		refused, err := s.refusePods(ctx, job, job.Spec.Template.Spec.ServiceAccountName)
+		if err != nil {
+			return reconcile.Result{}, err
+		}
+		if refused != "" {
+			return reconcile.Result{RequeueAfter: time.Second}, s.tellFailedCreate(ctx, job, refused)
+		}
 		pod := newPod(job, job.Name, &job.Spec.Template, "Job")
 		return reconcile.Result{RequeueAfter: again}, s.Create(ctx, pod)
 	}
@@ -61,6 +69,22 @@ func (s *stage) finishPod(ctx context.Context, pod *corev1.Pod, play Test) error
 		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: code, Reason: "Error", Message: play.Says}},
 	}}
 	return s.Status().Update(ctx, pod)
+}
+
+// tellFailedCreate tells why the pod of a Job cannot be created, once: the Job's
+// status does not.
+func (s *stage) tellFailedCreate(ctx context.Context, job *batchv1.Job, refused string) error {
+	now := metav1.Now()
+	event := &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{Namespace: job.Namespace, Name: job.Name + ".refused"},
+		InvolvedObject: corev1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: job.Namespace, Name: job.Name, UID: job.UID},
+		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", Message: "Error creating: " + refused,
+		Source: corev1.EventSource{Component: "job-controller"}, FirstTimestamp: now, LastTimestamp: now, Count: 1,
+	}
+	if err := s.Create(ctx, event); !apierrors.IsAlreadyExists(err) {
+		return err
+	}
+	return nil
 }
 
 // finish writes what the Job controller does: the decision, then the end, both in
