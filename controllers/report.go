@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
@@ -36,23 +37,51 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 
-// reportUnread says on the track that the world could not be read, once that has
-// lasted for a while. Nothing else is said: nothing else is known.
+// reportUnread says that the world could not be read, once that has lasted for a
+// while: on the track, and on the releases that were under way. Nothing else is
+// said: nothing else is known.
 func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure error) error {
-	if w.track == nil || !r.tooRestless(w) {
+	if !r.tooRestless(w) {
 		return nil
 	}
-	note := r.notes.of(w.key)
-	before := latest(note, w.track)
+	var errs error
+	for i := range w.releases {
+		before := latest(r.notes.of(w.key), &w.releases[i])
+		after := before.DeepCopy()
+		if s := &after.Status; s.ObservedGeneration == 0 || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) {
+			s.ObservedGeneration = after.Generation
+			unread(conditions{list: &s.Conditions, generation: after.Generation, now: w.Now}, failure)
+			errs = errors.Join(errs, r.publishUnread(ctx, w, before, after, reflect.DeepEqual(before.Status, after.Status)))
+		}
+	}
+	if w.track == nil {
+		return errs
+	}
+	before := latest(r.notes.of(w.key), w.track)
 	after := before.DeepCopy()
-	after.Status.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
-	c := conditions{list: &after.Status.Conditions, generation: after.Generation, now: w.Now}
+	s := &after.Status
+	s.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
+	c := conditions{list: &s.Conditions, generation: after.Generation, now: w.Now}
 	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionTrue, "ObserveFailed", failure.Error())
-	if reflect.DeepEqual(before.Status, after.Status) {
+	if s.ObservedGeneration != after.Generation || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) {
+		unread(c, failure)
+	}
+	return errors.Join(errs, r.publishUnread(ctx, w, before, after, reflect.DeepEqual(before.Status, after.Status)))
+}
+
+// unread: nobody knows how far it is.
+func unread(c conditions, failure error) {
+	c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, "ObserveFailed", failure.Error())
+	c.set(v1alpha1.ConditionReconciling, metav1.ConditionTrue, "ObserveFailed", failure.Error())
+	c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, "ObserveFailed", "")
+}
+
+func (r *TrackReconciler) publishUnread(ctx context.Context, w *world, before, after client.Object, same bool) error {
+	if same {
 		return nil
 	}
-	_, _, err := r.publish(ctx, note, before, after, true, w.Now)
-	return wrap(err, "report ReleaseTrack %s", w.key)
+	_, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now)
+	return wrap(err, "report %T %s/%s", after, after.GetNamespace(), after.GetName())
 }
 
 // forget drops what this process remembers of a track that is gone.

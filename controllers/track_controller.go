@@ -108,9 +108,10 @@ func nextLook(plan rollout.Plan, now, due time.Time) time.Duration {
 // move appends records and carries them out until there is nothing to do but
 // wait. Each turn observes anew.
 func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*world, rollout.Plan, error) {
-	how := reading{}
+	how, w := reading{}, &world{key: key}
 	for range maxTurns {
-		w, err := r.observe(ctx, key, how)
+		var err error
+		w, err = r.observe(ctx, key, how)
 		if err != nil {
 			w.unread = true
 			return w, rollout.Plan{}, err
@@ -136,7 +137,8 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 			how.sealed = append(how.sealed, w.prepared.seal)
 		}
 	}
-	return &world{key: key, unread: true}, rollout.Plan{}, errManyTurns
+	w.unread = true
+	return w, rollout.Plan{}, errManyTurns
 }
 
 func seals(action rollout.Action) bool {
