@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -249,11 +250,14 @@ func (r *TrackReconciler) observeJobs(ctx context.Context, w *world, release *ro
 			release.Jobs = append(release.Jobs, w.jobFacts(job, object))
 		}
 	}
-	if w.candidate() != release || !ready(release) {
+	if w.candidate() != release || release.Sealed == nil {
 		return nil
 	}
 	for _, due := range w.dueJobs(release, seen) {
-		name := resources.JobName(release.Name, due.test, w.state().Candidate.Attempt, due.weight)
+		if !due.BeforePods && !ready(release) {
+			continue
+		}
+		name := resources.JobName(release.Name, due.Test, w.state().Candidate.Attempt, due.WeightPercent)
 		job := &batchv1.Job{}
 		err := r.live.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: name}, job)
 		if apierrors.IsNotFound(err) {
@@ -276,36 +280,18 @@ func ready(release *rollout.Release) bool {
 	return len(release.Components) > 0
 }
 
-// dueJob is a Job that the candidate's open attempt may want.
-type dueJob struct {
-	test   string
-	weight *int32
-}
-
-// dueJobs are those at the candidate's present weight that are not seen and have no
+// dueJobs are those that the candidate waits for and that are not seen and have no
 // result yet.
-func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []dueJob {
+func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []rollout.TestRun {
 	state := w.state()
-	weight := w.weightOf(release.Name)
 	for _, result := range state.Tests {
 		if result.Outcome != v1alpha1.TestRunning {
 			seen[result.JobName] = true
 		}
 	}
-	var due []dueJob
-	for _, test := range release.Spec.Tests {
-		job := dueJob{test: test.Name}
-		if test.When == v1alpha1.EveryStep {
-			if weight == 0 {
-				continue
-			}
-			job.weight = &weight
-		}
-		if !seen[resources.JobName(release.Name, job.test, state.Candidate.Attempt, job.weight)] {
-			due = append(due, job)
-		}
-	}
-	return due
+	return slices.DeleteFunc(rollout.Ask(w.Observation).Unpassed(), func(t rollout.TestRun) bool {
+		return seen[resources.JobName(release.Name, t.Test, state.Candidate.Attempt, t.WeightPercent)]
+	})
 }
 
 // jobFacts of a Job that has the name of one of the release's: ours only if it is

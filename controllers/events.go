@@ -39,7 +39,8 @@ func trackNotices(before, after *v1alpha1.ReleaseTrackStatus) []notice {
 	if stalled != nil && stalled.Status == metav1.ConditionTrue && !sameCondition(before.Conditions, *stalled) {
 		notices = append(notices, notice{warning: true, reason: stalled.Reason, action: "Rollout", message: stalled.Message})
 	}
-	if b := after.BlockedBy; b != nil && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
+	told := stalled != nil && stalled.Status == metav1.ConditionTrue && after.BlockedBy != nil && stalled.Reason == after.BlockedBy.Reason
+	if b := after.BlockedBy; b != nil && !told && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
 		notices = append(notices, notice{reason: b.Reason, action: "Gate", message: b.Message})
 	}
 	return notices

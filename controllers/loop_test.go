@@ -153,15 +153,23 @@ func (b *bench) store(object client.Object) {
 	}
 }
 
-func (b *bench) publish(version string) {
+func (b *bench) publish(version string, changes ...func(*v1alpha1.ImmutableReleaseSpec)) {
 	b.Helper()
-	b.store(&v1alpha1.ImmutableRelease{
+	release := &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "shop-" + version, Generation: 1},
 		Spec: v1alpha1.ImmutableReleaseSpec{TrackName: shop.Name, Version: version, Components: []v1alpha1.Component{{
 			Name: "web", Replicas: 1, Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}},
-			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "shop@sha256:" + strings.Repeat("ab", 32)}}}},
+			Template: pod(),
 		}}},
-	})
+	}
+	for _, change := range changes {
+		change(&release.Spec)
+	}
+	b.store(release)
+}
+
+func pod() corev1.PodTemplateSpec {
+	return corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "shop@sha256:" + strings.Repeat("ab", 32)}}}}
 }
 
 // turn lets the loop look once, a second later, and the cluster follow.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,6 +48,15 @@ func (w *world) overdueChildren(release *rollout.Release) ([]client.Object, erro
 		return nil, nil
 	}
 	seal := w.seals[release.Name]
+	jobs, err := w.overdueJobs(release, seal)
+	if err != nil || slices.ContainsFunc(rollout.Ask(w.Observation).Unpassed(), func(t rollout.TestRun) bool { return t.BeforePods }) {
+		return jobs, err // nothing else is wanted yet
+	}
+	components, err := missingChildren(release, seal)
+	return append(components, jobs...), err
+}
+
+func missingChildren(release *rollout.Release, seal *resources.Seal) ([]client.Object, error) {
 	var missing []client.Object
 	for _, c := range release.Components {
 		if c.Service == rollout.Missing {
@@ -66,23 +76,24 @@ func (w *world) overdueChildren(release *rollout.Release) ([]client.Object, erro
 			missing = append(missing, deployment)
 		}
 	}
-	jobs, err := w.overdueJobs(release, seal)
-	return append(missing, jobs...), err
+	return missing, nil
 }
 
-// overdueJobs are the test Jobs that nothing but their own refusal can hold up.
+// overdueJobs are the test Jobs that nothing but their own refusal can hold up. Those
+// before the pods stand on nothing but the seal.
 func (w *world) overdueJobs(release *rollout.Release, seal *resources.Seal) ([]client.Object, error) {
 	since := w.steadySince(release)
-	if since.IsZero() || w.Now.Sub(since) < overdue {
-		return nil, nil
-	}
+	steady := !since.IsZero() && w.Now.Sub(since) >= overdue
 	seen := map[string]bool{}
 	for _, job := range release.Jobs {
 		seen[job.Name] = true
 	}
 	var missing []client.Object
 	for _, due := range w.dueJobs(release, seen) {
-		job, err := seal.Job(due.test, w.state().Candidate.Attempt, due.weight, 0)
+		if !due.BeforePods && !steady {
+			continue
+		}
+		job, err := seal.Job(due.Test, w.state().Candidate.Attempt, due.WeightPercent, 0)
 		if err != nil {
 			return nil, err
 		}

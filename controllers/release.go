@@ -87,7 +87,7 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 	case verdict == v1alpha1.EventPromoted:
 		return "Retired", "was stable, and has no pods any more", arrived
 	}
-	return "Waiting", f.waitingMessage(), underWay
+	return f.waiting()
 }
 
 func (f findings) candidateStanding() (reason, message string, state progress) {
@@ -95,17 +95,26 @@ func (f findings) candidateStanding() (reason, message string, state progress) {
 	if blocked := f.blocked(); blocked != nil {
 		reason, message = blocked.Reason, blocked.Message
 	}
+	if stalled := f.plan.Stalled; stalled != nil && !f.plan.Stale {
+		return stalled.Reason, stalled.Message, stuck
+	}
 	return reason, message, underWay
 }
 
-func (f findings) waitingMessage() string {
-	if pin := f.track.Spec.ReleaseName; pin != "" {
-		return "the track is pinned to " + pin
+// waiting is what a release hears that is neither under way nor decided about.
+func (f findings) waiting() (reason, message string, state progress) {
+	pin, c := f.track.Spec.ReleaseName, f.state().Candidate
+	switch {
+	case pin != "":
+		return "Waiting", "the track is pinned to " + pin, underWay
+	case c != nil && f.plan.Stalled != nil:
+		return "Waiting", "waits for " + c.Name + ": " + f.plan.Stalled.Message, stuck
+	case c != nil && f.answers.Waits():
+		return "Waiting", fmt.Sprintf("waits for %s, which is at %d %% and finishes first", c.Name, f.weightOf(c.Name)), underWay
+	case c != nil:
+		return "Waiting", "waits for " + c.Name, underWay
 	}
-	if c := f.state().Candidate; c != nil {
-		return "waits for " + c.Name
-	}
-	return "waits for its turn"
+	return "Waiting", "waits for its turn", underWay
 }
 
 func (f findings) isRecalled(release *rollout.Release) bool {

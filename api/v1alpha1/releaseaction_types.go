@@ -57,7 +57,8 @@ const (
 	ActionRetry ActionType = "Retry"
 	// ActionRollback moves the traffic to a release that was promoted before.
 	ActionRollback ActionType = "Rollback"
-	// ActionSkipHold ends the hold of a step.
+	// ActionSkipHold ends the hold of the step that the open attempt is at: its
+	// holdSeconds, never a gate, a test, an approval or the bake.
 	ActionSkipHold ActionType = "SkipHold"
 	// ActionBreakGlass opens interactive access to a release, for a while.
 	ActionBreakGlass ActionType = "BreakGlass"
@@ -98,8 +99,9 @@ type ReleaseActionSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	Attempt *int32 `json:"attempt,omitempty"`
 
-	// weightPercent is the step that is meant, in percent: 1 to 100. Required for
-	// Approve and SkipHold, and only there.
+	// weightPercent is the step that is meant, in percent: 1 to 100. For Approve it is
+	// the step to be entered, for SkipHold the weight that the candidate has. Required
+	// for both, and only there.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1

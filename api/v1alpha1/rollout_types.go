@@ -9,7 +9,8 @@ const (
 	// FailureRollback gives the candidate the verdict Failed and all traffic back to
 	// the baseline.
 	FailureRollback FailurePolicy = "Rollback"
-	// FailureHold leaves the weights as they are, without a verdict.
+	// FailureHold leaves the weights as they are, without a verdict, until the
+	// candidate is well again or somebody decides.
 	FailureHold FailurePolicy = "Hold"
 )
 
@@ -33,7 +34,7 @@ type AdvancePolicy string
 const (
 	// AdvanceAutomatic raises the weight when every gate holds.
 	AdvanceAutomatic AdvancePolicy = "Automatic"
-	// AdvancePaused raises no weight.
+	// AdvancePaused raises no weight. What has all of it already is promoted.
 	AdvancePaused AdvancePolicy = "Paused"
 )
 
@@ -74,7 +75,8 @@ type RolloutSpec struct {
 
 	// bakeSeconds is the time at 100 percent in which a failure still rolls back by
 	// itself, in seconds: 0 to 604800. Unset or zero: none; the candidate is promoted
-	// as soon as 100 percent is verified.
+	// as soon as 100 percent is verified and its AfterPromotion tests have passed. No
+	// action shortens it.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -82,7 +84,8 @@ type RolloutSpec struct {
 	BakeSeconds *int32 `json:"bakeSeconds,omitempty"`
 
 	// progressDeadlineSeconds is how long a candidate may take to be prepared and to
-	// have its pods available, in seconds from the start of the attempt; and, with
+	// have its pods available, in seconds from the start of the attempt, or from the
+	// end of its last BeforePods test, which has a deadline of its own; and, with
 	// weight, how long it may lack a pod while it is available: 1 to 86400. Unset:
 	// 600. Past it the attempt has failed.
 	//
@@ -101,19 +104,28 @@ type RolloutSpec struct {
 
 	// failurePolicy is what happens to a candidate that fails with weight: Rollback
 	// gives all traffic back to the baseline; Hold leaves the weights, without a
-	// verdict. Unset: Rollback.
+	// verdict. A held candidate rises no further; once what ails it is gone it goes on
+	// by itself, and where it was unavailable its hold, or bake, begins anew. A test that failed cannot pass in the same attempt: it holds the
+	// candidate until a ReleaseAction Abort or Rollback, a newer release as
+	// supersedePolicy has it, or a change to Rollback, which has it fail at once.
+	// Without weight a failure is always a verdict. Unset: Rollback.
 	//
 	// +optional
 	FailurePolicy FailurePolicy `json:"failurePolicy,omitempty"`
 
 	// supersedePolicy is what a newer release does to one under way: Replace
-	// withdraws the older one, Queue lets it finish. At 100 percent it always
-	// finishes. Unset: Replace.
+	// withdraws the older one and starts with the newer, Queue lets the older one
+	// finish, and then takes the newest; those in between are passed over. At 100
+	// percent the older one always finishes. A pin does not wait. Unset: Replace.
 	//
 	// +optional
 	SupersedePolicy SupersedePolicy `json:"supersedePolicy,omitempty"`
 
-	// advancePolicy says whether weight rises by itself: Automatic, or Paused. Unset:
+	// advancePolicy says whether weight rises by itself: Automatic, or Paused. Paused
+	// keeps every candidate at the weight that it has, also a first release at 0 and
+	// one whose baseline is dead; on a track without routes it keeps the candidate
+	// from being promoted. All else goes on: pods and tests, failures, withdrawals
+	// and ReleaseActions, and at 100 percent the bake and the promotion. Unset:
 	// Automatic.
 	//
 	// +optional
@@ -137,7 +149,9 @@ type RolloutStep struct {
 	WeightPercent int32 `json:"weightPercent"`
 
 	// holdSeconds is the time to stay at this weight, in seconds from when it was
-	// verified: 0 to 604800. Unset or zero: until the gates of the next step hold.
+	// verified: 0 to 604800. A ReleaseAction SkipHold ends it. At 100 percent the hold
+	// and the bake run side by side. Unset or zero: until the gates of the next step
+	// hold.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0

@@ -8,13 +8,14 @@ import batchv1 "k8s.io/api/batch/v1"
 type TestPhase string
 
 const (
-	// BeforePods tests run before the pods of the release: migrations.
+	// BeforePods tests run before the release has pods: migrations.
 	BeforePods TestPhase = "BeforePods"
 	// BeforeTraffic tests run against the pods of the release, at weight 0.
 	BeforeTraffic TestPhase = "BeforeTraffic"
 	// EveryStep tests run at each step of the rollout, before the next.
 	EveryStep TestPhase = "EveryStep"
-	// AfterPromotion tests run at 100 percent, while the release bakes.
+	// AfterPromotion tests run at 100 percent, while the release bakes, and must pass
+	// before it is promoted.
 	AfterPromotion TestPhase = "AfterPromotion"
 )
 
@@ -31,10 +32,19 @@ type ReleaseTest struct {
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
-	// when the test runs: BeforePods (migrations), BeforeTraffic (the pods are ready
-	// and have no traffic), EveryStep (at each weight, before the next), or
-	// AfterPromotion (at 100 percent, while the release bakes). After a crash of the
-	// operator a test may run a second time, and must bear that.
+	// when the test runs: BeforePods (migrations: the release is sealed and has no
+	// pods), BeforeTraffic (the pods are ready and have no traffic), EveryStep (at each
+	// weight, before the next), or AfterPromotion (at 100 percent, while the release
+	// bakes: a failure takes the traffic back). Those of one kind run side by side. On
+	// a track without routes, AfterPromotion tests run after the others, before the
+	// promotion. A release that was promoted before, and not rolled back since, is not
+	// tested again.
+	//
+	// A test may run more than once, and may be stopped half-way: each attempt of a
+	// release runs all of them anew, after a crash of the operator one may run a second
+	// time in an attempt, and its Job ends at its deadline, or with the attempt. Tests,
+	// migrations above all, must bear that; a migration must also suit the release that
+	// serves meanwhile, and, in a Retry, pods that are there from the attempt before.
 	//
 	// +required
 	When TestPhase `json:"when"`

@@ -44,6 +44,13 @@ type TrackState struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
 	Live []LiveRelease `json:"live,omitempty"`
+
+	// skippedHolds of the open attempt, at most 1024.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=1024
+	SkippedHolds []SkippedHold `json:"skippedHolds,omitempty"`
 }
 
 // ReleaseRef names one release object for ever: a re-created object of the same
@@ -252,6 +259,33 @@ type Recall struct {
 	Requester string `json:"requester"`
 
 	// time of the record Recalled.
+	//
+	// +required
+	Time metav1.MicroTime `json:"time"`
+}
+
+// SkippedHold is a step whose hold a human ended.
+type SkippedHold struct {
+	// weightPercent of the step, 1 to 100 percent.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	WeightPercent int32 `json:"weightPercent"`
+
+	// requester is the user who ended it.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Requester string `json:"requester"`
+
+	// actionName is the ReleaseAction that says so.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	ActionName string `json:"actionName"`
+
+	// time of the record.
 	//
 	// +required
 	Time metav1.MicroTime `json:"time"`

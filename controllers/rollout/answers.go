@@ -21,12 +21,43 @@ func (a Answers) Explain() []Gate {
 	if a.v.Track == nil || a.v.candidate == nil {
 		return nil
 	}
-	answers := make([]Gate, 0, len(gates))
+	answers := make([]Gate, 0, len(gates)+1)
+	if held := a.v.held(); held != nil {
+		answers = append(answers, Gate{Name: held.Gate, Reason: held.Reason, Message: held.Message, Blocked: true})
+	}
 	for _, g := range gates {
 		reason, message, blocked := g.check(a.v)
 		answers = append(answers, Gate{Name: g.name, Reason: reason, Message: message, Blocked: blocked})
 	}
 	return answers
+}
+
+// TestRun is one run of a test.
+type TestRun struct {
+	Test string
+	// WeightPercent is the step of an EveryStep test, nil for others.
+	WeightPercent *int32
+	BeforePods    bool
+}
+
+// Unpassed are the runs of tests that the open attempt waits for at its present
+// weight. It needs no more of the observation than records and specs.
+func (a Answers) Unpassed() []TestRun {
+	if a.v.Track == nil || a.v.candidate == nil {
+		return nil
+	}
+	var runs []TestRun
+	for _, t := range a.v.dueTests() {
+		if a.v.unpassed(t) {
+			runs = append(runs, TestRun{Test: t.name, WeightPercent: t.weight, BeforePods: t.beforePods})
+		}
+	}
+	return runs
+}
+
+// Waits says whether a newer release waits for the candidate to finish.
+func (a Answers) Waits() bool {
+	return a.v.Track != nil && a.v.candidate != nil && a.v.Track.Spec.ReleaseName == "" && a.v.finishesFirst()
 }
 
 // VerdictOf is how the newest attempt of a release ended; "" while one is open,

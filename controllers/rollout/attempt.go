@@ -76,7 +76,7 @@ func (v view) open(r *Release, reason, message string, retry bool) *Entry {
 	e.State.Candidate = &v1alpha1.CandidateState{
 		ReleaseRef: r.ref(), Attempt: e.Release.Attempt, StartTime: v.now(), Retry: retry,
 	}
-	e.State.Tests, e.State.Approvals = nil, nil
+	e.State.Tests, e.State.Approvals, e.State.SkippedHolds = nil, nil, nil
 	e.Confirm = true
 	v.revive(&e.State, r.ref(), nil)
 	return e

@@ -118,8 +118,7 @@ func (v view) seal() []Action {
 	return []Action{SealRelease{Release: v.candidate.Name}}
 }
 
-// createChildren of every live release that is sealed. A candidate without weight
-// gets pods only once nothing but time is in their way.
+// createChildren of every live release that is sealed, and is to have any.
 func (v view) createChildren() []Action {
 	var do []Action
 	for _, live := range v.state.Live {
@@ -127,12 +126,24 @@ func (v view) createChildren() []Action {
 		if r == nil || r.Deleting || r.Sealed == nil || !r.misses() {
 			continue
 		}
-		if v.isCandidate(r) && v.weight() == 0 && !v.cleared() {
+		if !v.wantsChildren(live, r) {
 			continue
 		}
 		do = append(do, CreateChildren{Release: r.Name, Sequence: v.head()})
 	}
 	return do
+}
+
+// wantsChildren: what serves, or might, gets back at once what it lost. A candidate
+// gets pods only once nothing but time is in their way. What only drains gets none.
+func (v view) wantsChildren(live v1alpha1.LiveRelease, r *Release) bool {
+	switch {
+	case live.ZeroTime == nil:
+		return true
+	case v.isCandidate(r):
+		return (v.weight() > 0 || v.cleared()) && v.migrated()
+	}
+	return !v.onlyDrains(live)
 }
 
 func (r *Release) misses() bool {
@@ -190,12 +201,13 @@ func (v view) scaleComponents() []Action {
 }
 
 func (v view) createJobs() []Action {
-	if v.candidate == nil || !v.beforeTests() {
+	if v.candidate == nil {
 		return nil
 	}
+	beforePods, others := v.mayTest()
 	var do []Action
 	for _, t := range v.dueTests() {
-		if v.result(t) == nil && v.job(t) == nil {
+		if may := t.beforePods && beforePods || others; may && v.result(t) == nil && v.job(t) == nil {
 			do = append(do, CreateJob{
 				Release: v.candidate.Name, Test: t.name, Attempt: v.state.Candidate.Attempt,
 				WeightPercent: t.weight, Sequence: v.head(),

@@ -12,14 +12,14 @@ import (
 // although its object is gone.
 //
 // With a pin, the pinned release, unless its verdict is negative. Without one:
-// a candidate at 100 first (it finishes its bake), else the newest release,
+// a candidate at 100 (it finishes its bake), or any under Queue, else the newest release,
 // unless it, its version or a later one has had its verdict already. So an old
 // release that comes back is never deployed by mistake.
 func (v view) desired() *Release {
 	if v.Track.Spec.ReleaseName != "" {
 		return v.desiredByPin()
 	}
-	if v.candidate != nil && v.weight() == 100 {
+	if v.candidate != nil && v.finishesFirst() {
 		return v.candidate
 	}
 	newest := v.newest()
@@ -27,6 +27,11 @@ func (v view) desired() *Release {
 		return v.stable()
 	}
 	return newest
+}
+
+// finishesFirst: a newer release waits for the candidate.
+func (v view) finishesFirst() bool {
+	return v.weight() == 100 || v.Track.rollout().SupersedePolicy == v1alpha1.SupersedeQueue
 }
 
 func (v view) desiredByPin() *Release {

@@ -73,6 +73,11 @@ func TestDesired(t *testing.T) {
 		"the candidate goes on":           {setup{releases: []int{1, 2}, stable: 1, candidate: 2, verdicts: promoted}, nothing, 0},
 		"replaced by a newer one":         {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 20, verdicts: promoted}, superseded, 2},
 		"not at 100":                      {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 100, verdicts: promoted}, nothing, 0},
+		"a newer one waits under Queue":   {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 20, verdicts: promoted, change: queues}, nothing, 0},
+		"at 0 as well":                    {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, verdicts: promoted, change: queues}, nothing, 0},
+		"a pin does not wait under Queue": {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 20, pin: "shop-3", verdicts: promoted, change: queues}, superseded, 2},
+		"gone under Queue":                {setup{releases: []int{1, 3}, stable: 1, candidate: 2, weight: 20, verdicts: promoted, change: queues}, superseded, 2},
+		"after a failure under Queue":     {setup{releases: []int{1, 2, 3}, stable: 1, verdicts: with(2, v1alpha1.EventFailed), change: queues}, opened, 3},
 		"retried":                         {setup{releases: []int{1, 2}, stable: 1, candidate: 2, retry: true, verdicts: with(2, v1alpha1.EventFailed)}, nothing, 0},
 		"retried, and a later one failed": {setup{releases: []int{1, 2}, stable: 1, candidate: 2, retry: true, verdicts: with(3, v1alpha1.EventFailed)}, nothing, 0},
 		"retried, and a newer one comes":  {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, retry: true, verdicts: with(2, v1alpha1.EventFailed)}, superseded, 2},
@@ -124,6 +129,8 @@ func TestDesired(t *testing.T) {
 		})
 	}
 }
+
+func queues(o *rollout.Observation) { queue(&o.Track.Spec) }
 
 func createdNow(n int) func(*rollout.Observation) {
 	return func(o *rollout.Observation) { o.Releases[n-1].CreationTime = world.Start.Add(time.Hour) }

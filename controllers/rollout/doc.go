@@ -25,10 +25,10 @@
 //	gates.go     what must hold before weight rises, in words for users
 //	steps.go     which weight is next, and how long the present one is held
 //	tests.go     test Jobs: due, started, finished
-//	failure.go   what ends an attempt as Failed, and when
+//	failure.go   what ends an attempt as Failed, and when; what failurePolicy Hold holds
 //	weights.go   shares of routes; what counts as carried by a router
 //	shift.go     raising, verifying and withdrawing weight; promotion
-//	people.go    Rollback, Abort, Retry, Approve
+//	people.go    Rollback, Abort, Retry, Approve, SkipHold
 //	retire.go    drain, warm releases, when pods may go
 //	carryout.go  the writes that the newest record still wants, in safety order
 //	stage.go     the stage, and when to look again

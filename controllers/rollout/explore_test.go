@@ -110,6 +110,7 @@ func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
 		FailureSeconds:          ptr(int32(20)),
 	}
 	spec.Traffic.DrainSeconds = ptr(int32(5 * e.random.IntN(3)))
+	e.editPolicies(&spec)
 	e.editSteps(&spec)
 	e.editRoutes(&spec)
 	return spec
@@ -126,6 +127,20 @@ func (e *explorer) editSteps(spec *v1alpha1.ReleaseTrackSpec) {
 			step.Approval = v1alpha1.ApprovalRequired
 		}
 		spec.Rollout.Steps = append(spec.Rollout.Steps, step)
+	}
+}
+
+func (e *explorer) editPolicies(spec *v1alpha1.ReleaseTrackSpec) {
+	r := spec.Rollout
+	r.FailurePolicy, r.SupersedePolicy, r.AdvancePolicy = "", "", ""
+	if e.chance(25) {
+		r.FailurePolicy = v1alpha1.FailureHold
+	}
+	if e.chance(25) {
+		r.SupersedePolicy = v1alpha1.SupersedeQueue
+	}
+	if e.chance(15) {
+		r.AdvancePolicy = v1alpha1.AdvancePaused
 	}
 }
 
@@ -243,11 +258,19 @@ func (e *explorer) rest(began int) bool {
 	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended())
 }
 
-// ended: in a fair world every attempt comes to its end, unless it waits for people.
+// ended: in a fair world every attempt comes to its end, unless it waits for people;
+// and one that has failed and is held says that nothing moves.
 func (e *explorer) ended() error {
-	blocked := rollout.Compute(e.Observe()).Blocked
-	if e.Head().Candidate == nil || blocked != nil && blocked.Gate == "Approved" {
+	plan, c, policies := rollout.Compute(e.Observe()), e.Head().Candidate, e.Track.Spec.Rollout
+	if c == nil {
 		return nil
 	}
-	return fmt.Errorf("%s has an open attempt without end: %+v", e.Head().Candidate.Name, blocked)
+	if b := plan.Blocked; b != nil {
+		paused := b.Gate == "AdvanceAllowed" && policies.AdvancePolicy == v1alpha1.AdvancePaused
+		held := b.Gate == "NotFailed" && policies.FailurePolicy == v1alpha1.FailureHold && plan.Stage == rollout.Stalled
+		if b.Gate == "Approved" || paused || held {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s has an open attempt without end: %+v", c.Name, plan.Blocked)
 }

@@ -8,21 +8,54 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// fail closes the attempt as Failed when a test failed, when the candidate could
-// not be brought up or confirmed within the deadline, or when it was unavailable,
-// or lacked a pod, for too long with weight.
+// fail closes the attempt as Failed when the candidate has failed, and is not held.
 func (v view) fail() *Entry {
-	if v.candidate == nil {
+	if v.candidate == nil || v.holdsFailures() {
 		return nil
 	}
+	if reason, message, failed := v.failure(); failed {
+		return v.close(v1alpha1.EventFailed, reason, message)
+	}
+	return nil
+}
+
+// failure says whether the candidate has failed: a test did, it could not be brought
+// up or confirmed within the deadline, or it was unavailable, or lacked a pod, for
+// too long with weight.
+func (v view) failure() (reason, message string, failed bool) {
 	for _, rule := range []func(view) (reason, message string, failed bool){
 		failedTest, lost, unavailable, short, notProvisioned, notVerified, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
-			return v.close(v1alpha1.EventFailed, reason, message)
+			return reason, message, true
 		}
 	}
-	return nil
+	return "", "", false
+}
+
+// holdsFailures: by failurePolicy Hold, a candidate that fails keeps the weight that
+// it has, and gets no verdict. Without weight there is nothing to keep.
+func (v view) holdsFailures() bool {
+	return v.Track.rollout().FailurePolicy == v1alpha1.FailureHold && v.weight() > 0
+}
+
+// held is why the candidate has failed and keeps its weight, and what a human can do;
+// nil when it has not, or may go on again.
+func (v view) held() *v1alpha1.BlockedBy {
+	if v.candidate == nil || !v.holdsFailures() {
+		return nil
+	}
+	reason, message, failed := v.failure()
+	if !failed {
+		return nil
+	}
+	cure := "mend it and it goes on, or"
+	if _, _, tested := failedTest(v); tested {
+		cure = "that test does not run again in this attempt:"
+	}
+	return &v1alpha1.BlockedBy{Gate: "NotFailed", Reason: reason, Message: fmt.Sprintf(
+		"%s has failed and is held at %d %%: %s; %s end attempt %d by a ReleaseAction Abort, or set spec.rollout.failurePolicy to Rollback",
+		v.candidate.Name, v.weight(), message, cure, v.state.Candidate.Attempt)}
 }
 
 func failedTest(v view) (string, string, bool) {
@@ -131,24 +164,24 @@ func notProvisioned(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	first := v.blocked()
+	first := v.firstGate()
 	return first.Reason, fmt.Sprintf("not ready within %s: %s", v.Track.progressDeadline(), first.Message), true
 }
 
 // deadline is when a candidate without weight fails that waits for the cluster;
-// zero while it waits for something else: a test has a deadline of its own, and
-// people may take their time as long as the pods are there. With weight, it is how
+// zero while it waits for something else: a test that runs has a deadline of its
+// own, and people may take their time as long as the pods are there. With weight, it is how
 // long the candidate may be unavailable that counts; but one that took the place of
 // a deleted release has weight before it is sealed.
 func (v view) deadline() time.Time {
-	first := v.blocked()
+	first := v.firstGate()
 	if first == nil || !slices.Contains(machineGates, first.Gate) {
 		return time.Time{}
 	}
-	if v.weight() > 0 && v.candidate.Sealed != nil {
+	if v.weight() > 0 && v.candidate.Sealed != nil || first.Gate == "BeforePodsPassed" && first.Reason == "TestRunning" {
 		return time.Time{}
 	}
-	if v.nextStep().approval > 0 && v.candidate.available() {
+	if (v.nextStep().approval > 0 || v.paused()) && v.candidate.available() {
 		return time.Time{}
 	}
 	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.candidate.shortSince())
@@ -187,7 +220,7 @@ func notTested(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	first := v.blocked()
+	first := v.firstGate()
 	return first.Reason, fmt.Sprintf("a test at %d %% has not started within %s: %s", v.weight(), v.Track.progressDeadline(), first.Message), true
 }
 
@@ -196,7 +229,7 @@ func notTested(v view) (string, string, bool) {
 // a deadline of its own.
 func (v view) startDeadline() time.Time {
 	confirmed := v.verifiedTime()
-	if v.weight() == 0 || confirmed.IsZero() || v.blocked() == nil {
+	if v.weight() == 0 || confirmed.IsZero() || v.firstGate() == nil {
 		return time.Time{}
 	}
 	if !slices.ContainsFunc(v.dueTests(), func(t dueTest) bool { return v.result(t) == nil }) {

@@ -24,17 +24,28 @@ var gates = []gate{
 	{"RoutesFree", gateRoutesFree},
 	{"BackendsExist", gateBackendsExist},
 	{"NoForeignSelector", gateNoForeignSelector},
+	{"BeforePodsPassed", gateBeforePodsPassed},
 	{"PodsAvailable", gatePodsAvailable},
 	{"EndpointsReady", gateEndpointsReady},
 	{"RouteVerified", gateRouteVerified},
 	{"TestsPassed", gateTestsPassed},
 	{"HoldOver", gateHoldOver},
 	{"Approved", gateApproved},
+	{"AdvanceAllowed", gateAdvanceAllowed},
 	{"NoRollback", gateNoRollback},
 }
 
-// blocked is the first gate that blocks the candidate; nil when all hold.
+// blocked is what keeps weight from rising: that the candidate has failed and is
+// held, else the first gate that blocks; nil when nothing does.
 func (v view) blocked() *v1alpha1.BlockedBy {
+	if held := v.held(); held != nil {
+		return held
+	}
+	return v.firstGate()
+}
+
+// firstGate is the first gate that blocks the candidate; nil when all hold.
+func (v view) firstGate() *v1alpha1.BlockedBy {
 	for _, g := range gates {
 		if reason, message, blocked := g.check(v); blocked {
 			return &v1alpha1.BlockedBy{Gate: g.name, Reason: reason, Message: message}
@@ -43,15 +54,16 @@ func (v view) blocked() *v1alpha1.BlockedBy {
 	return nil
 }
 
-// beforeTests says whether all that a test stands on holds: the gates in front
-// of TestsPassed.
-func (v view) beforeTests() bool {
-	first := v.blocked()
-	return first == nil || !slices.Contains(machineGates, first.Gate)
+// mayTest says whether all that tests stand on holds: the gates in front of theirs.
+// BeforePods tests stand on less than the others.
+func (v view) mayTest() (beforePods, others bool) {
+	first := v.firstGate()
+	others = first == nil || !slices.Contains(machineGates, first.Gate)
+	return others || first.Gate == "BeforePodsPassed", others
 }
 
 // machineGates wait for the cluster; the others for tests, time and people.
-var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "PodsAvailable", "EndpointsReady", "RouteVerified"}
+var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "PodsAvailable", "EndpointsReady", "RouteVerified"}
 
 func gateSealed(v view) (string, string, bool) {
 	if v.candidate.Sealed != nil {
@@ -209,10 +221,19 @@ func listed(weights []v1alpha1.ReleaseWeight, name string) bool {
 	return false
 }
 
-func gateTestsPassed(v view) (string, string, bool) {
+// gateBeforePodsPassed: what prepares the world for the release, a migration say, is
+// done before any pod of it is there.
+func gateBeforePodsPassed(v view) (string, string, bool) { return v.notPassed(true) }
+
+func gateTestsPassed(v view) (string, string, bool) { return v.notPassed(false) }
+
+// notPassed is the first due test that has not passed: of those before the pods, or
+// of the others.
+func (v view) notPassed(beforePods bool) (string, string, bool) {
 	for _, t := range v.dueTests() {
 		result := v.result(t)
 		switch {
+		case t.beforePods != beforePods:
 		case result == nil:
 			return "TestNotRun", fmt.Sprintf("test %s%s has not started", t.name, t.at()), true
 		case result.Outcome == v1alpha1.TestRunning:
@@ -249,6 +270,24 @@ func gateApproved(v view) (string, string, bool) {
 	}
 	return "ApprovalRequired", fmt.Sprintf("the step to %d %% waits for a ReleaseAction Approve with releaseName %s, attempt %d, weightPercent %d",
 		next.approval, v.candidate.Name, v.state.Candidate.Attempt, next.approval), true
+}
+
+// gateAdvanceAllowed: a paused track raises no weight. On one without routes the
+// promotion is the only step there is.
+func gateAdvanceAllowed(v view) (string, string, bool) {
+	if !v.paused() {
+		return "", "", false
+	}
+	next := fmt.Sprintf("the step to %d %%", v.nextStep().weight)
+	if v.nextStep().promotion {
+		next = "the promotion of " + v.candidate.Name
+	}
+	return "Paused", "the track is paused: set spec.rollout.advancePolicy to Automatic, and " + next + " follows", true
+}
+
+// paused says whether the candidate has to stay at the weight that it has.
+func (v view) paused() bool {
+	return v.Track.rollout().AdvancePolicy == v1alpha1.AdvancePaused && v.weight() < 100
 }
 
 // gateNoRollback: while a Rollback brings its release up, nothing rises against it.

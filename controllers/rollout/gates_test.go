@@ -153,6 +153,25 @@ func TestGates(t *testing.T) {
 			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Baking", Message: "at 100 %, baking until 2026-01-01T00:04:28Z"}},
 		"approval": {20, func(o *rollout.Observation, _ *rollout.Release) { approval(50)(&o.Track.Spec) },
 			v1alpha1.BlockedBy{Gate: "Approved", Reason: "ApprovalRequired", Message: "the step to 50 % waits for a ReleaseAction Approve with releaseName shop-2, attempt 1, weightPercent 50"}},
+		"a test before the pods has not passed": {0, func(o *rollout.Observation, r *rollout.Release) {
+			spec := r.Spec.DeepCopy()
+			tested("migrate", v1alpha1.BeforePods)(spec)
+			r.Spec = spec
+		},
+			v1alpha1.BlockedBy{Gate: "BeforePodsPassed", Reason: "TestNotRun", Message: "test migrate has not started"}},
+		"a test after the promotion has not passed": {100, func(o *rollout.Observation, r *rollout.Release) {
+			spec := r.Spec.DeepCopy()
+			tested("orders", v1alpha1.AfterPromotion)(spec)
+			r.Spec = spec
+		},
+			v1alpha1.BlockedBy{Gate: "TestsPassed", Reason: "TestNotRun", Message: "test orders has not started"}},
+		"paused": {20, func(o *rollout.Observation, _ *rollout.Release) { paused(&o.Track.Spec) },
+			v1alpha1.BlockedBy{Gate: "AdvanceAllowed", Reason: "Paused", Message: "the track is paused: set spec.rollout.advancePolicy to Automatic, and the step to 50 % follows"}},
+		"held by a failure": {20, func(o *rollout.Observation, _ *rollout.Release) {
+			holdFailures(&o.Track.Spec)
+			o.Log.Head.State.Tests[1].Outcome, o.Log.Head.State.Tests[1].Message = v1alpha1.TestFailed, "exit code 1"
+		},
+			v1alpha1.BlockedBy{Gate: "NotFailed", Reason: "TestFailed", Message: "shop-2 has failed and is held at 20 %: test probe at 20 % failed: exit code 1; that test does not run again in this attempt: end attempt 1 by a ReleaseAction Abort, or set spec.rollout.failurePolicy to Rollback"}},
 		"rollback under way": {20, state(func(s *v1alpha1.TrackState) {
 			s.Live[0].Recall = &v1alpha1.Recall{ActionName: "undo", Time: metav1.NewMicroTime(world.Start)}
 			s.Live[0].Sequence = 1000

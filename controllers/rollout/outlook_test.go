@@ -220,6 +220,36 @@ func TestFailures(t *testing.T) {
 			o.Log.Head.State.Tests, r.Jobs = o.Log.Head.State.Tests[:1], nil
 			r.Components[0].AvailableReplicas = 1
 		}, "PodsNotAvailable: a test at 20 % has not started within 10m0s: component web has 1 of 2 pods available"},
+		"a test before the pods has not started": {0, func(o *rollout.Observation, r *rollout.Release) {
+			hour(o)
+			spec := r.Spec.DeepCopy()
+			tested("migrate", v1alpha1.BeforePods)(spec)
+			r.Spec = spec
+		}, "TestNotRun: not ready within 10m0s: test migrate has not started"},
+		"a test before the pods runs: it has a deadline of its own": {0, func(o *rollout.Observation, r *rollout.Release) {
+			hour(o)
+			spec := r.Spec.DeepCopy()
+			tested("migrate", v1alpha1.BeforePods)(spec)
+			spec.Tests[2].DeadlineSeconds = ptr(int32(86400))
+			r.Spec = spec
+			start := metav1.NewMicroTime(o.Now.Add(-time.Hour))
+			o.Log.Head.State.Tests = append(o.Log.Head.State.Tests, v1alpha1.TestResult{Name: "migrate", JobUID: "job", Outcome: v1alpha1.TestRunning, StartTime: start})
+			r.Jobs = append(r.Jobs, rollout.Job{Name: "shop-2-migrate-1", UID: "job", Test: "migrate", Attempt: 1, Presence: rollout.Ours, CreationTime: start.Time})
+		}, ""},
+		"paused may take its time, pods are there": {0, func(o *rollout.Observation, _ *rollout.Release) {
+			hour(o)
+			paused(&o.Track.Spec)
+			o.Routes[0].Verified = false
+		}, ""},
+		"a failure with weight is held": {20, func(o *rollout.Observation, r *rollout.Release) {
+			hour(o)
+			holdFailures(&o.Track.Spec)
+			r.Components[0].Available, r.Components[0].AvailableReplicas = false, 0
+		}, ""},
+		"a failure without weight is not held": {0, func(o *rollout.Observation, _ *rollout.Release) {
+			holdFailures(&o.Track.Spec)
+			o.Log.Head.State.Tests[0].Outcome, o.Log.Head.State.Tests[0].Message = v1alpha1.TestFailed, "exit code 1"
+		}, "TestFailed: test smoke failed: exit code 1"},
 		"a test failed": {20, func(o *rollout.Observation, _ *rollout.Release) {
 			o.Log.Head.State.Tests[0].Outcome, o.Log.Head.State.Tests[0].Message = v1alpha1.TestFailed, "exit code 1"
 		}, "TestFailed: test smoke failed: exit code 1"},

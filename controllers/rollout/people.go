@@ -37,6 +37,8 @@ func (v view) answerTo(a *v1alpha1.ReleaseAction) *Entry {
 		return v.retry(a)
 	case v1alpha1.ActionApprove:
 		return v.approve(a)
+	case v1alpha1.ActionSkipHold:
+		return v.skipHold(a)
 	}
 	return v.refuse(a, "NotSupported", fmt.Sprintf("action %s is not supported yet", a.Spec.Action))
 }
@@ -226,4 +228,25 @@ func (v view) waitsForApproval(weight int32) bool {
 		}
 	}
 	return false
+}
+
+// skipHold ends the hold of the step that the candidate is at. Gates, tests,
+// approvals and the bake are none of its business.
+func (v view) skipHold(a *v1alpha1.ReleaseAction) *Entry {
+	c := v.state.Candidate
+	switch {
+	case c == nil || v.candidate == nil:
+		return v.refuse(a, "NothingUnderWay", "no attempt is open")
+	case c.Name != a.Spec.ReleaseName || a.Spec.Attempt == nil || *a.Spec.Attempt != c.Attempt:
+		return v.refuse(a, "OtherAttempt", fmt.Sprintf("the open attempt is number %d of %s", c.Attempt, c.Name))
+	case a.Spec.WeightPercent == nil || *a.Spec.WeightPercent != v.weight():
+		return v.refuse(a, "OtherStep", fmt.Sprintf("%s is at %d %%", c.Name, v.weight()))
+	case !v.holds():
+		return v.refuse(a, "NotHeld", fmt.Sprintf("no hold keeps %s at %d %%; gates, tests, approvals and the bake are not skipped", c.Name, v.weight()))
+	}
+	e := v.about(v.candidate, v1alpha1.EventHoldSkipped, "SkipHold", fmt.Sprintf("the hold at %d %%: %s", v.weight(), a.Spec.Reason))
+	e.State.SkippedHolds = append(e.State.SkippedHolds, v1alpha1.SkippedHold{
+		WeightPercent: v.weight(), Requester: a.Spec.Requester, ActionName: a.Name, Time: v.now(),
+	})
+	return e
 }

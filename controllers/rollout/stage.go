@@ -36,17 +36,17 @@ func (v view) stage() Stage {
 	if len(v.strays()) > 0 {
 		return Withdrawing
 	}
+	if v.stalled() != nil && (v.candidate == nil || v.held() != nil) {
+		return Stalled
+	}
 	if v.candidate != nil {
 		return v.candidateStage()
-	}
-	if v.stalled() != nil {
-		return Stalled
 	}
 	return Settled
 }
 
 func (v view) candidateStage() Stage {
-	switch blocked := v.blocked(); {
+	switch blocked := v.firstGate(); {
 	case v.candidate.Sealed == nil:
 		return Preparing
 	case v.weight() == 100:
@@ -120,6 +120,6 @@ func (v view) polls() bool {
 			return true
 		}
 	}
-	blocked := v.blocked()
+	blocked := v.firstGate()
 	return blocked != nil && slices.Contains([]string{"NamesFree", "RoutesFree", "NoForeignSelector"}, blocked.Gate)
 }

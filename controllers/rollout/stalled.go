@@ -6,8 +6,8 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// stalled is what time alone will not mend: the log, or what serves now, or that
-// the pin, with nothing pinned the newest release, cannot be served.
+// stalled is what time alone will not mend: the log, a candidate that has failed and
+// is held, or what serves now, or that the pin, with nothing pinned the newest release, cannot be served.
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():
@@ -15,7 +15,7 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.Log.Broken != "":
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": nothing is decided until the log verifies again"}
 	case v.candidate != nil:
-		return nil
+		return v.held()
 	}
 	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, notDesired, notServed} {
 		if stalled := check(v); stalled != nil {

@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -56,7 +57,7 @@ func (v view) unheld() bool {
 // hold is how long the candidate stays at its present weight.
 func (v view) hold() time.Duration {
 	weight := v.weight()
-	if weight == 0 || v.unheld() && weight < 100 {
+	if weight == 0 || v.unheld() && weight < 100 || v.holdSkipped(weight) {
 		return 0
 	}
 	for _, s := range v.Track.rollout().Steps {
@@ -67,8 +68,24 @@ func (v view) hold() time.Duration {
 	return 0
 }
 
+func (v view) holdSkipped(weight int32) bool {
+	return slices.ContainsFunc(v.state.SkippedHolds, func(s v1alpha1.SkippedHold) bool { return s.WeightPercent == weight })
+}
+
+// holds says whether it is the hold of the step, and not the bake alone, that keeps
+// the candidate where it is.
+func (v view) holds() bool {
+	hold := v.hold()
+	if v.weight() == 100 && hold <= v.Track.bake() {
+		return false
+	}
+	end := v.holdEnd()
+	return hold > 0 && (end.IsZero() || v.Now.Before(end))
+}
+
 // holdEnd is when the hold, or at 100 the bake, is over; zero while the weight is
-// not verified. A Retry may begin with weight: it is held anew.
+// not verified. A Retry may begin with weight: it is held anew. So is what failed and
+// kept its weight: the time in which it did not serve has shown nothing.
 func (v view) holdEnd() time.Time {
 	verified := v.verifiedTime()
 	if verified.IsZero() {
@@ -78,5 +95,9 @@ func (v view) holdEnd() time.Time {
 	if v.weight() == 100 {
 		hold = max(hold, v.Track.bake())
 	}
-	return later(verified, v.state.Candidate.StartTime.Time).Add(hold)
+	since := later(verified, v.state.Candidate.StartTime.Time)
+	if v.holdsFailures() {
+		since = later(since, v.candidate.availabilityChange())
+	}
+	return since.Add(hold)
 }

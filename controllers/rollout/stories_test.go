@@ -67,6 +67,26 @@ var stories = map[string]func(*testing.T){
 	"children-deleted":     childrenDeleted,
 	"route-object-deleted": routeObjectDeleted,
 	"log-broken":           logBroken,
+	// How fast it goes, and what people can do to it.
+	"before-pods-takes-its-time":     beforePodsTakesItsTime,
+	"before-pods-test-fails":         beforePodsFails,
+	"before-pods-retry":              beforePodsRetry,
+	"after-promotion":                afterPromotion,
+	"after-promotion-test-fails":     afterPromotionFails,
+	"after-promotion-first-release":  afterPromotionFirstRelease,
+	"after-promotion-without-routes": afterPromotionWithoutRoutes,
+	"unavailable-in-the-bake":        unavailableInTheBake,
+	"never-confirmed-at-100":         neverConfirmedAt100,
+	"rollback-unverified":            rollbackUnverified,
+	"queued":                         queued,
+	"queued-behind-a-failure":        queuedBehindAFailure,
+	"held-until-well":                heldUntilWell,
+	"held-by-a-test":                 heldByATest,
+	"held-and-replaced":              heldAndReplaced,
+	"held-at-100":                    heldAt100,
+	"paused":                         pausedTrack,
+	"paused-without-routes":          pausedWithoutRoutes,
+	"skip-hold":                      skipHold,
 }
 
 func TestStories(t *testing.T) {

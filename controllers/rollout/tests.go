@@ -2,17 +2,19 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// dueTest is a run of a test that must have passed before the next step: once
-// for BeforeTraffic, once for each weight for EveryStep.
+// dueTest is a run of a test that must have passed before the next step: once for
+// each weight for EveryStep, once for all others.
 type dueTest struct {
-	name     string
-	weight   *int32
-	deadline time.Duration
+	name       string
+	weight     *int32
+	deadline   time.Duration
+	beforePods bool
 }
 
 func (t dueTest) at() string {
@@ -23,7 +25,7 @@ func (t dueTest) at() string {
 }
 
 // dueTests of the candidate at its present weight. A trusted release needs none. A
-// track without routes has one step, to 100.
+// track without routes has one step, to 100, and its last tests follow the others.
 func (v view) dueTests() []dueTest {
 	if v.trusted(v.candidate) {
 		return nil
@@ -32,22 +34,35 @@ func (v view) dueTests() []dueTest {
 	if len(v.routes) == 0 {
 		weight = 100
 	}
-	var due []dueTest
+	var due, last []dueTest
 	for _, t := range v.candidate.Spec.Tests {
-		run := dueTest{name: t.Name, deadline: seconds(t.DeadlineSeconds, DefaultTestDeadline)}
-		switch t.When {
-		case v1alpha1.BeforeTraffic:
-		case v1alpha1.EveryStep:
-			if weight == 0 {
-				continue
-			}
-			run.weight = &weight
-		default:
+		run := dueTest{name: t.Name, deadline: seconds(t.DeadlineSeconds, DefaultTestDeadline), beforePods: t.When == v1alpha1.BeforePods}
+		switch {
+		case t.When == v1alpha1.AfterPromotion:
+			last = append(last, run)
 			continue
+		case t.When == v1alpha1.EveryStep && weight == 0:
+			continue
+		case t.When == v1alpha1.EveryStep:
+			run.weight = &weight
 		}
 		due = append(due, run)
 	}
-	return due
+	if weight < 100 || len(v.routes) == 0 && slices.ContainsFunc(due, v.unpassed) {
+		return due
+	}
+	return append(due, last...)
+}
+
+// unpassed says whether a run has no result yet, or another one than a pass.
+func (v view) unpassed(t dueTest) bool {
+	result := v.result(t)
+	return result == nil || result.Outcome != v1alpha1.TestPassed
+}
+
+// migrated says whether the candidate may have pods: no test before them is left.
+func (v view) migrated() bool {
+	return !slices.ContainsFunc(v.dueTests(), func(t dueTest) bool { return t.beforePods && v.unpassed(t) })
 }
 
 // result of a run in the open attempt; nil before it started.

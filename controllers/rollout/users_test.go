@@ -49,6 +49,14 @@ func (e *explorer) publish() {
 		tested("probe", v1alpha1.EveryStep)(&spec)
 		script.Tests["probe"] = e.testScript()
 	}
+	if e.chance(30) {
+		tested("migrate", v1alpha1.BeforePods)(&spec)
+		script.Tests["migrate"] = e.testScript()
+	}
+	if e.chance(30) {
+		tested("verify", v1alpha1.AfterPromotion)(&spec)
+		script.Tests["verify"] = e.testScript()
+	}
 	for i := range spec.Tests {
 		spec.Tests[i].DeadlineSeconds = ptr(int32(30))
 	}
@@ -93,9 +101,13 @@ func (e *explorer) user() {
 	case n < 88:
 		e.RouterDown = !e.RouterDown
 		e.tell("> router down: %t", e.RouterDown)
-	case n < 92:
+	case n < 90:
 		e.tell("> other steps")
 		e.editSteps(&e.Track.Spec)
+	case n < 92:
+		e.editPolicies(&e.Track.Spec)
+		r := e.Track.Spec.Rollout
+		e.tell("> other policies: %s %s %s", r.FailurePolicy, r.SupersedePolicy, r.AdvancePolicy)
 	case n < 94:
 		e.editRoutes(&e.Track.Spec)
 		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
@@ -117,16 +129,19 @@ func (e *explorer) ask(name string) {
 	c, promoted := e.Head().Candidate, e.promoted()
 	switch {
 	case e.chance(10):
-		spec.Action = oneOf(e, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
+		spec.Action = oneOf(e, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove, v1alpha1.ActionSkipHold)
 	case len(promoted) > 0 && e.chance(60):
 		spec.ReleaseName = oneOf(e, promoted...)
 	case c != nil:
-		spec.Action, spec.ReleaseName, spec.Attempt = oneOf(e, v1alpha1.ActionApprove, v1alpha1.ActionAbort), c.Name, &c.Attempt
+		spec.Action, spec.ReleaseName, spec.Attempt = oneOf(e, v1alpha1.ActionApprove, v1alpha1.ActionAbort, v1alpha1.ActionSkipHold), c.Name, &c.Attempt
 	default:
 		spec.Action = v1alpha1.ActionRetry
 	}
-	if spec.Action == v1alpha1.ActionApprove {
+	if spec.Action == v1alpha1.ActionApprove || spec.Action == v1alpha1.ActionSkipHold {
 		spec.WeightPercent = ptr(oneOf(e, int32(20), 50, 100))
+	}
+	if routes := e.Head().Routes; spec.Action == v1alpha1.ActionSkipHold && c != nil && len(routes) > 0 && e.chance(80) {
+		spec.WeightPercent = ptr(weightOf(e.Head(), c.Name))
 	}
 	e.tell("> %s %s", spec.Action, spec.ReleaseName)
 	e.Ask(spec)

@@ -161,8 +161,6 @@ var malformedReleases = []malformed{
 	{"spec/components/0/activation", `"AtFullWeight"`, []string{"spec.components[0].activation", "AtFullWeight", "not supported yet"}},
 	{"spec/components/1/activation", ``, []string{"spec.components[1].activation", "AtFullWeight", "not supported yet", "activation: Immediate"}},
 	{"spec/config/expect", `[{"kind":"ConfigMap","name":"nobody-reads-it","sha256":"` + strings.Repeat("a", 64) + `"}]`, []string{"spec.config.expect[0]", "no template reads ConfigMap nobody-reads-it"}},
-	{"spec/tests/0/when", `"BeforePods"`, []string{"spec.tests[0].when", "BeforePods", "not supported yet"}},
-	{"spec/tests/0/when", `"AfterPromotion"`, []string{"spec.tests[0].when", "AfterPromotion", "not supported yet"}},
 }
 
 const goodTrack = `
@@ -217,9 +215,6 @@ var malformedTracks = []malformed{
 	{"spec/retention/warmSeconds", `-1`, []string{"spec.retention.warmSeconds", "-1"}},
 
 	{"spec/capacity", `[{"componentName":"web","replicas":5}]`, []string{"spec.capacity", "not supported yet"}},
-	{"spec/rollout/failurePolicy", `"Hold"`, []string{"spec.rollout.failurePolicy", "Hold", "not supported yet"}},
-	{"spec/rollout/supersedePolicy", `"Queue"`, []string{"spec.rollout.supersedePolicy", "Queue", "not supported yet"}},
-	{"spec/rollout/advancePolicy", `"Paused"`, []string{"spec.rollout.advancePolicy", "Paused", "not supported yet"}},
 	{"spec/rollout/capacity", `"Proportional"`, []string{"spec.rollout.capacity", "Proportional", "not supported yet"}},
 	{"spec/traffic/routes/0/gatewayAPI/kind", `"GRPCRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "GRPCRoute", "not supported yet"}},
 	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"nginx","name":"x"}}`,
@@ -247,7 +242,6 @@ var malformedActions = []malformed{
 	{"spec/releaseName", `"shop-9"`, []string{"spec.releaseName", "shop-9", "Not found"}},
 	{"spec/requester", `"jo"`, []string{"spec.requester", "jo", "the user who creates the action"}},
 	{"spec/reason", `""`, []string{"spec.reason"}},
-	{"spec/action", `"SkipHold"`, []string{"spec.action", "SkipHold", "not supported yet"}},
 	{"spec", `{"trackName":"shop","releaseName":"shop-1","action":"BreakGlass","requester":"admin","reason":"because"}`, []string{"spec.action", "BreakGlass", "not supported yet"}},
 }
 

@@ -25,6 +25,12 @@ func (w *World) checkEntry(o rollout.Observation, spec *v1alpha1.ReleaseRecordSp
 		err = w.checkPromoted(o, before, spec)
 	case v1alpha1.EventRetired:
 		err = w.checkRetired(before, spec)
+	case v1alpha1.EventFailed:
+		err = checkFailed(o, before)
+	case v1alpha1.EventSuperseded:
+		err = checkSuperseded(o, before, spec)
+	case v1alpha1.EventHoldSkipped:
+		err = w.checkSkipped(o, before, spec)
 	}
 	if err != nil {
 		return fmt.Errorf("record %d, %s %s: %w", spec.Sequence, spec.Event, spec.Release.Name, err)
@@ -87,9 +93,12 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 	if err := w.checkTests(o, before, from); err != nil {
 		return err
 	}
+	if pace(o).AdvancePolicy == v1alpha1.AdvancePaused {
+		return fmt.Errorf("the track is paused")
+	}
 	direct := w.proven(before.Candidate.ReleaseRef) || before.Stable == nil || !baselineServes(o, before)
 	for _, step := range steps(o.Track) {
-		if step.WeightPercent == from && from > 0 && !direct && w.held(o, before) < holdOf(step) {
+		if step.WeightPercent == from && from > 0 && !direct && w.held(o, before) < holdOf(step) && !w.skipped(before, from) {
 			return fmt.Errorf("at %d for %s only", from, w.held(o, before))
 		}
 		entered := step.WeightPercent > from && step.WeightPercent <= to
@@ -125,6 +134,13 @@ func steps(track *rollout.Track) []v1alpha1.RolloutStep {
 	return track.Spec.Rollout.Steps
 }
 
+func pace(o rollout.Observation) v1alpha1.RolloutSpec {
+	if o.Track.Spec.Rollout == nil {
+		return v1alpha1.RolloutSpec{}
+	}
+	return *o.Track.Spec.Rollout
+}
+
 func holdOf(step v1alpha1.RolloutStep) time.Duration {
 	if step.HoldSeconds == nil {
 		return 0
@@ -132,9 +148,17 @@ func holdOf(step v1alpha1.RolloutStep) time.Duration {
 	return time.Duration(*step.HoldSeconds) * time.Second
 }
 
-// held is how long the present weights are verified, 0 while they are not.
+// held is how long the present weights are verified, 0 while they are not; where
+// failures are held, with the candidate available all the time.
 func (w *World) held(o rollout.Observation, state v1alpha1.TrackState) time.Duration {
 	var since time.Time
+	for _, r := range o.Releases {
+		for _, c := range r.Components {
+			if r.UID == state.Candidate.UID && pace(o).FailurePolicy == v1alpha1.FailureHold && c.AvailableChange.After(since) {
+				since = c.AvailableChange
+			}
+		}
+	}
 	for _, r := range state.Routes {
 		if r.VerifiedTime == nil {
 			return 0
@@ -180,8 +204,14 @@ func baselineServes(o rollout.Observation, state v1alpha1.TrackState) bool {
 	return true
 }
 
-// checkTests: every test that is due at the weight has passed in this attempt.
+// checkTests: every test that is due at the weight has passed in this attempt, and
+// none has failed in it.
 func (w *World) checkTests(o rollout.Observation, state v1alpha1.TrackState, weight int32) error {
+	for _, result := range state.Tests {
+		if result.Outcome == v1alpha1.TestFailed {
+			return fmt.Errorf("test %s has failed", result.Name)
+		}
+	}
 	if w.proven(state.Candidate.ReleaseRef) {
 		return nil
 	}
@@ -190,9 +220,10 @@ func (w *World) checkTests(o rollout.Observation, state v1alpha1.TrackState, wei
 			continue
 		}
 		for _, t := range r.Spec.Tests {
-			due := t.When == v1alpha1.BeforeTraffic || t.When == v1alpha1.EveryStep && weight > 0
+			every := t.When == v1alpha1.EveryStep
+			due := !every && t.When != v1alpha1.AfterPromotion || every && weight > 0 || weight == 100
 			passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
-				same := t.When == v1alpha1.BeforeTraffic || result.WeightPercent != nil && *result.WeightPercent == weight
+				same := !every || result.WeightPercent != nil && *result.WeightPercent == weight
 				return result.Name == t.Name && same && result.Outcome == v1alpha1.TestPassed
 			})
 			if due && !passed {
@@ -213,12 +244,19 @@ func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState,
 		}
 	}
 	if len(before.Routes) == 0 || len(routes(o.Track)) == 0 {
+		if pace(o).AdvancePolicy == v1alpha1.AdvancePaused && weightOf(before, spec.Release.Name) < 100 {
+			return fmt.Errorf("the track is paused")
+		}
 		// Without routes there is one step, to 100.
 		return w.checkTests(o, before, 100)
 	}
-	if rollout := o.Track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
-		if held := w.held(o, before); held < time.Duration(*rollout.BakeSeconds)*time.Second {
-			return fmt.Errorf("baked for %s only", held)
+	held := w.held(o, before)
+	if bake := pace(o).BakeSeconds; bake != nil && held < time.Duration(*bake)*time.Second {
+		return fmt.Errorf("baked for %s only", held)
+	}
+	for _, step := range steps(o.Track) {
+		if step.WeightPercent == 100 && held < holdOf(step) && !w.skipped(before, 100) {
+			return fmt.Errorf("at 100 for %s only", held)
 		}
 	}
 	return w.checkTests(o, before, weightOf(before, spec.Release.Name))
@@ -234,6 +272,62 @@ func (w *World) checkRetired(before v1alpha1.TrackState, spec *v1alpha1.ReleaseR
 		}
 	}
 	return nil
+}
+
+// checkFailed: by failurePolicy Hold, what has weight gets no verdict.
+func checkFailed(o rollout.Observation, before v1alpha1.TrackState) error {
+	if before.Candidate == nil {
+		return nil
+	}
+	if weight := weightOf(before, before.Candidate.Name); pace(o).FailurePolicy == v1alpha1.FailureHold && weight > 0 {
+		return fmt.Errorf("failures are held, and it is at %d", weight)
+	}
+	return nil
+}
+
+// checkSuperseded: nothing but a pin, or that its object is gone, ends the attempt of
+// a candidate that finishes first: one at 100, or any under Queue.
+func checkSuperseded(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	c := before.Candidate
+	if c == nil || spec.State.Candidate != nil || o.Track.Spec.ReleaseName != "" {
+		return nil
+	}
+	there := slices.ContainsFunc(o.Releases, func(r rollout.Release) bool { return r.UID == c.UID && !r.Deleting })
+	weight := weightOf(before, c.Name)
+	if there && (weight == 100 || pace(o).SupersedePolicy == v1alpha1.SupersedeQueue) {
+		return fmt.Errorf("at %d, under %s", weight, pace(o).SupersedePolicy)
+	}
+	return nil
+}
+
+// checkSkipped: what a human asked for is the hold of the very step and attempt.
+func (w *World) checkSkipped(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if before.Candidate == nil {
+		return fmt.Errorf("no attempt is open")
+	}
+	weight := weightOf(before, before.Candidate.Name)
+	for _, step := range steps(o.Track) {
+		if step.WeightPercent == weight && w.held(o, before) < holdOf(step) && w.skips(spec.ActionName, before, weight) {
+			return nil
+		}
+	}
+	return fmt.Errorf("nobody asked for it, or nothing is held at %d", weight)
+}
+
+// skips says whether an action of that name asks to end a hold of the open attempt.
+func (w *World) skips(action string, state v1alpha1.TrackState, weight int32) bool {
+	return slices.ContainsFunc(w.Actions, func(a v1alpha1.ReleaseAction) bool {
+		c, s := state.Candidate, a.Spec
+		return a.Name == action && s.Action == v1alpha1.ActionSkipHold && s.ReleaseName == c.Name &&
+			s.Attempt != nil && *s.Attempt == c.Attempt && s.WeightPercent != nil && *s.WeightPercent == weight
+	})
+}
+
+// skipped says whether a record ended the hold of the open attempt at a weight.
+func (w *World) skipped(state v1alpha1.TrackState, weight int32) bool {
+	return slices.ContainsFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool {
+		return r.Spec.Event == v1alpha1.EventHoldSkipped && r.Spec.Release.UID == state.Candidate.UID && w.skips(r.Spec.ActionName, state, weight)
+	})
 }
 
 func weightOf(state v1alpha1.TrackState, release string) int32 {

@@ -101,6 +101,33 @@ func (w *World) mayBreak(release, what string) error {
 	return nil
 }
 
+// mayHavePods, in the writer's own observation: a candidate after its BeforePods
+// tests, and nothing that has a negative verdict; but what serves, or might, gets
+// back what it lost.
+func (w *World) mayHavePods(o *rollout.Observation, r *Release) error {
+	state := o.Log.Head.State
+	for _, live := range state.Live {
+		if live.UID == r.UID && (live.ZeroTime == nil || live.Recall != nil) {
+			return nil
+		}
+	}
+	if c := state.Candidate; c == nil || c.UID != r.UID {
+		if verdict := o.Log.Verdicts[r.Spec.Version]; verdict.UID == r.UID && verdict.Event.IsNegative() {
+			return fmt.Errorf("it ended as %s", verdict.Event)
+		}
+		return nil
+	}
+	for _, t := range r.Spec.Tests {
+		passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
+			return result.Name == t.Name && result.Outcome == v1alpha1.TestPassed
+		})
+		if t.When == v1alpha1.BeforePods && !passed && !w.proven(state.Candidate.ReleaseRef) {
+			return fmt.Errorf("test %s has not passed", t.Name)
+		}
+	}
+	return nil
+}
+
 // checkRouteWrite: weight rises only onto releases with ready endpoints in the
 // writer's own observation.
 func (w *World) checkRouteWrite(o *rollout.Observation, seen *RouteObject, spec v1alpha1.Route, weights []v1alpha1.ReleaseWeight) error {

@@ -50,7 +50,7 @@ func (p *Planner) seal(a rollout.SealRelease) write {
 }
 
 func (p *Planner) createChildren(a rollout.CreateChildren) []write {
-	w, r := p.World, p.objects.Releases[a.Release]
+	w, r, observation := p.World, p.objects.Releases[a.Release], p.seen
 	var writes []write
 	for _, c := range r.Spec.Components {
 		name := resources.ChildName(r.Name, c.Name)
@@ -73,6 +73,9 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 		writes = append(writes, write{fmt.Sprintf("create Deployment %s (%d)", name, c.Replicas), func() (bool, error) {
 			if w.Deployments[name] != nil {
 				return true, nil
+			}
+			if err := w.mayHavePods(observation, r); err != nil {
+				return false, fmt.Errorf("create Deployment %s: %w", name, err)
 			}
 			d := &Deployment{
 				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),

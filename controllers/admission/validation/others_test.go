@@ -45,6 +45,12 @@ func TestTracks(t *testing.T) {
 	if errs := ValidateTrack(goodTrack()); len(errs) > 0 {
 		t.Error(errs.ToAggregate())
 	}
+	policies := goodTrack()
+	policies.Spec.Rollout.FailurePolicy, policies.Spec.Rollout.SupersedePolicy = v1alpha1.FailureHold, v1alpha1.SupersedeQueue
+	policies.Spec.Rollout.AdvancePolicy = v1alpha1.AdvancePaused
+	if errs := ValidateTrack(policies); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.ReleaseTrackSpec)
 		says   string
@@ -61,7 +67,7 @@ func TestTracks(t *testing.T) {
 		}, `routes[2].service.name: Duplicate value: "shop-api"`},
 		"component":    {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
 		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
-		"hold":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.FailurePolicy = v1alpha1.FailureHold }, `spec.rollout.failurePolicy: Invalid value: "Hold": not supported yet`},
+		"proportional": {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.Capacity = v1alpha1.CapacityProportional }, `spec.rollout.capacity: Invalid value: "Proportional": not supported yet`},
 		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
 	} {
 		track := goodTrack()
@@ -82,7 +88,9 @@ func TestActions(t *testing.T) {
 		"another user":        {func(s *v1alpha1.ReleaseActionSpec) { s.Requester = "ann" }, `spec.requester: Invalid value: "ann": must be the user who creates the action: jo`},
 		"no step":             {func(s *v1alpha1.ReleaseActionSpec) { s.WeightPercent = nil }, "spec.weightPercent: Required value"},
 		"abort of no attempt": {func(s *v1alpha1.ReleaseActionSpec) { s.Action, s.Attempt = v1alpha1.ActionAbort, nil }, "spec.attempt: Required value"},
-		"skip":                {func(s *v1alpha1.ReleaseActionSpec) { s.Action = v1alpha1.ActionSkipHold }, `spec.action: Invalid value: "SkipHold": not supported yet`},
+		"skip of no attempt":  {func(s *v1alpha1.ReleaseActionSpec) { s.Action, s.Attempt = v1alpha1.ActionSkipHold, nil }, "spec.attempt: Required value"},
+		"skip of no step":     {func(s *v1alpha1.ReleaseActionSpec) { s.Action, s.WeightPercent = v1alpha1.ActionSkipHold, nil }, "spec.weightPercent: Required value"},
+		"glass":               {func(s *v1alpha1.ReleaseActionSpec) { s.Action = v1alpha1.ActionBreakGlass }, `spec.action: Invalid value: "BreakGlass": not supported yet`},
 	} {
 		action := &v1alpha1.ReleaseAction{Spec: good}
 		c.change(&action.Spec)

@@ -31,12 +31,8 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ImmutableRelease", Field: "spec.components[].disruption", Instead: "create a PodDisruptionBudget that selects the pods"},
 	{Kind: "ImmutableRelease", Field: "spec.components[].activation", Values: []string{"AtFullWeight"},
 		Instead: "write activation: Immediate; a component without ports must, as AtFullWeight is its default", implied: "AtFullWeight", unless: "ports"},
-	{Kind: "ImmutableRelease", Field: "spec.tests[].when", Values: []string{"BeforePods", "AfterPromotion"}, Instead: "use BeforeTraffic or EveryStep"},
 
 	{Kind: "ReleaseTrack", Field: "spec.capacity", Instead: "publish a release with other replicas"},
-	{Kind: "ReleaseTrack", Field: "spec.rollout.failurePolicy", Values: []string{"Hold"}, Instead: "leave it out: a failed candidate is rolled back"},
-	{Kind: "ReleaseTrack", Field: "spec.rollout.supersedePolicy", Values: []string{"Queue"}, Instead: "leave it out: a newer release replaces one under way"},
-	{Kind: "ReleaseTrack", Field: "spec.rollout.advancePolicy", Values: []string{"Paused"}, Instead: "give the step approval: Required"},
 	{Kind: "ReleaseTrack", Field: "spec.rollout.capacity", Values: []string{"Proportional"}, Instead: "leave it out: a candidate has its full size"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
@@ -45,7 +41,7 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.requires", Instead: "publish the release after it was promoted there"},
 	{Kind: "ReleaseTrack", Field: "spec.deletionPolicy", Values: []string{"Delete"}, Instead: "leave it out: routes stay when their track goes"},
 
-	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"SkipHold", "BreakGlass"}, Instead: "use Approve, Abort, Retry or Rollback"},
+	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"BreakGlass"}, Instead: "no namespace has a policy yet that could allow it"},
 
 	{Kind: "ReleasePolicy", Instead: "no namespace has a policy yet"},
 }
