@@ -204,10 +204,11 @@ func (v view) createJobs() []Action {
 	if v.candidate == nil {
 		return nil
 	}
-	beforePods, others := v.mayTest()
+	beforePods, others := v.reaches("BeforePodsPassed"), v.reaches("TestsPassed")
 	var do []Action
 	for _, t := range v.dueTests() {
-		if may := t.beforePods && beforePods || others; may && v.result(t) == nil && v.job(t) == nil {
+		stands := others || t.beforePods && beforePods
+		if stands && v.result(t) == nil && v.job(t) == nil {
 			do = append(do, CreateJob{
 				Release: v.candidate.Name, Test: t.name, Attempt: v.state.Candidate.Attempt,
 				WeightPercent: t.weight, Sequence: v.head(),

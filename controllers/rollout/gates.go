@@ -2,7 +2,6 @@ package rollout
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,12 +53,18 @@ func (v view) firstGate() *v1alpha1.BlockedBy {
 	return nil
 }
 
-// mayTest says whether all that tests stand on holds: the gates in front of theirs.
-// BeforePods tests stand on less than the others.
-func (v view) mayTest() (beforePods, others bool) {
-	first := v.firstGate()
-	others = first == nil || !slices.Contains(machineGates, first.Gate)
-	return others || first.Gate == "BeforePodsPassed", others
+// reaches says whether every gate in front of one holds: that is what the tests which
+// it asks for stand on.
+func (v view) reaches(gate string) bool {
+	for _, g := range gates {
+		if g.name == gate {
+			return true
+		}
+		if _, _, blocked := g.check(v); blocked {
+			return false
+		}
+	}
+	return false
 }
 
 // machineGates wait for the cluster; the others for tests, time and people.
