@@ -105,6 +105,17 @@ func unavailableInTheBake(t *testing.T) {
 	s.end()
 }
 
+// baselineDiesUnderWay: there is nothing to spare any more. The candidate goes to 100
+// in one write, past the hold and the steps, once its gates hold.
+func baselineDiesUnderWay(t *testing.T) {
+	s := serving(t, track(steps(20, 50), warm(0, 0)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("shop-1 breaks", func() { s.Break("shop-1", "CrashLoopBackOff: exit code 1") })
+	s.run()
+	s.end()
+}
+
 // neverConfirmedAt100: a weight that no router confirms is a failure past the deadline.
 func neverConfirmedAt100(t *testing.T) {
 	s := serving(t, track())

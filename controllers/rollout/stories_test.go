@@ -76,6 +76,7 @@ var stories = map[string]func(*testing.T){
 	"after-promotion-first-release":  afterPromotionFirstRelease,
 	"after-promotion-without-routes": afterPromotionWithoutRoutes,
 	"unavailable-in-the-bake":        unavailableInTheBake,
+	"baseline-dies-under-way":        baselineDiesUnderWay,
 	"never-confirmed-at-100":         neverConfirmedAt100,
 	"rollback-unverified":            rollbackUnverified,
 	"queued":                         queued,
