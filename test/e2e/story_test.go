@@ -29,6 +29,8 @@ type world struct {
 	namespace string
 	load      *load.Client
 	routes    *harness.RouteHistory
+	// path is what the load asks for.
+	path string
 	// forgiven says which failed requests the story is about; by default none.
 	forgiven func(load.Result) bool
 }
@@ -54,7 +56,7 @@ func open(ctx SpecContext) *world {
 	Expect(labels).NotTo(BeEmpty(), "a story is labelled with its scenario")
 	namespace, err := environment.NewNamespace(ctx, labels[len(labels)-1])
 	Expect(err).NotTo(HaveOccurred())
-	w := &world{Environment: environment, namespace: namespace, forgiven: func(load.Result) bool { return false }}
+	w := &world{Environment: environment, namespace: namespace, path: "/", forgiven: func(load.Result) bool { return false }}
 	// Contexts of specs end before the clean-up; the watch and the load do not.
 	w.routes, err = w.WatchRoutes(context.WithoutCancel(ctx), namespace)
 	Expect(err).NotTo(HaveOccurred())
@@ -110,7 +112,7 @@ func despiteRestart(ctx context.Context, write func() error) error {
 func (w *world) startLoad(ctx context.Context, rate int) {
 	var err error
 	w.load, err = load.Start(context.WithoutCancel(ctx), load.Options{
-		URL: w.GatewayURL + "/", Host: harness.Host(w.namespace), Rate: rate, MaxDuration: 6 * time.Minute,
+		URL: w.GatewayURL + w.path, Host: harness.Host(w.namespace), Rate: rate, MaxDuration: 6 * time.Minute,
 	})
 	Expect(err).NotTo(HaveOccurred())
 }
