@@ -4,6 +4,7 @@
 //	observe.go   every read of the API, into one plain rollout.Observation
 //	children.go  ... the part of it that reads what releases own
 //	prepare.go   ... the part of it that gets a release ready to be sealed
+//	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod
 //	             rollout.Compute decides
 //	refused.go   ... the part of it that asks why a child is still missing

@@ -56,7 +56,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeTrack, r.observeReleases, r.observeLog, r.observeActions,
-		r.observeChildren, r.observePodless, r.observePreparation, r.observeRefusals, r.observeSelectors, r.observeRoutes,
+		r.observeChildren, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w, err

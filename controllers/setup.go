@@ -91,7 +91,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		Named("track").
 		For(&v1alpha1.ReleaseTrack{}, builder.WithPredicates(ofInterest)).
 		WithOptions(controller.Options{MaxConcurrentReconciles: concurrent, RateLimiter: RateLimiter()})
-	for _, watch := range Watches() {
+	for _, watch := range append(Watches(), WatchRequired(mgr.GetClient())) {
 		b = b.Watches(watch.Object, watch.Handler, builder.WithPredicates(watch.Predicates...))
 	}
 	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
@@ -160,6 +160,9 @@ func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
 		if err := indexer.IndexField(ctx, object, indexTrackName, byTrackName); err != nil {
 			return fmt.Errorf("index %T by track: %w", object, err)
 		}
+	}
+	if err := indexer.IndexField(ctx, &v1alpha1.ReleaseTrack{}, indexRequires, byRequired); err != nil {
+		return fmt.Errorf("index tracks by what they require: %w", err)
 	}
 	for _, object := range children() {
 		if err := indexer.IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {

@@ -82,8 +82,11 @@ type ReleaseTrackSpec struct {
 	// +optional
 	Retention *RetentionSpec `json:"retention,omitempty"`
 
-	// requires are tracks on which the same content must be Promoted first, 0 to 16.
-	// Unset: none.
+	// requires are tracks, of any namespace, on which the same content (the
+	// contentDigest of the release) must be Promoted first, 0 to 16: a release is sealed,
+	// and gets its first pods and weight once it is Promoted on all of them and no later
+	// verdict there speaks against it. Waiting for that has no deadline. A release that
+	// was promoted here once need not ask. Unset: none.
 	//
 	// +optional
 	// +listType=atomic

@@ -113,6 +113,9 @@ func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
 	e.editPolicies(&spec)
 	e.editSteps(&spec)
 	e.editRoutes(&spec)
+	if e.chance(10) {
+		spec.Requires = []v1alpha1.RequiredTrack{staging}
+	}
 	return spec
 }
 
@@ -258,8 +261,8 @@ func (e *explorer) rest(began int) bool {
 	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended())
 }
 
-// ended: in a fair world every attempt comes to its end, unless it waits for people;
-// and one that has failed and is held says that nothing moves.
+// ended: in a fair world every attempt comes to its end, unless it waits for people,
+// or for another track; and one that has failed and is held says that nothing moves.
 func (e *explorer) ended() error {
 	plan, c, policies := rollout.Compute(e.Observe()), e.Head().Candidate, e.Track.Spec.Rollout
 	if c == nil {
@@ -268,7 +271,7 @@ func (e *explorer) ended() error {
 	if b := plan.Blocked; b != nil {
 		paused := b.Gate == "AdvanceAllowed" && policies.AdvancePolicy == v1alpha1.AdvancePaused
 		held := b.Gate == "NotFailed" && policies.FailurePolicy == v1alpha1.FailureHold && plan.Stage == rollout.Stalled
-		if b.Gate == "Approved" || paused || held {
+		if b.Gate == "Approved" || b.Gate == "RequiredTracksPromoted" || paused || held {
 			return nil
 		}
 	}

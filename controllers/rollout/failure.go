@@ -185,6 +185,7 @@ func (v view) deadline() time.Time {
 		return time.Time{}
 	}
 	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.candidate.shortSince())
+	since = later(since, v.requiredTime())
 	for _, t := range v.state.Tests {
 		since = later(since, t.StartTime.Time)
 		if t.CompletionTime != nil {

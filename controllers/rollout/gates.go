@@ -19,6 +19,7 @@ type gate struct {
 // reported. Absence of a result is never a pass.
 var gates = []gate{
 	{"Sealed", gateSealed},
+	{"RequiredTracksPromoted", gateRequiredTracksPromoted},
 	{"NamesFree", gateNamesFree},
 	{"RoutesFree", gateRoutesFree},
 	{"BackendsExist", gateBackendsExist},
@@ -67,7 +68,8 @@ func (v view) reaches(gate string) bool {
 	return false
 }
 
-// machineGates wait for the cluster; the others for tests, time and people.
+// machineGates wait for the cluster; the others for tests, time, people and other
+// tracks.
 var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "PodsAvailable", "EndpointsReady", "RouteVerified"}
 
 func gateSealed(v view) (string, string, bool) {

@@ -80,6 +80,10 @@ func TestGates(t *testing.T) {
 			obstacle("Sealed", "ConfigMissing")(o, r)
 		},
 			v1alpha1.BlockedBy{Gate: "Sealed", Reason: "ConfigMissing", Message: "in words"}},
+		"not promoted elsewhere": {0, func(o *rollout.Observation, _ *rollout.Release) {
+			o.Track.Spec.Requires = []v1alpha1.RequiredTrack{staging}
+		},
+			v1alpha1.BlockedBy{Gate: "RequiredTracksPromoted", Reason: "RequiredTrackUnread", Message: "the log of track staging/shop is about to be read"}},
 		"name taken, as observed": {0, obstacle("NamesFree", "NameTaken"),
 			v1alpha1.BlockedBy{Gate: "NamesFree", Reason: "NameTaken", Message: "in words"}},
 		"Service of somebody else": {0, web(func(c *rollout.Component) { c.Service = rollout.Foreign }),

@@ -24,6 +24,9 @@ type Observation struct {
 	// Routes are the track's routes as the routers carry them, one for each route
 	// of the track's spec, and one for each route object left of a former spec.
 	Routes []Route
+	// Required is what the logs of the tracks in spec.requires tell of the version of a
+	// sealed candidate without weight, one for each; empty where nobody asks.
+	Required []RequiredTrack
 	// Actions are those that no record names yet, oldest first.
 	Actions []v1alpha1.ReleaseAction
 }
@@ -84,6 +87,20 @@ type Promotion struct {
 	UID         types.UID
 	Sequence    int64
 	Time        time.Time
+}
+
+// RequiredTrack is what the log of another track tells of the candidate's version.
+type RequiredTrack struct {
+	v1alpha1.RequiredTrack
+	// ContentDigest is the content that the version has there; "" where it was never
+	// sealed.
+	ContentDigest string
+	// PromotedTime is when the version last became stable there; zero: never.
+	PromotedTime time.Time
+	// Verdict is how the newest attempt of the version ended there.
+	Verdict v1alpha1.RecordEvent
+	// Unread says why the log could not be read, or does not verify; "" when it does.
+	Unread string
 }
 
 // Release is one ImmutableRelease and what it owns.

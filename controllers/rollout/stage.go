@@ -53,7 +53,7 @@ func (v view) candidateStage() Stage {
 		return Baking
 	case v.weight() > 0:
 		return Shifting
-	case blocked != nil && slices.Contains(machineGates, blocked.Gate):
+	case blocked != nil && (blocked.Gate == "RequiredTracksPromoted" || slices.Contains(machineGates, blocked.Gate)):
 		return Provisioning
 	case blocked != nil && blocked.Gate == "TestsPassed":
 		return Testing
@@ -111,7 +111,7 @@ func (v view) testDeadlines() []time.Time {
 
 // polls says whether the candidate waits for something that no watch tells.
 func (v view) polls() bool {
-	if v.candidate.Obstacle != nil {
+	if v.candidate.Obstacle != nil || v.unreadTracks() {
 		return true
 	}
 	for _, t := range v.dueTests() {

@@ -22,6 +22,7 @@ var stories = map[string]func(*testing.T){
 	"dead-baseline":            deadBaseline,
 	"route-added-and-removed":  routeAddedAndRemoved,
 	"routes-removed-under-way": routesRemovedUnderWay,
+	"required-track":           requiredTrack,
 	"first-attempts-fail":      firstAttemptsFail,
 	// Not going live.
 	"before-traffic-test-fails":  beforeTrafficFails,

@@ -62,6 +62,9 @@ func (e *explorer) publish() {
 	}
 	e.tell("> publish %s, version %s", name, spec.Version)
 	e.Publish(name, spec, script)
+	if len(e.Track.Spec.Requires) > 0 && e.chance(60) {
+		e.decideElsewhere(name)
+	}
 }
 
 func (e *explorer) testScript() world.TestScript {
@@ -71,6 +74,10 @@ func (e *explorer) testScript() world.TestScript {
 // user does something: what users do every day, and what they should not.
 func (e *explorer) user() {
 	name := e.anyRelease()
+	if len(e.Track.Spec.Requires) > 0 && e.chance(20) {
+		e.decideElsewhere(name)
+		return
+	}
 	switch n := e.random.IntN(100); {
 	case n < 30:
 		e.publish()
@@ -114,6 +121,8 @@ func (e *explorer) user() {
 	case n < 96:
 		e.tell("> delete the HTTPRoute")
 		delete(e.Routes, "shop-public")
+	case n < 97:
+		e.decideElsewhere(name)
 	case n < 98:
 		e.tell("> delete a Deployment of %s", name)
 		delete(e.Deployments, name+"-web")
@@ -121,6 +130,29 @@ func (e *explorer) user() {
 		e.tell("> delete a Service of %s", name)
 		delete(e.Services, name+"-web")
 	}
+}
+
+// staging is the track that random worlds require, if any.
+var staging = v1alpha1.RequiredTrack{Namespace: "staging", TrackName: "shop"}
+
+// decideElsewhere: a release is promoted on another track, mostly, or with another
+// content, or is spoken against there; or that track is no longer required.
+func (e *explorer) decideElsewhere(name string) {
+	if len(e.Releases) == 0 {
+		return
+	}
+	if e.chance(10) {
+		e.Track.Spec.Requires = oneOf(e, nil, []v1alpha1.RequiredTrack{staging})
+		e.tell("> required tracks: %d", len(e.Track.Spec.Requires))
+		return
+	}
+	content, verdict := e.Content(name), oneOf(e, v1alpha1.EventPromoted, v1alpha1.EventPromoted, v1alpha1.EventPromoted, v1alpha1.EventRolledBack, v1alpha1.EventFailed)
+	if e.chance(10) {
+		content = "sha256:other"
+	}
+	version := e.Releases[name].Spec.Version
+	e.tell("> in staging, version %s: %s, %s", version, verdict, content)
+	e.Decide(staging, version, content, verdict)
 }
 
 // ask is for what makes sense most of the time, and for anything else.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -95,6 +96,9 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 	}
 	if pace(o).AdvancePolicy == v1alpha1.AdvancePaused {
 		return fmt.Errorf("the track is paused")
+	}
+	if err := w.checkRequired(o, before, from); err != nil {
+		return err
 	}
 	direct := w.proven(before.Candidate.ReleaseRef) || before.Stable == nil || !baselineServes(o, before)
 	for _, step := range steps(o.Track) {
@@ -234,6 +238,26 @@ func (w *World) checkTests(o rollout.Observation, state v1alpha1.TrackState, wei
 	return nil
 }
 
+// checkRequired: before its first weight, the content was promoted on every required
+// track, and was not spoken against there, when the writer looked.
+func (w *World) checkRequired(o rollout.Observation, state v1alpha1.TrackState, weight int32) error {
+	if weight > 0 || w.proven(state.Candidate.ReleaseRef) {
+		return nil
+	}
+	good := map[v1alpha1.RequiredTrack]string{}
+	for _, there := range o.Required {
+		if !there.PromotedTime.IsZero() && !there.Verdict.IsNegative() {
+			good[there.RequiredTrack] = there.ContentDigest
+		}
+	}
+	for _, required := range o.Track.Spec.Requires {
+		if seal := w.Seals[state.Candidate.Name]; seal == nil || good[required] != seal.Sealed.ContentDigest {
+			return fmt.Errorf("its content is not promoted on track %s/%s", required.Namespace, required.TrackName)
+		}
+	}
+	return nil
+}
+
 func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
 	if err := ready(o, spec.Release.Name, false); err != nil {
 		return err
@@ -248,7 +272,7 @@ func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState,
 			return fmt.Errorf("the track is paused")
 		}
 		// Without routes there is one step, to 100.
-		return w.checkTests(o, before, 100)
+		return errors.Join(w.checkTests(o, before, 100), w.checkRequired(o, before, weightOf(before, spec.Release.Name)))
 	}
 	held := w.held(o, before)
 	if bake := pace(o).BakeSeconds; bake != nil && held < time.Duration(*bake)*time.Second {

@@ -62,6 +62,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 		o.Releases = append(o.Releases, w.observeRelease(c, c.Releases[name], state, o.Log))
 	}
 	o.Routes = w.observeRoutes(c)
+	o.Required = w.observeRequired(o, state)
 	for _, a := range c.Actions {
 		if _, done := o.Log.Actions[a.Name]; !done {
 			o.Actions = append(o.Actions, a)
@@ -174,6 +175,26 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 		o.Reason, o.Message = "RouteNotReported", "the router has not reported on route "+spec.Name
 	}
 	return o
+}
+
+// observeRequired asks other tracks about a sealed candidate without weight.
+func (w *World) observeRequired(o rollout.Observation, state v1alpha1.TrackState) []rollout.RequiredTrack {
+	if state.Candidate == nil || weightOf(state, state.Candidate.Name) > 0 {
+		return nil
+	}
+	var told []rollout.RequiredTrack
+	for _, r := range o.Releases {
+		if r.UID != state.Candidate.UID || r.Sealed == nil {
+			continue
+		}
+		for _, required := range o.Track.Spec.Requires {
+			standing := w.Elsewhere[required][r.Spec.Version]
+			told = append(told, rollout.RequiredTrack{
+				RequiredTrack: required, ContentDigest: standing.Content, PromotedTime: standing.Promoted, Verdict: standing.Verdict,
+			})
+		}
+	}
+	return told
 }
 
 func contentDigest(r *Release, s Script) string {

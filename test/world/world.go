@@ -138,6 +138,13 @@ type TestScript struct {
 	Message      string
 }
 
+// Standing of a version on another track.
+type Standing struct {
+	Content  string
+	Promoted time.Time
+	Verdict  v1alpha1.RecordEvent
+}
+
 // World is a cluster. Make one by New.
 type World struct {
 	Objects
@@ -149,6 +156,8 @@ type World struct {
 	// that is down confirms and changes nothing.
 	RouterDelay time.Duration
 	RouterDown  bool
+	// Elsewhere is what became of versions on other tracks.
+	Elsewhere map[v1alpha1.RequiredTrack]map[string]Standing
 	// Writes counts the writes of planners.
 	Writes int
 
@@ -176,6 +185,7 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		Now:         Start,
 		Track:       rollout.Track{UID: "track", Spec: spec},
 		Scripts:     map[string]*Script{},
+		Elsewhere:   map[v1alpha1.RequiredTrack]map[string]Standing{},
 		RouterDelay: time.Second,
 		reader:      ledger.NewReader(),
 		trafficked:  map[string]time.Time{},
@@ -210,6 +220,24 @@ func (w *World) Ask(spec v1alpha1.ReleaseActionSpec) {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, CreationTimestamp: metav1.NewTime(w.Now)},
 		Spec:       spec,
 	})
+}
+
+// Decide has another track come to a verdict on a version with this content.
+func (w *World) Decide(there v1alpha1.RequiredTrack, version, content string, verdict v1alpha1.RecordEvent) {
+	if w.Elsewhere[there] == nil {
+		w.Elsewhere[there] = map[string]Standing{}
+	}
+	standing := w.Elsewhere[there][version]
+	standing.Content, standing.Verdict = content, verdict
+	if verdict == v1alpha1.EventPromoted {
+		standing.Promoted = w.Now
+	}
+	w.Elsewhere[there][version] = standing
+}
+
+// Content is the content digest of a release.
+func (w *World) Content(release string) string {
+	return contentDigest(w.Releases[release], w.script(release))
 }
 
 // Head is the newest record's state; empty before the first.

@@ -23,7 +23,7 @@ func TestNotSupportedDocumentIsUpToDate(t *testing.T) {
 
 func goodTrack() *v1alpha1.ReleaseTrack {
 	return &v1alpha1.ReleaseTrack{
-		ObjectMeta: metav1.ObjectMeta{Name: "shop"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"},
 		Spec: v1alpha1.ReleaseTrackSpec{
 			Rollout: &v1alpha1.RolloutSpec{
 				Steps:         []v1alpha1.RolloutStep{{WeightPercent: 5}, {WeightPercent: 100, Approval: v1alpha1.ApprovalRequired}},
@@ -37,6 +37,7 @@ func goodTrack() *v1alpha1.ReleaseTrack {
 			}},
 			Retention:      &v1alpha1.RetentionSpec{WarmReleases: ptr(int32(1))},
 			DeletionPolicy: v1alpha1.DeletionOrphan,
+			Requires:       []v1alpha1.RequiredTrack{{Namespace: "staging", TrackName: "shop"}, {Namespace: "shop", TrackName: "canary"}},
 		},
 	}
 }
@@ -69,6 +70,9 @@ func TestTracks(t *testing.T) {
 		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
 		"proportional": {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.Capacity = v1alpha1.CapacityProportional }, `spec.rollout.capacity: Invalid value: "Proportional": not supported yet`},
 		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
+		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
+			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
+		}, `spec.requires[1]: Invalid value: "shop": a track that requires itself would never promote anything`},
 	} {
 		track := goodTrack()
 		c.change(&track.Spec)

@@ -21,6 +21,11 @@ func ValidateTrack(track *v1alpha1.ReleaseTrack) field.ErrorList {
 	if spec.Traffic != nil {
 		errs = append(errs, validateRoutes(spec.Traffic.Routes, path.Child("traffic", "routes"))...)
 	}
+	for i, required := range spec.Requires {
+		if required.Namespace == track.Namespace && required.TrackName == track.Name {
+			errs = append(errs, field.Invalid(path.Child("requires").Index(i), required.TrackName, "a track that requires itself would never promote anything: name the track that comes before it"))
+		}
+	}
 	return unique(errs)
 }
 

@@ -1,0 +1,85 @@
+package controllers
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// indexRequires is the index of tracks by the tracks that they require.
+const indexRequires = "spec.requires"
+
+// observeRequired asks the logs of the tracks that this one requires, for a sealed
+// candidate without weight alone. What cannot be read is a fact, not an error.
+func (r *TrackReconciler) observeRequired(ctx context.Context, w *world, _ reading) error {
+	release := w.candidate()
+	if w.track == nil || release == nil || release.Sealed == nil || w.weightOf(release.Name) > 0 {
+		return nil
+	}
+	for _, required := range w.track.Spec.Requires {
+		w.Required = append(w.Required, r.readRequired(ctx, required, release.Spec.Version))
+	}
+	return nil
+}
+
+func (r *TrackReconciler) readRequired(ctx context.Context, required v1alpha1.RequiredTrack, version string) rollout.RequiredTrack {
+	told := rollout.RequiredTrack{RequiredTrack: required}
+	records := &v1alpha1.ReleaseRecordList{}
+	err := r.List(ctx, records, client.InNamespace(required.Namespace),
+		client.MatchingFields{indexTrackName: required.TrackName}, client.UnsafeDisableDeepCopy)
+	if err != nil {
+		told.Unread = err.Error()
+		return told
+	}
+	known := r.log.Read(types.NamespacedName{Namespace: required.Namespace, Name: required.TrackName}, records.Items)
+	told.ContentDigest = known.ContentDigests[version]
+	told.PromotedTime = known.Promotions[version].Time
+	told.Verdict = known.Verdicts[version].Event
+	told.Unread = known.Broken
+	return told
+}
+
+// WatchRequired asks for the tracks that require the one which a verdict, or anything
+// else that makes a release stable, is about.
+func WatchRequired(reader client.Reader) Watch {
+	return Watch{
+		Object: &v1alpha1.ReleaseRecord{},
+		Handler: handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, object client.Object) []reconcile.Request {
+			return requiring(ctx, reader, object.(*v1alpha1.ReleaseRecord))
+		}),
+		Predicates: []predicate.Predicate{predicate.NewPredicateFuncs(func(object client.Object) bool {
+			event := object.(*v1alpha1.ReleaseRecord).Spec.Event
+			return event.IsVerdict() || event == v1alpha1.EventAdopted
+		})},
+	}
+}
+
+func requiring(ctx context.Context, reader client.Reader, record *v1alpha1.ReleaseRecord) []reconcile.Request {
+	tracks := &v1alpha1.ReleaseTrackList{}
+	key := types.NamespacedName{Namespace: record.Namespace, Name: record.Spec.TrackName}
+	if err := reader.List(ctx, tracks, client.MatchingFields{indexRequires: key.String()}, client.UnsafeDisableDeepCopy); err != nil {
+		log.FromContext(ctx).Error(err, "list the tracks that require another", "track", key)
+		return nil
+	}
+	var requests []reconcile.Request
+	for i := range tracks.Items {
+		requests = append(requests, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&tracks.Items[i])})
+	}
+	return requests
+}
+
+func byRequired(object client.Object) []string {
+	var names []string
+	for _, required := range object.(*v1alpha1.ReleaseTrack).Spec.Requires {
+		names = append(names, types.NamespacedName{Namespace: required.Namespace, Name: required.TrackName}.String())
+	}
+	return names
+}
