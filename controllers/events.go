@@ -29,21 +29,32 @@ func trackNotices(before, after *v1alpha1.ReleaseTrackStatus) []notice {
 	if before.CandidateReleaseName != after.CandidateReleaseName && after.CandidateReleaseName != "" {
 		notices = append(notices, notice{reason: "AttemptOpened", action: "Rollout", message: after.CandidateReleaseName + " is the candidate"})
 	}
-	if before.WeightPercent != after.WeightPercent && after.CandidateReleaseName != "" {
+	moved := before.WeightPercent != after.WeightPercent && (after.WeightPercent > 0 || before.CandidateReleaseName == after.CandidateReleaseName)
+	if moved && after.CandidateReleaseName != "" {
 		notices = append(notices, notice{reason: "WeightSet", action: "Shift", message: fmt.Sprintf("%s is at %d %%", after.CandidateReleaseName, after.WeightPercent)})
 	}
 	if before.StableReleaseName != after.StableReleaseName {
 		notices = append(notices, notice{reason: "StableChanged", action: "Promote", message: fmt.Sprintf("%s serves as stable", after.StableReleaseName)})
 	}
+	available := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionAvailable)
+	if was := meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionAvailable); was != nil && available != nil && was.Status != available.Status {
+		notices = append(notices, notice{warning: available.Status == metav1.ConditionFalse, reason: available.Reason, action: "Serve", message: available.Message})
+	}
 	stalled := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStalled)
-	if stalled != nil && stalled.Status == metav1.ConditionTrue && !sameCondition(before.Conditions, *stalled) {
+	isStalled := stalled != nil && stalled.Status == metav1.ConditionTrue
+	if isStalled && !sameCondition(before.Conditions, *stalled) {
 		notices = append(notices, notice{warning: true, reason: stalled.Reason, action: "Rollout", message: stalled.Message})
 	}
-	told := stalled != nil && stalled.Status == metav1.ConditionTrue && after.BlockedBy != nil && stalled.Reason == after.BlockedBy.Reason
-	if b := after.BlockedBy; b != nil && !told && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
+	if b := after.BlockedBy; b != nil && !isTold(after, isStalled && b.Reason == stalled.Reason) && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
 		notices = append(notices, notice{reason: b.Reason, action: "Gate", message: b.Message})
 	}
 	return notices
+}
+
+// isTold says whether what a track waits for is no news: it is told as what stalls the
+// track, or is a router that lets go of a release which had its last traffic long ago.
+func isTold(after *v1alpha1.ReleaseTrackStatus, asStalled bool) bool {
+	return asStalled || after.CandidateReleaseName == "" && after.BlockedBy.Gate == "RouteVerified"
 }
 
 func sameCondition(before []metav1.Condition, now metav1.Condition) bool {

@@ -27,6 +27,9 @@ func (r *TrackReconciler) observeRefusals(ctx context.Context, w *world, _ readi
 	if release == nil || release.Sealed == nil || release.Obstacle != nil {
 		return nil
 	}
+	if blocked := rollout.Ask(w.Observation).Blocked(); blocked != nil && blocked.Gate == "RequiredTracksPromoted" {
+		return nil // None is wanted yet.
+	}
 	missing, err := w.overdueChildren(release)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -76,10 +77,11 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 		return "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own",
 			release.Spec.Version, f.answers.Claimant(release).Name), stuck
 	case f.isRecalled(release):
-		return "Recalling", "is brought up again for a Rollback", underWay
+		return "Recalling", f.recallMessage(release), underWay
 	case verdict.IsNegative():
 		v := f.Log.Verdicts[release.Spec.Version]
-		return string(verdict), fmt.Sprintf("attempt %d: %s", v.Attempt, v.Message), stuck
+		return string(verdict), fmt.Sprintf("attempt %d ended as %s: %s; publish a new release, or ask for a ReleaseAction Retry of this one",
+			v.Attempt, verdict, v.Message), stuck
 	case verdict == v1alpha1.EventSuperseded:
 		return "Superseded", f.Log.Verdicts[release.Spec.Version].Message, arrived
 	case verdict == v1alpha1.EventPromoted && f.isLive(release):
@@ -90,8 +92,18 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 	return f.waiting()
 }
 
+// logStalls says whether nothing is decided about the track at all, whatever it is
+// waiting for.
+func (f findings) logStalls() bool {
+	return f.plan.Stale || f.plan.Stalled != nil && f.plan.Stalled.Gate == "Log"
+}
+
 func (f findings) candidateStanding() (reason, message string, state progress) {
-	reason = string(f.plan.Stage)
+	reason, message = string(f.plan.Stage), f.movingMessage()
+	if f.logStalls() {
+		stalled := cmp.Or(f.plan.Stalled, f.blocked())
+		return stalled.Reason, stalled.Message, stuck
+	}
 	if blocked := f.blocked(); blocked != nil {
 		reason, message = blocked.Reason, blocked.Message
 	}
@@ -103,27 +115,47 @@ func (f findings) candidateStanding() (reason, message string, state progress) {
 
 // waiting is what a release hears that is neither under way nor decided about.
 func (f findings) waiting() (reason, message string, state progress) {
-	pin, c := f.track.Spec.ReleaseName, f.state().Candidate
-	switch {
+	recalled := f.recalled()
+	switch pin, c := f.track.Spec.ReleaseName, f.state().Candidate; {
+	case f.logStalls():
+		stalled := cmp.Or(f.plan.Stalled, f.blocked())
+		return stalled.Reason, stalled.Message, stuck
 	case pin != "":
-		return "Waiting", "the track is pinned to " + pin, underWay
+		return "Waiting", "the track is pinned to " + pin + ": change or remove its spec.releaseName, and this release is taken up", underWay
 	case c != nil && f.plan.Stalled != nil:
-		return "Waiting", "waits for " + c.Name + ": " + f.plan.Stalled.Message, stuck
+		return "Waiting", fmt.Sprintf("waits for attempt %d of %s: %s", c.Attempt, c.Name, f.plan.Stalled.Message), stuck
 	case c != nil && f.answers.Waits():
-		return "Waiting", fmt.Sprintf("waits for %s, which is at %d %% and finishes first", c.Name, f.weightOf(c.Name)), underWay
+		return "Waiting", fmt.Sprintf("waits for attempt %d of %s, which is at %d %% and finishes first", c.Attempt, c.Name, f.weightOf(c.Name)), underWay
 	case c != nil:
-		return "Waiting", "waits for " + c.Name, underWay
+		return "Waiting", fmt.Sprintf("waits for the end of attempt %d of %s", c.Attempt, c.Name), underWay
+	case recalled != nil:
+		return "Waiting", "waits for the end of the Rollback to " + recalled.Name, underWay
+	case f.failure != nil:
+		return "Waiting", "waits for its turn: " + f.failure.Error(), underWay
 	}
-	return "Waiting", "waits for its turn", underWay
+	return "NotDesired", "the track has come to a verdict about a later release: publish this content again under a new version, or pin this release in the track's spec.releaseName", stuck
+}
+
+func (f findings) recalled() *v1alpha1.LiveRelease {
+	for i, live := range f.state().Live {
+		if live.Recall != nil {
+			return &f.state().Live[i]
+		}
+	}
+	return nil
 }
 
 func (f findings) isRecalled(release *rollout.Release) bool {
-	for _, live := range f.state().Live {
-		if live.UID == release.UID && live.Recall != nil {
-			return true
-		}
+	live := f.recalled()
+	return live != nil && live.UID == release.UID
+}
+
+func (f findings) recallMessage(release *rollout.Release) string {
+	message := "is brought up again for action " + f.recalled().Recall.ActionName
+	if lacks := f.answers.Unserved(release); lacks != "" {
+		message += ": " + lacks
 	}
-	return false
+	return message
 }
 
 func (f findings) releaseSealed(c conditions, release *rollout.Release, digest string) {

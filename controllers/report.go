@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"time"
 
@@ -129,16 +130,35 @@ func findingsOf(w *world, plan rollout.Plan, failure error) findings {
 	return findings{world: w, plan: plan, failure: failure, answers: rollout.Ask(w.Observation)}
 }
 
-// blocked is what keeps the track from moving on, the error of a write first.
+// blocked is what keeps the track from moving on: the error of a write, a log that
+// tells nothing, a gate, what only a human can mend, a router.
 func (f findings) blocked() *v1alpha1.BlockedBy {
 	if f.failure != nil {
 		return &v1alpha1.BlockedBy{Gate: "Apply", Reason: "ApplyFailed", Message: bound(f.failure.Error())}
 	}
 	if f.plan.Stale {
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "RecordsLost",
-			Message: "objects of the track carry a newer record than its log has: nothing is decided until the log is restored"}
+			Message: fmt.Sprintf("objects of the track carry stamps of newer records than record %d, the last that is there: nothing is decided until the ReleaseRecords are restored", f.sequence())}
 	}
-	return f.plan.Blocked
+	if f.plan.Blocked != nil {
+		return f.plan.Blocked
+	}
+	if f.plan.Stalled != nil {
+		return f.plan.Stalled
+	}
+	if reason, message, carried, any := f.answers.Carried(); any && !carried {
+		return &v1alpha1.BlockedBy{Gate: "RouteVerified", Reason: cmp.Or(reason, "RouteNotVerified"),
+			Message: cmp.Or(message, "every route carries the weights of the newest record; the record of it follows")}
+	}
+	return nil
+}
+
+// sequence number of the newest record; 0 before the first.
+func (f findings) sequence() int64 {
+	if f.Log.Head == nil {
+		return 0
+	}
+	return f.Log.Head.Sequence
 }
 
 func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) (due time.Time, err error) {

@@ -47,17 +47,18 @@ func (f findings) trackReady(c conditions) {
 	case stalled != nil:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(rollout.Stalled), stalled.Message)
 		c.set(v1alpha1.ConditionStalled, metav1.ConditionTrue, stalled.Reason, stalled.Message)
-	case moving && f.failure != nil && f.plan.Stage == rollout.Settled:
-		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, "ApplyFailed", f.movingMessage())
-		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, "ApplyFailed", "")
 	case moving:
-		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, string(f.plan.Stage), f.movingMessage())
-		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, string(f.plan.Stage), "")
+		c.set(v1alpha1.ConditionReady, metav1.ConditionFalse, f.movingReason(), f.movingMessage())
+		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, f.movingReason(), "")
 	default:
 		c.set(v1alpha1.ConditionReady, metav1.ConditionTrue, string(rollout.Settled), f.settledMessage())
 		c.set(v1alpha1.ConditionStalled, metav1.ConditionFalse, string(rollout.Settled), "")
 	}
-	c.setIf(v1alpha1.ConditionReconciling, moving && stalled == nil, string(f.plan.Stage), "")
+	reason, message := string(f.plan.Stage), ""
+	if moving {
+		reason, message = f.movingReason(), f.movingMessage()
+	}
+	c.setIf(v1alpha1.ConditionReconciling, moving && stalled == nil, reason, message)
 }
 
 // moving: an attempt is open, a rollback is under way, weight has to go back, or
@@ -66,21 +67,22 @@ func (f findings) moving() bool {
 	if f.plan.Stage != rollout.Settled && f.plan.Stage != rollout.Stalled || f.failure != nil {
 		return true
 	}
-	for _, live := range f.state().Live {
-		if live.Recall != nil {
-			return true
-		}
-	}
 	_, _, carried, any := f.answers.Carried()
-	return any && !carried
+	return f.state().Candidate != nil || f.recalled() != nil || any && !carried
+}
+
+// movingReason is the stage. Where that has nothing to say of what is under way, what
+// is waited for says it.
+func (f findings) movingReason() string {
+	if blocked := f.blocked(); blocked != nil && f.plan.Stage == rollout.Settled {
+		return blocked.Reason
+	}
+	return string(f.plan.Stage)
 }
 
 func (f findings) movingMessage() string {
 	if blocked := f.blocked(); blocked != nil {
 		return blocked.Message
-	}
-	if reason, message, carried, _ := f.answers.Carried(); !carried && reason != "" {
-		return message
 	}
 	if c := f.state().Candidate; c != nil {
 		return fmt.Sprintf("%s is at %d %%", c.Name, f.weightOf(c.Name))
@@ -89,10 +91,14 @@ func (f findings) movingMessage() string {
 }
 
 func (f findings) settledMessage() string {
-	if stable := f.state().Stable; stable != nil {
-		return stable.Name + " serves"
+	stable, baseline := f.state().Stable, f.answers.Baseline()
+	switch {
+	case stable == nil:
+		return "no release was published yet"
+	case baseline != nil && !f.answers.Serves(baseline):
+		return stable.Name + " is what should serve, and cannot: " + f.answers.Unserved(baseline)
 	}
-	return "no release was published yet"
+	return stable.Name + " serves"
 }
 
 // trackAvailable: the baseline can take every request.
@@ -102,12 +108,19 @@ func (f findings) trackAvailable(c conditions) {
 	case f.state().Stable == nil && baseline == nil:
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NothingPromoted", "no release serves yet")
 	case baseline == nil:
-		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "BaselineGone", "the release that serves was deleted")
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "BaselineGone", f.goneMessage())
 	case !f.answers.Serves(baseline):
-		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoReadyEndpoints", baseline.Name+" has a route without ready endpoints")
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoReadyEndpoints", baseline.Name+" cannot serve: "+f.answers.Unserved(baseline))
 	default:
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionTrue, "EndpointsReady", baseline.Name+" has ready endpoints for every route")
 	}
+}
+
+func (f findings) goneMessage() string {
+	if stable := f.state().Stable; stable != nil {
+		return "release " + stable.Name + ", which serves, was deleted, and its pods go with it: publish a new release"
+	}
+	return "the release that serves was deleted, and its pods go with it: publish a new release"
 }
 
 // trackShifted: every router is confirmed to carry what was decided.

@@ -75,9 +75,10 @@ const (
 	// Unknown: no weight was decided yet.
 	ConditionTrafficShifted = "TrafficShifted"
 
-	// ConditionRolloutBlocked is about the gates.
+	// ConditionRolloutBlocked is about what is waited for.
 	//
-	// True: a gate keeps the weight from rising; reason and message are the gate's.
-	// False: none does, or no rollout is under way.
+	// True: a gate keeps the weight from rising, or the track waits for a router, or for
+	// somebody to do something; reason and message are those of status.blockedBy.
+	// False: nothing is waited for.
 	ConditionRolloutBlocked = "RolloutBlocked"
 )

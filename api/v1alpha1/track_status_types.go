@@ -61,7 +61,9 @@ type ReleaseTrackStatus struct {
 	// +optional
 	NextStepTime *metav1.Time `json:"nextStepTime,omitempty"`
 
-	// blockedBy is the first gate that keeps the weight from rising. Unset: none does.
+	// blockedBy is what the track waits for: the first gate that keeps the weight from
+	// rising; with no rollout under way, a router, or what only a human can mend. Unset:
+	// nothing.
 	//
 	// +optional
 	BlockedBy *BlockedBy `json:"blockedBy,omitempty"`
@@ -72,7 +74,8 @@ type ReleaseTrackStatus struct {
 	Records RecordSummary `json:"records,omitzero"`
 }
 
-// BlockedBy is the first gate that does not let weight rise.
+// BlockedBy is the first gate that does not let weight rise, or what else a track
+// waits for.
 type BlockedBy struct {
 	// gate is the name of the gate, for example TestsPassed.
 	//

@@ -1,6 +1,10 @@
 package rollout
 
-import "github.com/strata-release/strata/api/v1alpha1"
+import (
+	"fmt"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
 
 // Answers are what reports and tools ask of the same rules by which is decided.
 type Answers struct{ v view }
@@ -72,6 +76,34 @@ func (a Answers) VerdictOf(r *Release) v1alpha1.RecordEvent {
 // Serves says whether every route of the track has a ready endpoint in the
 // release; without routes, whether its Deployments are available.
 func (a Answers) Serves(r *Release) bool { return a.v.canServe(r) }
+
+// Unserved names what the release lacks to serve: a route without ready endpoints, or
+// without routes a component without its pods; "" when it serves.
+func (a Answers) Unserved(r *Release) string {
+	if a.v.canServe(r) {
+		return ""
+	}
+	for _, route := range a.v.routes {
+		if r.hasEndpoints(route.ComponentName) {
+			continue
+		}
+		why := fmt.Sprintf("route %s has no ready endpoint in Service %s-%s", route.Name, r.Name, route.ComponentName)
+		if c := r.component(route.ComponentName); c != nil {
+			why += ": " + podsMessage(*c, r.Size(c.Name))
+		}
+		return why
+	}
+	return r.shortage()
+}
+
+// Blocked is the first gate that blocks the open attempt; nil when none does, or
+// without one.
+func (a Answers) Blocked() *v1alpha1.BlockedBy {
+	if a.v.Track == nil || a.v.candidate == nil {
+		return nil
+	}
+	return a.v.blocked()
+}
 
 // Baseline is the release that traffic goes back to; nil before there is one, or
 // when its object is gone.

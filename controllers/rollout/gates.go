@@ -122,7 +122,7 @@ func gateRoutesFree(v view) (string, string, bool) {
 			continue
 		}
 		if seen.Presence == Foreign || seen.Reason == "RouteConflict" {
-			reason, message, _ := routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else and is left alone")
+			reason, message, _ := routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else and is left alone: remove it, or change the route")
 			return reason, message, true
 		}
 	}
@@ -171,6 +171,9 @@ func gatePodsAvailable(v view) (string, string, bool) {
 
 func podsMessage(c Component, want int32) string {
 	message := fmt.Sprintf("component %s has %d of %d pods available", c.Name, c.AvailableReplicas, want)
+	if c.AvailableReplicas >= want {
+		message += ", and its Deployment is about to be brought up to date"
+	}
 	if c.Trouble != "" {
 		message += ": " + c.Trouble
 	}
@@ -180,6 +183,9 @@ func podsMessage(c Component, want int32) string {
 func gateEndpointsReady(v view) (string, string, bool) {
 	for _, c := range v.candidate.Components {
 		spec := v.candidate.specOf(c.Name)
+		if len(spec.Ports) > 0 && c.Service == Missing {
+			return "EndpointsNotReady", fmt.Sprintf("Service %s-%s is not there yet", v.candidate.Name, c.Name), true
+		}
 		if len(spec.Ports) == 0 || c.Service == Ours && c.ReadyEndpoints >= spec.Replicas {
 			continue
 		}

@@ -144,7 +144,7 @@ func (v view) finishRecall() *Entry {
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
 	case target != nil && v.canServe(target) && target.available():
-		e = v.rolledBack(target, live.Recall.ActionName)
+		e = v.rolledBack(target, live.Recall.ActionName+" by "+live.Recall.Requester)
 	case target == nil || target.Deleting:
 		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "ReleaseGone", "there is no release "+live.Name+" any more")
 		e.Confirm = true

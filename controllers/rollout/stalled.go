@@ -11,9 +11,9 @@ import (
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():
-		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: "there are objects of this track that records speak for, and no records: restore the log"}
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: "objects of this track carry stamps of records, and there are no records: restore the ReleaseRecords of the track from a backup"}
 	case v.Log.Broken != "":
-		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": nothing is decided until the log verifies again"}
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": what serves is kept up, and nothing is decided until the ReleaseRecords are restored as they were"}
 	case v.candidate != nil:
 		return v.held()
 	}
@@ -78,9 +78,21 @@ func notDesired(v view) *v1alpha1.BlockedBy {
 	verdict := v.Log.Verdicts[wanted.Spec.Version]
 	return &v1alpha1.BlockedBy{
 		Gate: "Desired", Reason: string(verdict.Event),
-		Message: fmt.Sprintf("%s (attempt %d) ended as %s: %s; publish a new release, or try it again by a ReleaseAction Retry",
-			wanted.Name, verdict.Attempt, verdict.Event, verdict.Message),
+		Message: fmt.Sprintf("%s (attempt %d) ended as %s: %s; %s", wanted.Name, verdict.Attempt, verdict.Event, verdict.Message, v.wayOut(wanted)),
 	}
+}
+
+// wayOut is what can be done about a wanted release that has its verdict.
+func (v view) wayOut(wanted *Release) string {
+	retry := "ask for a ReleaseAction Retry of " + wanted.Name
+	stable := v.stable()
+	switch {
+	case stable == nil:
+		return "publish a new release, or " + retry
+	case v.Track.Spec.ReleaseName != "":
+		return fmt.Sprintf("%s serves instead of what is pinned: set spec.releaseName to %s or to a new release, or %s", stable.Name, stable.Name, retry)
+	}
+	return fmt.Sprintf("%s serves: publish a new release, set spec.releaseName to %s to stay with it, or %s", stable.Name, stable.Name, retry)
 }
 
 // notServed: a route was added that stable has no backend for.
