@@ -17,7 +17,8 @@
 // carried out again and again until the world shows it. Nothing is decided from
 // any status of Strata's own kinds.
 //
-// Where to find what:
+// Where to find what (docs/planner.md has every rule in a sentence, with the function
+// that holds it):
 //
 //	compute.go   the order in which decisions are taken
 //	desired.go   which release the track should serve
