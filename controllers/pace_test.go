@@ -87,7 +87,7 @@ func TestHeldFailureStalls(t *testing.T) {
 	}
 	b.expect("", v1alpha1.ConditionReconciling, "False Stalled", "")
 	b.expect("shop-2.0", v1alpha1.ConditionReconciling, "False TestFailed", "")
-	b.expect("shop-3.0", v1alpha1.ConditionStalled, "True Waiting", "waits for shop-2.0: shop-2.0 has failed and is held")
+	b.expect("shop-3.0", v1alpha1.ConditionStalled, "True Waiting", "waits for attempt 1 of shop-2.0: shop-2.0 has failed and is held")
 	if blocked := b.track().Status.BlockedBy; blocked == nil || blocked.Gate != "NotFailed" || b.track().Status.WeightPercent != 100 {
 		t.Errorf("%+v", b.track().Status)
 	}
