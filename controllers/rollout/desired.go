@@ -12,9 +12,9 @@ import (
 // although its object is gone.
 //
 // With a pin, the pinned release, unless its verdict is negative. Without one:
-// a candidate at 100 (it finishes its bake), or any under Queue, else the newest release,
-// unless it, its version or a later one has had its verdict already. So an old
-// release that comes back is never deployed by mistake.
+// a candidate at 100 (it finishes its bake), or any under Queue, else the newest
+// release, unless it, its version or a later one has had its verdict already. So an
+// old release that comes back is never deployed by mistake.
 func (v view) desired() *Release {
 	if v.Track.Spec.ReleaseName != "" {
 		return v.desiredByPin()

@@ -170,9 +170,9 @@ func notProvisioned(v view) (string, string, bool) {
 
 // deadline is when a candidate without weight fails that waits for the cluster;
 // zero while it waits for something else: a test that runs has a deadline of its
-// own, and people may take their time as long as the pods are there. With weight, it is how
-// long the candidate may be unavailable that counts; but one that took the place of
-// a deleted release has weight before it is sealed.
+// own, and people may take their time as long as the pods are there. With weight, it
+// is how long the candidate may be unavailable that counts; but one that took the
+// place of a deleted release has weight before it is sealed.
 func (v view) deadline() time.Time {
 	first := v.firstGate()
 	if first == nil || !slices.Contains(machineGates, first.Gate) {

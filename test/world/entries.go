@@ -152,10 +152,10 @@ func holdOf(step v1alpha1.RolloutStep) time.Duration {
 	return time.Duration(*step.HoldSeconds) * time.Second
 }
 
-// held is how long the present weights are verified, 0 while they are not; where
-// failures are held, with the candidate available all the time.
+// held is how long the present weights are verified in the open attempt, 0 while they
+// are not; where failures are held, with the candidate available all the time.
 func (w *World) held(o rollout.Observation, state v1alpha1.TrackState) time.Duration {
-	var since time.Time
+	since := state.Candidate.StartTime.Time
 	for _, r := range o.Releases {
 		for _, c := range r.Components {
 			if r.UID == state.Candidate.UID && pace(o).FailurePolicy == v1alpha1.FailureHold && c.AvailableChange.After(since) {
