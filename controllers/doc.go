@@ -6,6 +6,7 @@
 //	prepare.go   ... the part of it that gets a release ready to be sealed
 //	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod
+//	stale.go     ... the part of it that asks whether frozen configuration has moved on
 //	             rollout.Compute decides
 //	refused.go   ... the part of it that asks why a child is still missing
 //	apply.go     the record that was decided, or the writes that the newest record

@@ -68,6 +68,10 @@ func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
 	if before.Digest == "" && after.Digest != "" {
 		notices = append(notices, notice{reason: "Sealed", action: "Seal", message: "sealed as " + after.Digest})
 	}
+	sealed := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionSealed)
+	if sealed != nil && sealed.Reason == reasonConfigStale && !sameCondition(before.Conditions, *sealed) {
+		notices = append(notices, notice{reason: sealed.Reason, action: "Seal", message: sealed.Message})
+	}
 	outcomes := map[string]v1alpha1.TestOutcome{}
 	for _, t := range before.Tests {
 		outcomes[t.JobName] = t.Outcome

@@ -25,6 +25,9 @@ type notebook struct {
 	// was not seen.
 	stage      string
 	stageSince time.Time
+	// stale is what was seen last of the sources of what stable has frozen. It is
+	// reported, and asked again after a restart.
+	stale staleness
 	// written are the resourceVersions that this process has written over, or
 	// deleted, by UID: a cache that still shows one is behind.
 	written map[types.UID]string

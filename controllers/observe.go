@@ -37,6 +37,8 @@ type world struct {
 	seals    map[string]*resources.Seal
 	children ownedChildren
 	routes   []traffic.Observed
+	// stale is what was seen last of the sources of what stable has frozen.
+	stale staleness
 	// prepared is what SealRelease writes; nil unless a candidate is to be sealed.
 	prepared *preparation
 }
@@ -56,7 +58,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeTrack, r.observeReleases, r.observeLog, r.observeActions,
-		r.observeChildren, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes,
+		r.observeChildren, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w, err

@@ -161,7 +161,8 @@ func (f findings) recallMessage(release *rollout.Release) string {
 func (f findings) releaseSealed(c conditions, release *rollout.Release, digest string) {
 	switch {
 	case release.Sealed != nil || digest != "":
-		c.set(v1alpha1.ConditionSealed, metav1.ConditionTrue, "Sealed", "configuration and children are frozen")
+		reason, message := f.sealedWords(c, release)
+		c.set(v1alpha1.ConditionSealed, metav1.ConditionTrue, reason, message)
 	case release.Obstacle != nil:
 		c.set(v1alpha1.ConditionSealed, metav1.ConditionFalse, release.Obstacle.Reason, release.Obstacle.Message)
 	default:

@@ -35,6 +35,7 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 		return due, err
 	}
 	end, failed := r.reportTrack(ctx, f)
+	due = sooner(due, w.stale.next)
 	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 

@@ -38,7 +38,9 @@ const (
 const (
 	// ConditionSealed is about the preparation of a release.
 	//
-	// True: its children are rendered and its configuration is frozen, for ever.
+	// True: its children are rendered and its configuration is frozen, for ever. Reason
+	// ConfigStale: a live source has moved on since; it is not followed. That is looked
+	// at once an hour, for the release that serves.
 	// False: it is not prepared yet, or cannot be; the message says what is missing.
 	ConditionSealed = "Sealed"
 

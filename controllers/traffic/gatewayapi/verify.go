@@ -29,7 +29,7 @@ func verify(route *gatewayv1.HTTPRoute) *doubt {
 	for _, ref := range route.Spec.ParentRefs {
 		reports := reportsOn(route, ref)
 		if len(reports) == 0 {
-			return &doubt{traffic.ReasonNotReported, parentName(route, ref) + " has not reported on the route", ref}
+			return &doubt{traffic.ReasonNotReported, parentName(route, ref) + " has not reported on the route: see that its controller runs, and that a listener of it takes the route", ref}
 		}
 		for _, report := range reports {
 			if d := verifyReport(route, ref, report); d != nil {

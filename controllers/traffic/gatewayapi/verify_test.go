@@ -53,9 +53,9 @@ func TestVerify(t *testing.T) {
 		message string
 	}{
 		{"accepted and resolved", parents{report("a", "public", true, true, 7)}, "", ""},
-		{"nobody reports", nil, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route"},
-		{"only another parent reports", parents{report("a", "private", true, true, 7)}, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route"},
-		{"only a section of it reports", parents{inSection}, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route"},
+		{"nobody reports", nil, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route: see that its controller runs, and that a listener of it takes the route"},
+		{"only another parent reports", parents{report("a", "private", true, true, 7)}, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route: see that its controller runs, and that a listener of it takes the route"},
+		{"only a section of it reports", parents{inSection}, traffic.ReasonNotReported, "Gateway infra/public has not reported on the route: see that its controller runs, and that a listener of it takes the route"},
 		{"the report is of the spec before", parents{report("a", "public", true, true, 6)}, traffic.ReasonNotReported, "Gateway infra/public has not reported Accepted for generation 7 of the route"},
 		{"half of it is of the spec before", parents{staleRefs}, traffic.ReasonNotReported, "Gateway infra/public has not reported ResolvedRefs for generation 7 of the route"},
 		{"half of it is missing", parents{noRefs}, traffic.ReasonNotReported, "Gateway infra/public has not reported ResolvedRefs for generation 7 of the route"},

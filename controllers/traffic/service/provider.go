@@ -107,7 +107,7 @@ func (p *Provider) factsOf(ctx context.Context, live *corev1.Service) (rollout.R
 		AllOrNothing: true,
 	}
 	if !maps.Equal(live.Spec.Selector, resources.Selector(release, component)) {
-		facts.Reason, facts.Message = traffic.ReasonSelectorChanged, fmt.Sprintf("the selector of Service %s/%s was changed", live.Namespace, live.Name)
+		facts.Reason, facts.Message = traffic.ReasonSelectorChanged, fmt.Sprintf("the selector of Service %s/%s was changed by somebody else, and is put back", live.Namespace, live.Name)
 		return facts, nil
 	}
 	facts.Weights = []v1alpha1.ReleaseWeight{{ReleaseName: release, WeightPercent: 100}}
