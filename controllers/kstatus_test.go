@@ -44,9 +44,9 @@ func releaseTrouble(f findings, release *v1alpha1.ImmutableRelease, result *stat
 	isCandidate := state.Candidate != nil && state.Candidate.UID == release.UID
 	verdict := f.answers.VerdictOf(facts)
 	switch {
-	case isCandidate && result.Status != status.InProgressStatus && !f.logStalls():
+	case isCandidate && result.Status != status.InProgressStatus && f.logTrouble() == nil:
 		return "its attempt is open"
-	case isCandidate && result.Status == status.InProgressStatus && f.logStalls():
+	case isCandidate && result.Status == status.InProgressStatus && f.logTrouble() != nil:
 		return "nothing is decided while the log is broken"
 	case isStable && !isCandidate && result.Status != status.CurrentStatus:
 		return "it is stable"

@@ -66,6 +66,7 @@ const (
 func (f findings) standing(release *rollout.Release) (reason, message string, state progress) {
 	records := f.state()
 	verdict := f.answers.VerdictOf(release)
+	wasStable := verdict == v1alpha1.EventPromoted || f.wasStable(release)
 	switch {
 	case f.track == nil:
 		return "TrackNotFound", "there is no ReleaseTrack " + f.TrackName + ": create it, and the release is taken up", underWay
@@ -84,43 +85,51 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 			v.Attempt, verdict, v.Message), stuck
 	case verdict == v1alpha1.EventSuperseded:
 		return "Superseded", f.Log.Verdicts[release.Spec.Version].Message, arrived
-	case verdict == v1alpha1.EventPromoted && f.isLive(release):
+	case wasStable && f.isLive(release):
 		return "Standby", "was stable, and still has its pods", arrived
-	case verdict == v1alpha1.EventPromoted:
+	case wasStable:
 		return "Retired", "was stable, and has no pods any more", arrived
 	}
-	return f.waiting()
+	return f.waiting(release)
 }
 
-// logStalls says whether nothing is decided about the track at all, whatever it is
-// waiting for.
-func (f findings) logStalls() bool {
-	return f.plan.Stale || f.plan.Stalled != nil && f.plan.Stalled.Gate == "Log"
+func (f findings) wasStable(release *rollout.Release) bool {
+	p, ok := f.Log.Promotions[release.Spec.Version]
+	return ok && p.UID == release.UID
+}
+
+// logTrouble is why nothing is decided about the track at all, whatever it waits for;
+// nil where the log can be relied on.
+func (f findings) logTrouble() *v1alpha1.BlockedBy {
+	switch {
+	case f.plan.Stalled != nil && f.plan.Stalled.Gate == "Log":
+		return f.plan.Stalled
+	case f.plan.Stale:
+		return f.blocked()
+	}
+	return nil
 }
 
 func (f findings) candidateStanding() (reason, message string, state progress) {
-	reason, message = string(f.plan.Stage), f.movingMessage()
-	if f.logStalls() {
-		stalled := cmp.Or(f.plan.Stalled, f.blocked())
+	if stalled := cmp.Or(f.plan.Stalled, f.logTrouble()); stalled != nil {
 		return stalled.Reason, stalled.Message, stuck
 	}
 	if blocked := f.blocked(); blocked != nil {
-		reason, message = blocked.Reason, blocked.Message
+		return blocked.Reason, blocked.Message, underWay
 	}
 	if stalled := f.plan.Stalled; stalled != nil && !f.plan.Stale {
 		return stalled.Reason, stalled.Message, stuck
 	}
-	return reason, message, underWay
+	return string(f.plan.Stage), f.movingMessage(), underWay
 }
 
 // waiting is what a release hears that is neither under way nor decided about.
-func (f findings) waiting() (reason, message string, state progress) {
-	recalled := f.recalled()
+func (f findings) waiting(release *rollout.Release) (reason, message string, state progress) {
+	trouble, recalled := f.logTrouble(), f.recalled()
 	switch pin, c := f.track.Spec.ReleaseName, f.state().Candidate; {
-	case f.logStalls():
-		stalled := cmp.Or(f.plan.Stalled, f.blocked())
-		return stalled.Reason, stalled.Message, stuck
-	case pin != "":
+	case trouble != nil:
+		return trouble.Reason, trouble.Message, stuck
+	case pin != "" && pin != release.Name:
 		return "Waiting", "the track is pinned to " + pin + ": change or remove its spec.releaseName, and this release is taken up", underWay
 	case c != nil && f.plan.Stalled != nil:
 		return "Waiting", fmt.Sprintf("waits for attempt %d of %s: %s", c.Attempt, c.Name, f.plan.Stalled.Message), stuck
@@ -203,7 +212,7 @@ func (f findings) releaseTested(c conditions, release *rollout.Release, tests []
 			passed++
 		}
 	}
-	if p, ok := f.Log.Promotions[release.Spec.Version]; ok && p.UID == release.UID {
+	if f.wasStable(release) {
 		c.set(v1alpha1.ConditionTestsPassed, metav1.ConditionTrue, "TestsPassed", "every test passed")
 		return
 	}
