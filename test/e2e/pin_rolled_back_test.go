@@ -25,7 +25,7 @@ var _ = story("a pinned release that was rolled back: the track says so, and doe
 
 		intent := time.Now()
 		Expect(w.as(ctx, "ann", harness.NewAction(w.namespace, "back", "ann", v1alpha1.ActionRollback, harness.ReleaseName("1.0.0")))).To(Succeed())
-		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventRolledBack)
+		w.untilRecord(ctx, "2.0.0", v1alpha1.EventRolledBack)
 		saysSo := func() {
 			GinkgoHelper()
 			Eventually(ctx, func(g Gomega) {
