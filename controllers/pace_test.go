@@ -109,7 +109,7 @@ func TestQueuedReleaseSaysWhatItWaitsFor(t *testing.T) {
 	b.pass(8)
 	b.publish("2.0")
 	b.pass(12)
-	b.expect("shop-2.0", v1alpha1.ConditionReady, "False Waiting", "waits for shop-1.0, which is at 0 % and finishes first")
+	b.expect("shop-2.0", v1alpha1.ConditionReady, "False Waiting", "waits for attempt 1 of shop-1.0, which is at 0 % and finishes first")
 	b.expect("shop-2.0", v1alpha1.ConditionReconciling, "True Waiting", "")
 	b.finish("shop-1.0-smoke-1", batchv1.JobComplete)
 	b.settle("shop-2.0")
