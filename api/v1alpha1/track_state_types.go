@@ -93,6 +93,12 @@ type CandidateState struct {
 	//
 	// +optional
 	Retry bool `json:"retry,omitempty"`
+
+	// activatedTime is when, on a track without routes, the candidate took the place
+	// of stable: that is its weight of 100 percent. Unset: not yet, or there are routes.
+	//
+	// +optional
+	ActivatedTime *metav1.MicroTime `json:"activatedTime,omitempty"`
 }
 
 // RouteState is what one route of the track carries: percentages that sum to
@@ -242,6 +248,29 @@ type LiveRelease struct {
 	//
 	// +optional
 	Recall *Recall `json:"recall,omitempty"`
+
+	// sizes below which the autoscalers of the release are not to go, at most 16: the
+	// largest that the baseline had during an attempt. Unset: those of the release.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Sizes []ComponentSize `json:"sizes,omitempty"`
+}
+
+// ComponentSize is the number of pods of a component.
+type ComponentSize struct {
+	// componentName is the component.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	ComponentName string `json:"componentName"`
+
+	// replicas is the number of its pods.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Replicas int32 `json:"replicas"`
 }
 
 // Recall is a Rollback to a release that had no pods any more.

@@ -89,11 +89,11 @@ func (a Answers) Unserved(r *Release) string {
 		}
 		why := fmt.Sprintf("route %s has no ready endpoint in Service %s-%s", route.Name, r.Name, route.ComponentName)
 		if c := r.component(route.ComponentName); c != nil {
-			why += ": " + podsMessage(*c, r.Size(c.Name))
+			why += ": " + podsMessage(*c, a.v.enough(r, c.Name))
 		}
 		return why
 	}
-	return r.shortage()
+	return a.v.shortage(r)
 }
 
 // Blocked is the first gate that blocks the open attempt; nil when none does, or
@@ -103,6 +103,14 @@ func (a Answers) Blocked() *v1alpha1.BlockedBy {
 		return nil
 	}
 	return a.v.blocked()
+}
+
+// Shortage says which component that should run is not available; "" while none is.
+func (a Answers) Shortage(r *Release) string {
+	if a.v.Track == nil || a.v.available(r) {
+		return ""
+	}
+	return a.v.shortage(r)
 }
 
 // Baseline is the release that traffic goes back to; nil before there is one, or

@@ -12,6 +12,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.seal()...)
 	do = append(do, v.createChildren()...)
 	do = append(do, v.markServices()...)
+	do = append(do, v.boundAutoscalers()...)
 	do = append(do, v.scaleComponents()...)
 	if v.Log.Broken != "" {
 		// What cannot be trusted may keep things up. It takes nothing away.
@@ -129,7 +130,11 @@ func (v view) createChildren() []Action {
 		if !v.wantsChildren(live, r) {
 			continue
 		}
-		do = append(do, CreateChildren{Release: r.Name, Sequence: v.head()})
+		create := CreateChildren{Release: r.Name, Sequence: v.head()}
+		for _, c := range r.Components {
+			create.Sizes = append(create.Sizes, v.size(live, r, c))
+		}
+		do = append(do, create)
 	}
 	return do
 }
@@ -148,7 +153,9 @@ func (v view) wantsChildren(live v1alpha1.LiveRelease, r *Release) bool {
 
 func (r *Release) misses() bool {
 	for _, c := range r.Components {
-		if c.Deployment == Missing || c.Service == Missing && len(r.specOf(c.Name).Ports) > 0 {
+		spec := r.specOf(c.Name)
+		if c.Deployment == Missing || c.Service == Missing && len(spec.Ports) > 0 ||
+			c.Autoscaler == Missing && spec.Autoscaling != nil || c.Disruption == Missing && spec.Disruption != nil {
 			return true
 		}
 	}
@@ -182,22 +189,62 @@ func (v view) markServices() []Action {
 	return do
 }
 
-// scaleComponents keeps live releases at their size, and marks Deployments likewise.
-func (v view) scaleComponents() []Action {
-	var do []Action
+// sizedComponent is a component of a live release, and what it is to be.
+type sizedComponent struct {
+	live    v1alpha1.LiveRelease
+	release *Release
+	Component
+	want Size
+}
+
+// sizedComponents of the live releases. With a log that cannot be trusted nothing is
+// made smaller.
+func (v view) sizedComponents() []sizedComponent {
+	var all []sizedComponent
 	for _, live := range v.state.Live {
 		r := v.object(live.ReleaseRef)
 		if r == nil || r.Deleting || r.Sealed == nil {
 			continue
 		}
 		for _, c := range r.Components {
-			want := r.Size(c.Name)
-			if c.Deployment == Ours && (c.Replicas != want || c.Sequence < live.Sequence) {
-				do = append(do, ScaleComponent{Release: r.Name, Component: c.Name, Replicas: want, Sequence: v.head()})
+			want := v.size(live, r, c)
+			if v.Log.Broken != "" {
+				want.Replicas, want.Least, want.Most = max(want.Replicas, c.Replicas), max(want.Least, c.MinReplicas), max(want.Most, c.MaxReplicas)
 			}
+			all = append(all, sizedComponent{live, r, c, want})
+		}
+	}
+	return all
+}
+
+// boundAutoscalers before the Deployments grow: else they would be made smaller again.
+func (v view) boundAutoscalers() []Action {
+	var do []Action
+	for _, c := range v.sizedComponents() {
+		differs := c.MinReplicas != c.want.Least || c.MaxReplicas != c.want.Most
+		if c.Autoscaler == Ours && (differs || c.AutoscalerSequence < c.live.Sequence) {
+			do = append(do, BoundAutoscaler{Release: c.release.Name, Component: c.Name, Least: c.want.Least, Most: c.want.Most, Sequence: v.head()})
 		}
 	}
 	return do
+}
+
+// scaleComponents keeps live releases at their size, and marks Deployments likewise.
+// What stops comes first: the workers of two releases do not run side by side.
+func (v view) scaleComponents() []Action {
+	var stop, do []Action
+	for _, c := range v.sizedComponents() {
+		if c.Deployment != Ours || c.Replicas == c.want.Replicas && c.Sequence >= c.live.Sequence {
+			continue
+		}
+		scale := ScaleComponent{Release: c.release.Name, Component: c.Name, Replicas: c.want.Replicas, Sequence: v.head()}
+		if scale.Replicas == 0 {
+			stop = append(stop, scale)
+		} else {
+			do = append(do, scale)
+		}
+	}
+	return append(stop, do...)
 }
 
 func (v view) createJobs() []Action {
@@ -265,7 +312,7 @@ func (v view) deleteChildren() []Action {
 
 func (r *Release) hasChildren() bool {
 	for _, c := range r.Components {
-		if c.Deployment == Ours || c.Service == Ours {
+		if c.Deployment == Ours || c.Service == Ours || c.Autoscaler == Ours || c.Disruption == Ours {
 			return true
 		}
 	}

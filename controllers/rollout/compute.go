@@ -39,6 +39,7 @@ func Compute(o Observation) Plan {
 	if v.Log.Broken == "" {
 		for _, d := range decisions {
 			if e := d.decide(v); e != nil {
+				v.noteSizes(&e.State)
 				plan.Append = e
 				return plan
 			}
@@ -62,7 +63,7 @@ func (v view) stale() bool {
 	}
 	for _, r := range v.Releases {
 		for _, c := range r.Components {
-			if c.Sequence > head || c.ServiceSequence > head {
+			if max(c.Sequence, c.ServiceSequence, c.AutoscalerSequence) > head {
 				return true
 			}
 		}

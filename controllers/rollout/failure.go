@@ -90,33 +90,38 @@ func unavailable(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.candidate.shortage()), true
+	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.shortage(v.candidate)), true
 }
 
-// failureEnd is when a candidate with weight fails: it is unavailable since the
-// first of its components is. Zero while it is available. A Retry may begin with
+// failureEnd is when a candidate with weight fails: one of its components is
+// unavailable for too long. Zero while it is available. A Retry may begin with
 // weight, and what was before it does not count.
 func (v view) failureEnd() time.Time {
 	if v.weight() == 0 {
 		return time.Time{}
 	}
-	var since time.Time
+	var first time.Time
 	for _, c := range v.candidate.Components {
-		if !c.Available && !c.AvailableChange.IsZero() && (since.IsZero() || c.AvailableChange.Before(since)) {
-			since = c.AvailableChange
+		if v.up(v.candidate, c) || c.AvailableChange.IsZero() {
+			continue
+		}
+		end := later(c.AvailableChange, v.state.Candidate.StartTime.Time).Add(v.Track.failure())
+		if atFullWeight(v.candidate.specOf(c.Name)) {
+			// It starts now, and may take the time that starting may take.
+			end = later(end, v.verifiedTime().Add(v.Track.progressDeadline()))
+		}
+		if first.IsZero() || end.Before(first) {
+			first = end
 		}
 	}
-	if since.IsZero() {
-		return time.Time{}
-	}
-	return later(since, v.state.Candidate.StartTime.Time).Add(v.Track.failure())
+	return first
 }
 
 // shortage says which component is not available, in the pods' own words.
-func (r *Release) shortage() string {
+func (v view) shortage(r *Release) string {
 	for _, c := range r.Components {
-		if !c.Available {
-			return podsMessage(c, r.Size(c.Name))
+		if !v.up(r, c) {
+			return podsMessage(c, v.least(r, c.Name))
 		}
 	}
 	return "its endpoints are not ready"
@@ -128,35 +133,41 @@ func short(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	return "PodsNotAvailable", fmt.Sprintf("not whole for %s at %d %%: %s", v.Track.progressDeadline(), v.weight(), v.candidate.lack()), true
+	return "PodsNotAvailable", fmt.Sprintf("not whole for %s at %d %%: %s", v.Track.progressDeadline(), v.weight(), v.lack()), true
 }
 
 // shortEnd is when a candidate fails that is available, but lacks a pod all the
 // time, and so can neither rise nor be promoted; zero while it is whole. It counts
 // from the loss, and so also where people have taken their time before.
 func (v view) shortEnd() time.Time {
-	since := v.candidate.shortSince()
-	if since.IsZero() || v.weight() == 0 && !v.candidate.available() {
+	since := v.shortSince()
+	if since.IsZero() || v.weight() == 0 && !v.available(v.candidate) {
 		return time.Time{}
 	}
 	return later(since, v.state.Candidate.StartTime.Time).Add(v.Track.progressDeadline())
 }
 
-// shortSince is since when the release has lacked a pod; zero while it is whole.
-func (r *Release) shortSince() time.Time {
+// shortSince is since when the candidate has lacked a pod; zero while it is whole.
+func (v view) shortSince() time.Time {
 	var since time.Time
-	for _, c := range r.Components {
-		if !c.ShortSince.IsZero() && (since.IsZero() || c.ShortSince.Before(since)) {
+	for _, c := range v.candidate.Components {
+		if v.lacking(c) && (since.IsZero() || c.ShortSince.Before(since)) {
 			since = c.ShortSince
 		}
 	}
 	return since
 }
 
+// lacking says whether a component of the candidate has fewer pods than it needs. More
+// are its autoscaler's wish.
+func (v view) lacking(c Component) bool {
+	return !c.ShortSince.IsZero() && c.AvailableReplicas < v.least(v.candidate, c.Name)
+}
+
 // lack says which component lacks a pod, in the pods' own words.
-func (r *Release) lack() string {
-	i := slices.IndexFunc(r.Components, func(c Component) bool { return !c.ShortSince.IsZero() })
-	return podsMessage(r.Components[i], r.Size(r.Components[i].Name))
+func (v view) lack() string {
+	c := v.candidate.Components[slices.IndexFunc(v.candidate.Components, v.lacking)]
+	return podsMessage(c, v.least(v.candidate, c.Name))
 }
 
 func notProvisioned(v view) (string, string, bool) {
@@ -181,10 +192,10 @@ func (v view) deadline() time.Time {
 	if v.weight() > 0 && v.candidate.Sealed != nil || first.Gate == "BeforePodsPassed" && first.Reason == "TestRunning" {
 		return time.Time{}
 	}
-	if (v.nextStep().approval > 0 || v.paused()) && v.candidate.available() {
+	if (v.nextStep().approval > 0 || v.paused()) && v.available(v.candidate) {
 		return time.Time{}
 	}
-	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.candidate.shortSince())
+	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.shortSince())
 	since = later(since, v.requiredTime())
 	for _, t := range v.state.Tests {
 		since = later(since, t.StartTime.Time)

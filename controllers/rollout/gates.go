@@ -27,6 +27,7 @@ var gates = []gate{
 	{"BeforePodsPassed", gateBeforePodsPassed},
 	{"PodsAvailable", gatePodsAvailable},
 	{"EndpointsReady", gateEndpointsReady},
+	{"CapacityReady", gateCapacityReady},
 	{"RouteVerified", gateRouteVerified},
 	{"TestsPassed", gateTestsPassed},
 	{"HoldOver", gateHoldOver},
@@ -70,7 +71,7 @@ func (v view) reaches(gate string) bool {
 
 // machineGates wait for the cluster; the others for tests, time, people and other
 // tracks.
-var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "PodsAvailable", "EndpointsReady", "RouteVerified"}
+var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "PodsAvailable", "EndpointsReady", "CapacityReady", "RouteVerified"}
 
 func gateSealed(v view) (string, string, bool) {
 	if v.candidate.Sealed != nil {
@@ -93,6 +94,10 @@ func gateNamesFree(v view) (string, string, bool) {
 			kind = "Service"
 		case c.Deployment:
 			kind = "Deployment"
+		case c.Autoscaler:
+			kind = "HorizontalPodAutoscaler"
+		case c.Disruption:
+			kind = "PodDisruptionBudget"
 		default:
 			continue
 		}
@@ -138,11 +143,20 @@ func gateBackendsExist(v view) (string, string, bool) {
 	}
 	for _, route := range routes {
 		if !v.candidate.hasPort(route) {
-			return "BackendMissing", fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
-				route.Name, route.PortName, route.ComponentName, v.candidate.Name), true
+			return "BackendMissing", v.candidate.noBackend(route), true
 		}
 	}
 	return "", "", false
+}
+
+// noBackend says why the release cannot be the backend of a route.
+func (r *Release) noBackend(route v1alpha1.Route) string {
+	if c := r.specOf(route.ComponentName); c != nil && atFullWeight(c) && len(c.Ports) > 0 {
+		return fmt.Sprintf("route %s goes to component %s, which in %s runs at 100 %% alone and so cannot take a first request: publish a release whose component has activation Immediate, or change the route",
+			route.Name, route.ComponentName, r.Name)
+	}
+	return fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
+		route.Name, route.PortName, route.ComponentName, r.Name)
 }
 
 func gateNoForeignSelector(v view) (string, string, bool) {
@@ -160,13 +174,25 @@ func gatePodsAvailable(v view) (string, string, bool) {
 		return "PodsNotAvailable", "the Deployments are not there yet", true
 	}
 	for _, c := range v.candidate.Components {
-		want := v.candidate.Size(c.Name)
-		if c.Deployment == Ours && c.Replicas == want && c.AvailableReplicas >= want && c.Available && v.marked(v.candidate) {
-			continue
+		if !v.standing(c) {
+			return "PodsNotAvailable", podsMessage(c, v.enough(v.candidate, c.Name)), true
 		}
-		return "PodsNotAvailable", podsMessage(c, want), true
 	}
 	return "", "", false
+}
+
+// standing says whether a component of the candidate has the pods that its author
+// asked for, if it should run now. No more than it is to have: none may be on its way
+// out.
+func (v view) standing(c Component) bool {
+	spec := v.candidate.specOf(c.Name)
+	if c.Deployment != Ours || !v.marked(v.candidate) {
+		return false
+	}
+	if !v.runs(v.candidate, c.Name) {
+		return true
+	}
+	return v.up(v.candidate, c) && c.AvailableReplicas >= v.enough(v.candidate, c.Name) && (spec.Autoscaling != nil || c.Replicas <= v.own(spec))
 }
 
 func podsMessage(c Component, want int32) string {
@@ -182,14 +208,17 @@ func podsMessage(c Component, want int32) string {
 
 func gateEndpointsReady(v view) (string, string, bool) {
 	for _, c := range v.candidate.Components {
-		spec := v.candidate.specOf(c.Name)
-		if len(spec.Ports) > 0 && c.Service == Missing {
-			return "EndpointsNotReady", fmt.Sprintf("Service %s-%s is not there yet", v.candidate.Name, c.Name), true
-		}
-		if len(spec.Ports) == 0 || c.Service == Ours && c.ReadyEndpoints >= spec.Replicas {
+		if len(v.candidate.specOf(c.Name).Ports) == 0 {
 			continue
 		}
-		return "EndpointsNotReady", fmt.Sprintf("Service %s-%s has %d of %d ready endpoints", v.candidate.Name, c.Name, c.ReadyEndpoints, spec.Replicas), true
+		if c.Service == Missing {
+			return "EndpointsNotReady", fmt.Sprintf("Service %s-%s is not there yet", v.candidate.Name, c.Name), true
+		}
+		enough := v.enough(v.candidate, c.Name)
+		if !v.runs(v.candidate, c.Name) || c.Service == Ours && c.ReadyEndpoints >= enough {
+			continue
+		}
+		return "EndpointsNotReady", fmt.Sprintf("Service %s-%s has %d of %d ready endpoints", v.candidate.Name, c.Name, c.ReadyEndpoints, enough), true
 	}
 	if len(v.routes) > 0 && v.Now.Before(v.settleEnd()) {
 		return "EndpointsSettling", fmt.Sprintf("all endpoints are ready; the routers get %s to learn of them", settle), true

@@ -151,7 +151,7 @@ const (
 	Foreign
 )
 
-// Component is the Service and the Deployment of one component.
+// Component is what a release owns for one component.
 type Component struct {
 	Name       string
 	Service    Presence
@@ -160,6 +160,13 @@ type Component struct {
 	// without one.
 	Sequence        int64
 	ServiceSequence int64
+	// Autoscaler is the HorizontalPodAutoscaler, with its bounds and its stamp.
+	Autoscaler         Presence
+	MinReplicas        int32
+	MaxReplicas        int32
+	AutoscalerSequence int64
+	// Disruption is the PodDisruptionBudget.
+	Disruption Presence
 	// Replicas is the size asked of the Deployment.
 	Replicas          int32
 	ReadyReplicas     int32

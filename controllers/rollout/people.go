@@ -72,7 +72,7 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 		return v.refuse(a, "BackendMissing", fmt.Sprintf("%s has no backend for route %s", target.Name, route))
 	}
 	why := fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason)
-	if v.canServe(target) {
+	if v.canServe(target) && v.sized(target) {
 		return v.rolledBack(target, why)
 	}
 	e := v.about(target, v1alpha1.EventRecalled, "Rollback", target.Name+" is brought up again for "+why)
@@ -129,7 +129,8 @@ func (v view) recalling() *v1alpha1.LiveRelease {
 }
 
 // finishRecall completes a Rollback once its release has come up, not with its
-// first pod; and refuses it when that takes longer than the deadline, or when there
+// first pod, and has its size: for that alone it waits until the deadline, and then
+// goes back to what there is. It refuses one whose release does not come up, or where there
 // is nothing to go back from any more.
 func (v view) finishRecall() *Entry {
 	live := v.recalling()
@@ -143,14 +144,14 @@ func (v view) finishRecall() *Entry {
 		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "IsStable", "the attempt has ended otherwise; "+live.Name+" is stable")
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
-	case target != nil && v.canServe(target) && target.available():
+	case target != nil && v.canServe(target) && v.available(target) && (v.sized(target) || !v.Now.Before(v.recallDeadline(*live))):
 		e = v.rolledBack(target, live.Recall.ActionName+" by "+live.Recall.Requester)
 	case target == nil || target.Deleting:
 		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "ReleaseGone", "there is no release "+live.Name+" any more")
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
 	case !v.Now.Before(v.recallDeadline(*live)):
-		e = v.about(target, v1alpha1.EventRefused, "NotReady", fmt.Sprintf("%s did not come up within %s: %s", live.Name, v.Track.progressDeadline(), target.shortage()))
+		e = v.about(target, v1alpha1.EventRefused, "NotReady", fmt.Sprintf("%s did not come up within %s: %s", live.Name, v.Track.progressDeadline(), v.shortage(target)))
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
 	default:

@@ -63,11 +63,31 @@ type Action interface{ action() }
 // SealRelease freezes the configuration of a release and writes its seal.
 type SealRelease struct{ Release string }
 
-// CreateChildren creates the missing Services, then the missing Deployments, of
-// a sealed release.
+// Size is how large a component is to be.
+type Size struct {
+	Component string
+	// Replicas of the Deployment, as far as they are not its autoscaler's.
+	Replicas int32
+	// Least and Most are the bounds of the autoscaler.
+	Least, Most int32
+}
+
+// CreateChildren creates what is missing of a sealed release: Services and
+// PodDisruptionBudgets, then Deployments, then their autoscalers.
 type CreateChildren struct {
-	Release  string
+	Release string
+	// Sizes follow the order of spec.components.
+	Sizes    []Size
 	Sequence int64
+}
+
+// BoundAutoscaler sets the bounds of an autoscaler that exists.
+type BoundAutoscaler struct {
+	Release   string
+	Component string
+	Least     int32
+	Most      int32
+	Sequence  int64
 }
 
 // ScaleComponent sets the size of a Deployment that exists.
@@ -109,17 +129,19 @@ type WriteRoute struct {
 	Sequence int64
 }
 
-// DeleteChildren deletes the Deployments, then the Services, of a retired release.
+// DeleteChildren deletes what a retired release has: autoscalers, Deployments,
+// PodDisruptionBudgets, then Services.
 type DeleteChildren struct {
 	Release  string
 	Sequence int64
 }
 
-func (SealRelease) action()    {}
-func (CreateChildren) action() {}
-func (ScaleComponent) action() {}
-func (MarkService) action()    {}
-func (CreateJob) action()      {}
-func (DeleteJobs) action()     {}
-func (WriteRoute) action()     {}
-func (DeleteChildren) action() {}
+func (SealRelease) action()     {}
+func (CreateChildren) action()  {}
+func (BoundAutoscaler) action() {}
+func (ScaleComponent) action()  {}
+func (MarkService) action()     {}
+func (CreateJob) action()       {}
+func (DeleteJobs) action()      {}
+func (WriteRoute) action()      {}
+func (DeleteChildren) action()  {}

@@ -22,6 +22,10 @@ const (
 // learn of them on their own, and none tells that it has.
 const settle = 2 * time.Second
 
+// autoscalerMemory is how far back an autoscaler looks before it scales down. What it
+// measured while a release had no traffic yet says nothing of the size that it needs.
+const autoscalerMemory = 300 * time.Second
+
 func (t *Track) rollout() v1alpha1.RolloutSpec {
 	if t.Spec.Rollout == nil {
 		return v1alpha1.RolloutSpec{}
@@ -34,6 +38,16 @@ func (t *Track) routes() []v1alpha1.Route {
 		return nil
 	}
 	return t.Spec.Traffic.Routes
+}
+
+// override is the size that the track gives a component; 0 without one.
+func (t *Track) override(component string) int32 {
+	for _, c := range t.Spec.Capacity {
+		if c.ComponentName == component {
+			return c.Replicas
+		}
+	}
+	return 0
 }
 
 func (t *Track) progressDeadline() time.Duration {

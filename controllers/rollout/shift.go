@@ -64,7 +64,8 @@ func (v view) strays() []v1alpha1.ReleaseRef {
 	return strays
 }
 
-// raiseWeight takes the next step, once every gate holds.
+// raiseWeight takes the next step, once every gate holds. Without routes it is the
+// record alone that gives the candidate everything.
 func (v view) raiseWeight() *Entry {
 	if v.candidate == nil || v.blocked() != nil {
 		return nil
@@ -75,6 +76,10 @@ func (v view) raiseWeight() *Entry {
 	}
 	e := v.about(v.candidate, v1alpha1.EventWeightSet, "GatesHold", fmt.Sprintf("from %d %% to %d %%", v.weight(), next.weight))
 	v.setRoutes(&e.State, v.shares(v.candidate.ref(), next.weight))
+	if len(e.State.Routes) == 0 {
+		activated := v.now()
+		e.State.Candidate.ActivatedTime = &activated
+	}
 	// That the baseline is dead must be more than a cache that lags behind.
 	e.Confirm = v.state.Stable != nil && !v.canServe(v.baseline)
 	return e

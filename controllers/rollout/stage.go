@@ -79,6 +79,7 @@ func (v view) after() time.Duration {
 		if live.Recall != nil {
 			moments = append(moments, v.recallDeadline(live))
 		}
+		moments = append(moments, v.sizeMoments(live)...)
 	}
 	var earliest time.Time
 	for _, m := range moments {

@@ -105,8 +105,7 @@ func notServed(v view) *v1alpha1.BlockedBy {
 		if v.routeState(route.Name) == nil && !v.baseline.hasPort(route) {
 			return &v1alpha1.BlockedBy{
 				Gate: "BackendsExist", Reason: "BackendMissing",
-				Message: fmt.Sprintf("route %s goes to port %s of component %s, which %s does not have: publish a release that has it, or change the route",
-					route.Name, route.PortName, route.ComponentName, v.baseline.Name),
+				Message: v.baseline.noBackend(route),
 			}
 		}
 	}

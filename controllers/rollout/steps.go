@@ -20,10 +20,10 @@ type step struct {
 // nextStep is the first step above the present weight; a last 100 is implied.
 // There are no steps where there is nothing to go back to, where the candidate
 // is trusted or the baseline is dead, and on tracks whose routes are all or
-// nothing: such a candidate goes to 100 in one write.
+// nothing, or that have none: such a candidate goes to 100 in one write.
 func (v view) nextStep() step {
 	weight := v.weight()
-	if weight == 100 || len(v.routes) == 0 {
+	if weight == 100 {
 		return step{weight: 100, promotion: true}
 	}
 	next := step{weight: 100}

@@ -24,16 +24,12 @@ func (t dueTest) at() string {
 	return fmt.Sprintf(" at %d %%", *t.weight)
 }
 
-// dueTests of the candidate at its present weight. A trusted release needs none. A
-// track without routes has one step, to 100, and its last tests follow the others.
+// dueTests of the candidate at its present weight. A trusted release needs none.
 func (v view) dueTests() []dueTest {
 	if v.trusted(v.candidate) {
 		return nil
 	}
 	weight := v.weight()
-	if len(v.routes) == 0 {
-		weight = 100
-	}
 	var due, last []dueTest
 	for _, t := range v.candidate.Spec.Tests {
 		run := dueTest{name: t.Name, deadline: seconds(t.DeadlineSeconds, DefaultTestDeadline), beforePods: t.When == v1alpha1.BeforePods}
@@ -48,7 +44,7 @@ func (v view) dueTests() []dueTest {
 		}
 		due = append(due, run)
 	}
-	if weight < 100 || len(v.routes) == 0 && slices.ContainsFunc(due, v.unpassed) {
+	if weight < 100 {
 		return due
 	}
 	return append(due, last...)

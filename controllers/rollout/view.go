@@ -139,10 +139,14 @@ func (v view) fallback() *v1alpha1.ReleaseRef {
 	return b
 }
 
-// weight is the candidate's share: the largest that a route gives it.
+// weight is the candidate's share: the largest that a route gives it. Without routes
+// it has all or nothing.
 func (v view) weight() int32 {
-	if v.state.Candidate == nil {
+	switch c := v.state.Candidate; {
+	case c == nil:
 		return 0
+	case len(v.state.Routes) == 0 && c.ActivatedTime != nil:
+		return 100
 	}
 	return weightIn(v.state.Routes, v.state.Candidate.Name)
 }
@@ -212,25 +216,21 @@ func (r *Release) specOf(component string) *v1alpha1.Component {
 	return nil
 }
 
-// Size is how many pods a component has while its release is live.
-func (r *Release) Size(component string) int32 {
-	return r.specOf(component).Replicas
-}
-
-// hasPort says whether the release can be the backend of a route.
+// hasPort says whether the release can be the backend of a route. What runs at full
+// weight alone cannot: it would have to be ready before.
 func (r *Release) hasPort(route v1alpha1.Route) bool {
 	c := r.specOf(route.ComponentName)
-	return c != nil && slices.ContainsFunc(c.Ports, func(p v1alpha1.ComponentPort) bool { return p.Name == route.PortName })
+	return c != nil && !atFullWeight(c) && slices.ContainsFunc(c.Ports, func(p v1alpha1.ComponentPort) bool { return p.Name == route.PortName })
 }
 
 // canServe says whether a live release has a ready endpoint for every route in
-// force. Without routes, its Deployments must be available.
+// force. Without routes, what runs of it must be available.
 func (v view) canServe(r *Release) bool {
 	if r == nil || !v.marked(r) {
 		return false
 	}
 	if len(v.routes) == 0 {
-		return r.available()
+		return v.available(r)
 	}
 	for _, route := range v.routes {
 		if !r.hasPort(route) || !r.hasEndpoints(route.ComponentName) {
@@ -245,16 +245,10 @@ func (r *Release) hasEndpoints(component string) bool {
 	return c != nil && c.Service == Ours && c.ReadyEndpoints > 0
 }
 
-func (r *Release) available() bool {
-	if len(r.Components) == 0 {
-		return false
-	}
-	for _, c := range r.Components {
-		if c.Deployment != Ours || !c.Available {
-			return false
-		}
-	}
-	return true
+// available says whether every Deployment of a release is there, and what should run
+// of it is up.
+func (v view) available(r *Release) bool {
+	return len(r.Components) > 0 && !slices.ContainsFunc(r.Components, func(c Component) bool { return c.Deployment != Ours || !v.up(r, c) })
 }
 
 // availabilityChange is when a Deployment of the release last became available,

@@ -77,7 +77,8 @@ func (v view) unverified() bool {
 }
 
 // setTime is when weights were last set, verifiedTime when the last router was
-// seen to carry them; zero until then.
+// seen to carry them; zero until then. What no router has to carry is verified as it
+// is set.
 func (v view) setTime() time.Time {
 	var last time.Time
 	for _, r := range v.state.Routes {
@@ -87,6 +88,9 @@ func (v view) setTime() time.Time {
 }
 
 func (v view) verifiedTime() time.Time {
+	if c := v.state.Candidate; len(v.state.Routes) == 0 && c != nil && c.ActivatedTime != nil {
+		return c.ActivatedTime.Time
+	}
 	var last time.Time
 	for _, r := range v.state.Routes {
 		if r.VerifiedTime == nil {

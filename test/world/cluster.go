@@ -11,7 +11,7 @@ import (
 // Jobs finish, routers carry what they were told, what has lost its owner goes. It
 // answers with a line for each change, in a fixed order.
 func (w *World) Step() []string {
-	var changes []string
+	changes := w.autoscale()
 	for _, name := range slices.Sorted(maps.Keys(w.Deployments)) {
 		if d := w.Deployments[name]; !d.ReadyAt.IsZero() && !w.Now.Before(d.ReadyAt) {
 			w.changeDeployment(name, func(d *Deployment) {
@@ -133,6 +133,8 @@ func (w *World) collect() []string {
 			delete(w.Jobs, name)
 		}
 	}
+	maps.DeleteFunc(w.Autoscalers, func(_ string, a *Autoscaler) bool { return !owners[string(a.Owner)] })
+	maps.DeleteFunc(w.Disruptions, func(_ string, d *Disruption) bool { return !owners[string(d.Owner)] })
 	maps.DeleteFunc(w.Seals, func(_ string, s *Seal) bool { return !owners[string(s.Owner)] })
 	return changes
 }

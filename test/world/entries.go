@@ -85,10 +85,13 @@ func (w *World) proven(ref v1alpha1.ReleaseRef) bool {
 // checkRaise: every gate holds in the writer's observation.
 func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
 	from, to := weightOf(before, spec.Release.Name), weightOf(spec.State, spec.Release.Name)
+	if len(spec.State.Routes) == 0 && spec.State.Candidate.ActivatedTime != nil {
+		to = 100
+	}
 	if to <= from {
 		return fmt.Errorf("weight goes from %d to %d", from, to)
 	}
-	if err := ready(o, spec.Release.Name, from == 0); err != nil {
+	if err := ready(o, spec.Release.Name, from, to); err != nil {
 		return err
 	}
 	if err := w.checkTests(o, before, from); err != nil {
@@ -174,15 +177,24 @@ func (w *World) held(o rollout.Observation, state v1alpha1.TrackState) time.Dura
 	return o.Now.Sub(since)
 }
 
-func ready(o rollout.Observation, release string, full bool) error {
-	for _, r := range o.Releases {
+// ready: what should run of a release has the size that a weight needs.
+func ready(o rollout.Observation, release string, from, to int32) error {
+	for i := range o.Releases {
+		r := &o.Releases[i]
 		if r.Name != release {
 			continue
 		}
 		for i, c := range r.Components {
-			want := r.Spec.Components[i].Replicas
-			if c.Deployment != rollout.Ours || !c.Available || full && c.AvailableReplicas < want {
+			spec := &r.Spec.Components[i]
+			if waits(spec) && from < 100 {
+				continue
+			}
+			want := wanted(o, r, spec, to)
+			if c.Deployment != rollout.Ours || c.AvailableReplicas < want {
 				return fmt.Errorf("component %s has %d of %d pods", c.Name, c.AvailableReplicas, want)
+			}
+			if spec.Autoscaling != nil && (c.Autoscaler != rollout.Ours || c.MinReplicas < want) {
+				return fmt.Errorf("the autoscaler of component %s is not at %d", c.Name, want)
 			}
 		}
 		return nil
@@ -259,7 +271,7 @@ func (w *World) checkRequired(o rollout.Observation, state v1alpha1.TrackState, 
 }
 
 func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
-	if err := ready(o, spec.Release.Name, false); err != nil {
+	if err := ready(o, spec.Release.Name, 100, 100); err != nil {
 		return err
 	}
 	for _, route := range before.Routes {

@@ -22,6 +22,7 @@ func (o *Objects) sync(from *Objects, kind Kind) {
 		o.Releases, o.Seals = maps.Clone(from.Releases), maps.Clone(from.Seals)
 	case Children:
 		o.Deployments, o.Services, o.Jobs = maps.Clone(from.Deployments), maps.Clone(from.Services), maps.Clone(from.Jobs)
+		o.Autoscalers, o.Disruptions = maps.Clone(from.Autoscalers), maps.Clone(from.Disruptions)
 	case Routes:
 		o.Routes = maps.Clone(from.Routes)
 	case Actions:
@@ -94,7 +95,8 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 			component.Trouble = script.Trouble
 		}
 		component.ForeignSelectors = script.ForeignSelectors
-		some = some || component.Service == rollout.Ours || component.Deployment == rollout.Ours
+		some = some || component.Service == rollout.Ours || component.Deployment == rollout.Ours ||
+			component.Autoscaler == rollout.Ours || component.Disruption == rollout.Ours
 		components = append(components, component)
 	}
 	if some {
@@ -117,6 +119,13 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	o := rollout.Component{Name: component}
 	if s := c.Services[name]; s != nil {
 		o.Service, o.ServiceSequence = presence(s.Owner, r.UID), s.Sequence
+	}
+	if a := c.Autoscalers[name]; a != nil {
+		o.Autoscaler, o.AutoscalerSequence = presence(a.Owner, r.UID), a.Sequence
+		o.MinReplicas, o.MaxReplicas = a.Min, a.Max
+	}
+	if d := c.Disruptions[name]; d != nil {
+		o.Disruption = presence(d.Owner, r.UID)
 	}
 	d := c.Deployments[name]
 	if d == nil {

@@ -46,6 +46,8 @@ type Objects struct {
 	Seals       map[string]*Seal
 	Deployments map[string]*Deployment
 	Services    map[string]*Service
+	Autoscalers map[string]*Autoscaler
+	Disruptions map[string]*Disruption
 	Jobs        map[string]*Job
 	Routes      map[string]*RouteObject
 	Actions     []v1alpha1.ReleaseAction
@@ -86,6 +88,22 @@ type Service struct {
 	Owner    types.UID
 	Version  int64
 	Sequence int64
+}
+
+// Autoscaler of a component. It keeps a Deployment that has pods within its bounds.
+type Autoscaler struct {
+	Name, Release, Component string
+	Owner                    types.UID
+	Version                  int64
+	Sequence                 int64
+	Min, Max                 int32
+}
+
+// Disruption is the PodDisruptionBudget of a component.
+type Disruption struct {
+	Name    string
+	Owner   types.UID
+	Version int64
 }
 
 // Job of a test.
@@ -180,7 +198,8 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 	return &World{
 		Objects: Objects{
 			Releases: map[string]*Release{}, Seals: map[string]*Seal{}, Deployments: map[string]*Deployment{},
-			Services: map[string]*Service{}, Jobs: map[string]*Job{}, Routes: map[string]*RouteObject{},
+			Services: map[string]*Service{}, Autoscalers: map[string]*Autoscaler{}, Disruptions: map[string]*Disruption{},
+			Jobs: map[string]*Job{}, Routes: map[string]*RouteObject{},
 		},
 		Now:         Start,
 		Track:       rollout.Track{UID: "track", Spec: spec},

@@ -23,6 +23,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.seal(a)}
 	case rollout.CreateChildren:
 		return p.createChildren(a)
+	case rollout.BoundAutoscaler:
+		return []write{p.boundAutoscaler(a)}
 	case rollout.ScaleComponent:
 		return []write{p.scale(a)}
 	case rollout.MarkService:
@@ -66,11 +68,23 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 		}})
 	}
 	for _, c := range r.Spec.Components {
-		name := resources.ChildName(r.Name, c.Name)
+		if name := resources.ChildName(r.Name, c.Name); c.Disruption != nil && p.objects.Disruptions[name] == nil {
+			writes = append(writes, write{"create PodDisruptionBudget " + name, func() (bool, error) {
+				if w.Disruptions[name] != nil {
+					return true, nil
+				}
+				w.Disruptions[name] = &Disruption{Name: name, Owner: r.UID, Version: w.next()}
+				return false, nil
+			}})
+		}
+	}
+	for i, c := range r.Spec.Components {
+		name, size := resources.ChildName(r.Name, c.Name), a.Sizes[i].Replicas
 		if p.objects.Deployments[name] != nil {
 			continue
 		}
-		writes = append(writes, write{fmt.Sprintf("create Deployment %s (%d)", name, c.Replicas), func() (bool, error) {
+		seen := p.seen
+		writes = append(writes, write{fmt.Sprintf("create Deployment %s (%d)", name, size), func() (bool, error) {
 			if w.Deployments[name] != nil {
 				return true, nil
 			}
@@ -79,21 +93,50 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 			}
 			d := &Deployment{
 				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),
-				Sequence: a.Sequence, Replicas: c.Replicas, Change: w.Now, ShortSince: w.Now,
+				Sequence: a.Sequence, Change: w.Now,
 			}
-			if after := w.script(r.Name).ReadyAfter; after >= 0 {
-				d.ReadyAt = w.Now.Add(after)
-			}
+			w.resize(d, size)
 			w.Deployments[name] = d
+			return false, checkSize(seen, r, &c, size)
+		}})
+	}
+	for i, c := range r.Spec.Components {
+		name, size := resources.ChildName(r.Name, c.Name), a.Sizes[i]
+		if c.Autoscaling == nil || p.objects.Autoscalers[name] != nil {
+			continue
+		}
+		writes = append(writes, write{fmt.Sprintf("create HorizontalPodAutoscaler %s (%d to %d)", name, size.Least, size.Most), func() (bool, error) {
+			if w.Autoscalers[name] != nil {
+				return true, nil
+			}
+			w.Autoscalers[name] = &Autoscaler{
+				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),
+				Sequence: a.Sequence, Min: size.Least, Max: size.Most,
+			}
 			return false, nil
 		}})
 	}
 	return writes
 }
 
+func (p *Planner) boundAutoscaler(a rollout.BoundAutoscaler) write {
+	w, name := p.World, resources.ChildName(a.Release, a.Component)
+	seen, observation := p.objects.Autoscalers[name], p.seen
+	line := fmt.Sprintf("bound HorizontalPodAutoscaler %s: %d to %d", name, a.Least, a.Most)
+	return write{line, func() (bool, error) {
+		if w.Autoscalers[name] == nil || w.Autoscalers[name].Version != seen.Version {
+			return true, nil
+		}
+		bound := *seen
+		bound.Min, bound.Max, bound.Sequence, bound.Version = a.Least, a.Most, a.Sequence, w.next()
+		w.Autoscalers[name] = &bound
+		return false, checkBounds(observation, a)
+	}}
+}
+
 func (p *Planner) scale(a rollout.ScaleComponent) write {
 	w, name := p.World, resources.ChildName(a.Release, a.Component)
-	seen := p.objects.Deployments[name]
+	seen, observation, r := p.objects.Deployments[name], p.seen, p.objects.Releases[a.Release]
 	line := fmt.Sprintf("scale Deployment %s to %d", name, a.Replicas)
 	if seen.Replicas == a.Replicas {
 		line = "mark Deployment " + name
@@ -102,21 +145,14 @@ func (p *Planner) scale(a rollout.ScaleComponent) write {
 		if w.Deployments[name] == nil || w.Deployments[name].Version != seen.Version {
 			return true, nil
 		}
-		if a.Replicas < seen.Replicas {
-			if err := w.mayBreak(a.Release, "scale down Deployment "+name); err != nil {
-				return false, err
-			}
+		if err := w.mayShrink(observation, a, seen); err != nil {
+			return false, err
 		}
 		w.changeDeployment(name, func(d *Deployment) {
-			d.Replicas, d.Sequence = a.Replicas, a.Sequence
-			if d.Ready < d.Replicas {
-				d.lacks(w.Now)
-			}
-			if after := w.script(a.Release).ReadyAfter; d.Ready < d.Replicas && after >= 0 {
-				d.ReadyAt = w.Now.Add(after)
-			}
+			d.Sequence = a.Sequence
+			w.resize(d, a.Replicas)
 		})
-		return false, nil
+		return false, checkSize(observation, r, specOf(r, a.Component), a.Replicas)
 	}}
 }
 
@@ -172,6 +208,18 @@ func (p *Planner) deleteChildren(a rollout.DeleteChildren) []write {
 	var writes []write
 	for _, c := range r.Spec.Components {
 		name := resources.ChildName(r.Name, c.Name)
+		if seen := p.objects.Autoscalers[name]; seen != nil && seen.Owner == r.UID {
+			writes = append(writes, write{"delete HorizontalPodAutoscaler " + name, func() (bool, error) {
+				if now := w.Autoscalers[name]; now == nil || now.Version != seen.Version {
+					return true, nil
+				}
+				delete(w.Autoscalers, name)
+				return false, nil
+			}})
+		}
+	}
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
 		if seen := p.objects.Deployments[name]; seen != nil && seen.Owner == r.UID {
 			writes = append(writes, write{"delete Deployment " + name, func() (bool, error) {
 				if d := w.Deployments[name]; d == nil || d.Version != seen.Version {
@@ -179,6 +227,18 @@ func (p *Planner) deleteChildren(a rollout.DeleteChildren) []write {
 				}
 				delete(w.Deployments, name)
 				return false, w.mayBreak(r.Name, "delete Deployment "+name)
+			}})
+		}
+	}
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		if seen := p.objects.Disruptions[name]; seen != nil && seen.Owner == r.UID {
+			writes = append(writes, write{"delete PodDisruptionBudget " + name, func() (bool, error) {
+				if now := w.Disruptions[name]; now == nil || now.Version != seen.Version {
+					return true, nil
+				}
+				delete(w.Disruptions, name)
+				return false, nil
 			}})
 		}
 	}
