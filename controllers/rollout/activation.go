@@ -1,6 +1,7 @@
 package rollout
 
 import (
+	"slices"
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -43,6 +44,18 @@ func (v view) runs(r *Release, component string) bool {
 // that the author asked for are there.
 func (v view) up(r *Release, c Component) bool {
 	return !v.runs(r, c.Name) || c.Available || c.Deployment == Ours && c.AvailableReplicas >= v.enough(r, c.Name)
+}
+
+// works says whether workers of a release run that should not: they stop first, as
+// its children may have to stay for as long as a route lists them.
+func (v view) works(live v1alpha1.LiveRelease) bool {
+	r := v.object(live.ReleaseRef)
+	if r == nil || r.Deleting || r.Sealed == nil {
+		return false
+	}
+	return slices.ContainsFunc(r.Components, func(c Component) bool {
+		return c.Deployment == Ours && c.Replicas > 0 && !v.runs(r, c.Name) && len(r.specOf(c.Name).Ports) == 0
+	})
 }
 
 // stopTime is from when a component that does not run any more may stop: at once

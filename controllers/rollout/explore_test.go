@@ -3,6 +3,7 @@ package rollout_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -116,6 +117,9 @@ func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
 	if e.chance(10) {
 		spec.Requires = []v1alpha1.RequiredTrack{staging}
 	}
+	if e.chance(30) {
+		e.editCapacity(&spec)
+	}
 	return spec
 }
 
@@ -178,12 +182,21 @@ func (e *explorer) act() bool {
 		for _, change := range e.Step() {
 			e.tell("~ %s", change)
 		}
+		e.load()
 	case n < 97:
 		e.Now = e.Now.Add(time.Duration(1+e.random.IntN(5)) * time.Second)
 	default:
 		e.user()
 	}
 	return true
+}
+
+// load: every now and then an autoscaler wants another size.
+func (e *explorer) load() {
+	names := slices.Sorted(maps.Keys(e.Autoscalers))
+	if len(names) > 0 && e.chance(20) {
+		e.tell("~ %s", e.Load(oneOf(e, names...), int32(1+e.random.IntN(8))))
+	}
 }
 
 // awake is the planner whose turn it is. The second one often falls asleep with a
@@ -258,7 +271,7 @@ func (e *explorer) rest(began int) bool {
 	if grew := len(e.Records) - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended()) && e.fail(e.AtRest())
 }
 
 // ended: in a fair world every attempt comes to its end, unless it waits for people,

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/intstr"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
@@ -83,6 +85,12 @@ func component(name string, replicas int32) v1alpha1.Component {
 }
 
 func worker(name string) v1alpha1.Component { return v1alpha1.Component{Name: name, Replicas: 1} }
+
+func autoscaled(c v1alpha1.Component, least, most int32) v1alpha1.Component {
+	c.Autoscaling = &v1alpha1.ComponentAutoscaling{MinReplicas: least, MaxReplicas: most}
+	c.Disruption = &v1alpha1.ComponentDisruption{MaxUnavailable: ptr(intstr.FromInt32(1))}
+	return c
+}
 
 func with(components ...v1alpha1.Component) func(*v1alpha1.ImmutableReleaseSpec) {
 	return func(spec *v1alpha1.ImmutableReleaseSpec) { spec.Components = components }

@@ -9,12 +9,12 @@ import (
 )
 
 // retire ends the life of a release whose weights are verified at 0, whose drain
-// is over, and which retention does not keep warm. Its backend leaves the routes,
-// then its pods go.
+// is over, whose workers were told to stop, and which retention does not keep warm. Its
+// backend leaves the routes, then its pods go.
 func (v view) retire() *Entry {
 	for _, live := range v.state.Live {
 		end, ok := v.retireTime(live)
-		if !ok || v.Now.Before(end) {
+		if !ok || v.Now.Before(end) || v.works(live) {
 			continue
 		}
 		e := v.aboutRef(live.ReleaseRef, v1alpha1.EventRetired, "Drained", fmt.Sprintf("%s has no traffic and is not kept warm", live.Name))

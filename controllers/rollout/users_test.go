@@ -29,7 +29,7 @@ func (e *explorer) publish() {
 	if _, there := e.Releases[name]; there {
 		return
 	}
-	spec := release(fmt.Sprintf("%d.0", n), with(component("web", 2), component("api", 1)))
+	spec := release(fmt.Sprintf("%d.0", n), with(e.components()...))
 	script := world.Script{ReadyAfter: time.Duration(1+e.random.IntN(9)) * time.Second, Tests: map[string]world.TestScript{}}
 	if e.chance(8) {
 		script.ReadyAfter = -1
@@ -64,6 +64,34 @@ func (e *explorer) publish() {
 	e.Publish(name, spec, script)
 	if len(e.Track.Spec.Requires) > 0 && e.chance(60) {
 		e.decideElsewhere(name)
+	}
+}
+
+// components of a release: web, often autoscaled, api, and often a worker.
+func (e *explorer) components() []v1alpha1.Component {
+	web := component("web", 2)
+	if e.chance(40) {
+		web = autoscaled(web, int32(1+e.random.IntN(3)), int32(3+e.random.IntN(5)))
+	}
+	all := []v1alpha1.Component{web, component("api", 1)}
+	if e.chance(40) {
+		all = append(all, worker("queue"))
+	}
+	if e.chance(20) {
+		cron := component("cron", 1)
+		cron.Activation = v1alpha1.ActivationAtFullWeight
+		all = append(all, cron)
+	}
+	return all
+}
+
+// editCapacity: users override sizes, and take that back.
+func (e *explorer) editCapacity(spec *v1alpha1.ReleaseTrackSpec) {
+	spec.Capacity, spec.Rollout.Capacity = nil, oneOf(e, v1alpha1.CapacityFull, "", v1alpha1.CapacityProportional)
+	for _, name := range []string{"web", "queue"} {
+		if e.chance(30) {
+			spec.Capacity = append(spec.Capacity, v1alpha1.ComponentCapacity{ComponentName: name, Replicas: int32(1 + e.random.IntN(6))})
+		}
 	}
 }
 
@@ -118,14 +146,18 @@ func (e *explorer) user() {
 	case n < 94:
 		e.editRoutes(&e.Track.Spec)
 		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
+	case n < 95:
+		e.editCapacity(&e.Track.Spec)
+		e.tell("> other capacity: %v, %q", e.Track.Spec.Capacity, e.Track.Spec.Rollout.Capacity)
 	case n < 96:
 		e.tell("> delete the HTTPRoute")
 		delete(e.Routes, "shop-public")
 	case n < 97:
 		e.decideElsewhere(name)
 	case n < 98:
-		e.tell("> delete a Deployment of %s", name)
+		e.tell("> delete a Deployment of %s, and its autoscaler", name)
 		delete(e.Deployments, name+"-web")
+		delete(e.Autoscalers, name+"-web")
 	default:
 		e.tell("> delete a Service of %s", name)
 		delete(e.Services, name+"-web")

@@ -180,7 +180,7 @@ func (w *World) AtRest() error {
 		c := specOf(r, d.Component)
 		least, most := asked(&w.Track, c)
 		stable := r.UID == state.Stable.UID
-		if waits(c) && d.Replicas > 0 != stable && weightOf(state, r.Name) == 0 {
+		if waits(c) && d.Replicas > 0 != stable && !w.mayBeCalled(state, r.Name, c) {
 			return fmt.Errorf("%s has %d pods, and its release is stable: %t", name, d.Replicas, stable)
 		}
 		if a := w.Autoscalers[name]; stable && a != nil && (a.Min != least || a.Max != most) {
@@ -188,4 +188,10 @@ func (w *World) AtRest() error {
 		}
 	}
 	return nil
+}
+
+// mayBeCalled: the release might have traffic, and a component with ports its part.
+func (w *World) mayBeCalled(state v1alpha1.TrackState, release string, c *v1alpha1.Component) bool {
+	free := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == release && l.ZeroTime != nil })
+	return len(c.Ports) > 0 && !free
 }
