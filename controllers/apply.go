@@ -82,6 +82,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.seal(ctx, w.prepared, client.FieldOwner(fieldManager))
 	case rollout.CreateChildren:
 		return r.createChildren(ctx, w, a)
+	case rollout.BoundAutoscaler:
+		return r.boundAutoscaler(ctx, w, a)
 	case rollout.ScaleComponent:
 		return r.scale(ctx, w, a)
 	case rollout.MarkService:
@@ -113,32 +115,12 @@ func (r *TrackReconciler) writeRoute(ctx context.Context, w *world, a rollout.Wr
 	return err
 }
 
-// createChildren creates the missing Services first, then the missing Deployments.
+// createChildren creates what is missing: Services and PodDisruptionBudgets first, then
+// Deployments, then the autoscalers of these.
 func (r *TrackReconciler) createChildren(ctx context.Context, w *world, a rollout.CreateChildren) error {
-	seal, release := w.seals[a.Release], w.facts(a.Release)
-	var missing []client.Object
-	for _, c := range release.Components {
-		if c.Service != rollout.Missing {
-			continue
-		}
-		service, err := seal.Service(c.Name)
-		if err != nil {
-			return err
-		}
-		if service != nil {
-			resources.Stamp(service, a.Sequence)
-			missing = append(missing, service)
-		}
-	}
-	for _, c := range release.Components {
-		if c.Deployment != rollout.Missing {
-			continue
-		}
-		deployment, err := seal.Deployment(c.Name, release.Size(c.Name), a.Sequence)
-		if err != nil {
-			return err
-		}
-		missing = append(missing, deployment)
+	missing, err := missingChildren(w.seals[a.Release], w.facts(a.Release).Components, a)
+	if err != nil {
+		return err
 	}
 	for _, object := range missing {
 		if err := r.Create(ctx, object, client.FieldOwner(fieldManager)); err != nil {
@@ -146,6 +128,16 @@ func (r *TrackReconciler) createChildren(ctx context.Context, w *world, a rollou
 		}
 	}
 	return nil
+}
+
+// boundAutoscaler writes under the resourceVersion that was observed.
+func (r *TrackReconciler) boundAutoscaler(ctx context.Context, w *world, a rollout.BoundAutoscaler) error {
+	observed := w.children.autoscalers[resources.ChildName(a.Release, a.Component)]
+	bound := observed.DeepCopy()
+	bound.Spec.MinReplicas, bound.Spec.MaxReplicas = &a.Least, a.Most
+	resources.Stamp(bound, a.Sequence)
+	patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
+	return wrap(r.Patch(ctx, bound, patch, client.FieldOwner(fieldManager)), "bound HorizontalPodAutoscaler %s/%s", w.Namespace, observed.Name)
 }
 
 // scale writes under the resourceVersion that was observed.
@@ -186,22 +178,12 @@ func (r *TrackReconciler) deleteJobs(ctx context.Context, w *world, a rollout.De
 	return nil
 }
 
-// deleteChildren deletes the Deployments, then the Services, as they were
-// observed: one that was marked by a later record stays.
+// deleteChildren deletes autoscalers, Deployments, PodDisruptionBudgets, then Services,
+// as they were observed: one that was marked by a later record stays.
 func (r *TrackReconciler) deleteChildren(ctx context.Context, w *world, a rollout.DeleteChildren) error {
-	release := w.facts(a.Release)
-	for _, c := range release.Components {
-		if deployment := w.children.deployments[resources.ChildName(a.Release, c.Name)]; c.Deployment == rollout.Ours {
-			if err := r.delete(ctx, w, deployment, asObserved(deployment)); err != nil {
-				return err
-			}
-		}
-	}
-	for _, c := range release.Components {
-		if service := w.children.services[resources.ChildName(a.Release, c.Name)]; c.Service == rollout.Ours {
-			if err := r.delete(ctx, w, service, asObserved(service)); err != nil {
-				return err
-			}
+	for _, object := range w.children.of(w.facts(a.Release)) {
+		if err := r.delete(ctx, w, object, asObserved(object)); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +27,8 @@ import (
 type ownedChildren struct {
 	deployments map[string]*appsv1.Deployment
 	services    map[string]*corev1.Service
+	autoscalers map[string]*autoscalingv2.HorizontalPodAutoscaler
+	disruptions map[string]*policyv1.PodDisruptionBudget
 	jobs        []batchv1.Job
 	// pods by the release, and then the component or test, that they run.
 	pods map[podGroup][]corev1.Pod
@@ -59,21 +63,29 @@ func (r *TrackReconciler) observeChildren(ctx context.Context, w *world, how rea
 
 func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how reading) error {
 	deployments, services := &appsv1.DeploymentList{}, &corev1.ServiceList{}
-	slices, pods, jobs := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &batchv1.JobList{}
-	for _, list := range []client.ObjectList{deployments, services, slices, pods, jobs} {
+	endpointSlices, pods, jobs := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &batchv1.JobList{}
+	autoscalers, disruptions := &autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{}
+	for _, list := range []client.ObjectList{deployments, services, endpointSlices, pods, jobs, autoscalers, disruptions} {
 		if err := r.listByLabel(ctx, list, w, how); err != nil {
 			return err
 		}
 	}
 	c := ownedChildren{
 		deployments: map[string]*appsv1.Deployment{}, services: map[string]*corev1.Service{},
-		jobs: jobs.Items, pods: map[podGroup][]corev1.Pod{}, endpoints: readyEndpoints(slices.Items),
+		autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{}, disruptions: map[string]*policyv1.PodDisruptionBudget{},
+		jobs: jobs.Items, pods: map[podGroup][]corev1.Pod{}, endpoints: readyEndpoints(endpointSlices.Items),
 	}
 	for i := range deployments.Items {
 		c.deployments[deployments.Items[i].Name] = &deployments.Items[i]
 	}
 	for i := range services.Items {
 		c.services[services.Items[i].Name] = &services.Items[i]
+	}
+	for i := range autoscalers.Items {
+		c.autoscalers[autoscalers.Items[i].Name] = &autoscalers.Items[i]
+	}
+	for i := range disruptions.Items {
+		c.disruptions[disruptions.Items[i].Name] = &disruptions.Items[i]
 	}
 	for _, pod := range pods.Items {
 		group := podGroup{pod.Labels[v1alpha1.LabelRelease], pod.Labels[v1alpha1.LabelComponent], pod.Labels[v1alpha1.LabelTest]}
@@ -85,9 +97,9 @@ func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how readin
 
 // readyEndpoints counts by Service; an endpoint that is in two slices for a
 // moment counts once.
-func readyEndpoints(slices []discoveryv1.EndpointSlice) map[string]int32 {
+func readyEndpoints(all []discoveryv1.EndpointSlice) map[string]int32 {
 	seen := map[string]map[types.UID]bool{}
-	for _, slice := range slices {
+	for _, slice := range all {
 		service := slice.Labels[discoveryv1.LabelServiceName]
 		for _, endpoint := range slice.Endpoints {
 			ready := endpoint.Conditions.Ready != nil && *endpoint.Conditions.Ready
@@ -137,8 +149,8 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 	return nil
 }
 
-// observeComponents tells of the Service and Deployment of every component of a
-// release that is live, or that still has any.
+// observeComponents tells of what every component has of a release that is live, or
+// that still has anything.
 func (r *TrackReconciler) observeComponents(ctx context.Context, w *world, release *rollout.Release) error {
 	object, live := w.release(release.Name), w.isLive(release)
 	var components []rollout.Component
@@ -148,7 +160,7 @@ func (r *TrackReconciler) observeComponents(ctx context.Context, w *world, relea
 		if err != nil {
 			return err
 		}
-		some = some || c.Service == rollout.Ours || c.Deployment == rollout.Ours
+		some = some || slices.Contains([]rollout.Presence{c.Service, c.Deployment, c.Autoscaler, c.Disruption}, rollout.Ours)
 		components = append(components, c)
 	}
 	if some {
@@ -170,6 +182,9 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 		c.ServiceSequence = resources.StampOf(service)
 	}
 
+	if err := r.observeCapacity(ctx, w, release, spec, &c, wanted); err != nil {
+		return c, err
+	}
 	deployment, err := find(ctx, r, w.children.deployments[name], &appsv1.Deployment{}, release, name, wanted)
 	if err != nil {
 		return c, err
@@ -271,9 +286,10 @@ func (r *TrackReconciler) observeJobs(ctx context.Context, w *world, release *ro
 	return nil
 }
 
+// ready says whether a test may be about to start: what runs has pods.
 func ready(release *rollout.Release) bool {
 	for _, c := range release.Components {
-		if !c.Available {
+		if c.Replicas > 0 && c.AvailableReplicas == 0 {
 			return false
 		}
 	}

@@ -259,6 +259,9 @@ func (w *world) candidate() *rollout.Release {
 
 func (w *world) weightOf(release string) int32 {
 	var weight int32
+	if c := w.state().Candidate; len(w.state().Routes) == 0 && c != nil && c.Name == release && c.ActivatedTime != nil {
+		return 100
+	}
 	for _, route := range w.state().Routes {
 		for _, share := range route.Weights {
 			if share.ReleaseName == release {

@@ -55,31 +55,16 @@ func (w *world) overdueChildren(release *rollout.Release) ([]client.Object, erro
 	if err != nil || slices.ContainsFunc(rollout.Ask(w.Observation).Unpassed(), func(t rollout.TestRun) bool { return t.BeforePods }) {
 		return jobs, err // nothing else is wanted yet
 	}
-	components, err := missingChildren(release, seal)
-	return append(components, jobs...), err
-}
-
-func missingChildren(release *rollout.Release, seal *resources.Seal) ([]client.Object, error) {
-	var missing []client.Object
-	for _, c := range release.Components {
-		if c.Service == rollout.Missing {
-			service, err := seal.Service(c.Name)
-			if err != nil {
-				return nil, err
-			}
-			if service != nil {
-				missing = append(missing, service)
-			}
+	create := rollout.CreateChildren{Release: release.Name}
+	for _, c := range release.Spec.Components {
+		size := rollout.Size{Component: c.Name, Replicas: c.Replicas}
+		if c.Autoscaling != nil {
+			size.Least, size.Most = c.Autoscaling.MinReplicas, c.Autoscaling.MaxReplicas
 		}
-		if c.Deployment == rollout.Missing {
-			deployment, err := seal.Deployment(c.Name, release.Size(c.Name), 0)
-			if err != nil {
-				return nil, err
-			}
-			missing = append(missing, deployment)
-		}
+		create.Sizes = append(create.Sizes, size)
 	}
-	return missing, nil
+	children, err := missingChildren(seal, release.Components, create)
+	return append(children, jobs...), err
 }
 
 // overdueJobs are the test Jobs that nothing but their own refusal can hold up. Those

@@ -184,15 +184,9 @@ func (f findings) releaseAvailable(c conditions, release *rollout.Release) {
 		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "NoPods", "has no pods")
 		return
 	}
-	for _, component := range release.Components {
-		if !component.Available {
-			message := fmt.Sprintf("component %s has %d of %d pods available", component.Name, component.AvailableReplicas, release.Size(component.Name))
-			if component.Trouble != "" {
-				message += ": " + component.Trouble
-			}
-			c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "PodsNotAvailable", message)
-			return
-		}
+	if shortage := f.answers.Shortage(release); shortage != "" {
+		c.set(v1alpha1.ConditionAvailable, metav1.ConditionFalse, "PodsNotAvailable", shortage)
+		return
 	}
 	c.set(v1alpha1.ConditionAvailable, metav1.ConditionTrue, "PodsAvailable", "every component is available")
 }

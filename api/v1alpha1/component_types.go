@@ -35,7 +35,8 @@ type Component struct {
 	Name string `json:"name"`
 
 	// replicas is the number of pods, 1 to 10000; with autoscaling, the number to
-	// begin with. A track may override it: capacity is not content.
+	// begin with, as far as its bounds allow. A track may override it: capacity is not
+	// content.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1
@@ -63,8 +64,10 @@ type Component struct {
 	Ports []ComponentPort `json:"ports,omitempty"`
 
 	// activation says when the pods begin to work: Immediate, before the release
-	// takes any traffic; AtFullWeight, once it is at 100 percent, and not while it is
-	// warm. Unset: Immediate with ports, AtFullWeight without.
+	// takes any traffic; AtFullWeight, once it is confirmed to be at 100 percent, and
+	// not while it is warm. On a track without routes a release is at 100 percent once
+	// its gates hold. A route cannot go to a component that is AtFullWeight. Unset:
+	// Immediate with ports, AtFullWeight without.
 	//
 	// +optional
 	Activation Activation `json:"activation,omitempty"`
@@ -126,15 +129,17 @@ type ComponentPort struct {
 //
 // +kubebuilder:validation:XValidation:rule="self.minReplicas <= self.maxReplicas",message="must not be above maxReplicas",fieldPath=".minReplicas"
 type ComponentAutoscaling struct {
-	// minReplicas is the least number of pods, 1 to 10000. It is raised during a
-	// rollout, and while the release is warm, to the size that the traffic needs.
+	// minReplicas is the least number of pods, 1 to 10000. During a rollout, for five
+	// minutes after it, and while the release is warm, it is raised to the largest size
+	// that the baseline had since the rollout began, but never above maxReplicas.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=10000
 	MinReplicas int32 `json:"minReplicas"`
 
-	// maxReplicas is the largest number of pods, 1 to 10000.
+	// maxReplicas is the largest number of pods, 1 to 10000. A release may take all
+	// traffic with so many, also where the baseline has more.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1

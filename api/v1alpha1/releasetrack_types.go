@@ -61,8 +61,8 @@ type ReleaseTrackSpec struct {
 	// +optional
 	Rollout *RolloutSpec `json:"rollout,omitempty"`
 
-	// capacity overrides the size of components, whatever release serves; 0 to 16.
-	// Unset: the sizes that the releases name.
+	// capacity overrides the size of components, of every release that serves, is warm
+	// or under way; 0 to 16. It acts at once. Unset: the sizes that the releases name.
 	//
 	// +optional
 	// +listType=atomic
@@ -113,7 +113,8 @@ const (
 	DeletionDelete DeletionPolicy = "Delete"
 )
 
-// ComponentCapacity overrides the size of a component; capacity is not content.
+// ComponentCapacity overrides the size of a component, more or less: capacity is not
+// content.
 type ComponentCapacity struct {
 	// componentName is the component. 1 to 20 characters.
 	//
@@ -123,7 +124,9 @@ type ComponentCapacity struct {
 	// +kubebuilder:validation:Pattern=`^[a-z][a-z0-9]*$`
 	ComponentName string `json:"componentName"`
 
-	// replicas is the number of its pods, 1 to 10000.
+	// replicas is the number of its pods, 1 to 10000. Where the component has
+	// autoscaling, it is the least number at least: minReplicas and maxReplicas are
+	// raised to it.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1

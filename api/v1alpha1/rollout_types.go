@@ -44,7 +44,8 @@ const (
 type CapacityPolicy string
 
 const (
-	// CapacityFull gives the candidate the size of the baseline before it takes weight.
+	// CapacityFull gives the candidate its size, or that of the baseline, before it takes
+	// weight.
 	CapacityFull CapacityPolicy = "Full"
 	// CapacityProportional sizes the candidate for each step.
 	CapacityProportional CapacityPolicy = "Proportional"
@@ -131,9 +132,11 @@ type RolloutSpec struct {
 	// +optional
 	AdvancePolicy AdvancePolicy `json:"advancePolicy,omitempty"`
 
-	// capacity is the candidate's size during its rollout: Full, as large as the
-	// baseline before it takes weight; Proportional, sized for each step, for clusters
-	// without room for two. Unset: Full.
+	// capacity is the candidate's size during its rollout: Full, all its pods before it
+	// takes weight, and where it has autoscaling as many as the baseline, up to its
+	// maxReplicas; Proportional, for each step that part of it which the weight needs,
+	// rounded up, before the weight rises. The baseline keeps its size, to take all
+	// traffic back at once: the step to 100 percent needs room for both. Unset: Full.
 	//
 	// +optional
 	Capacity CapacityPolicy `json:"capacity,omitempty"`

@@ -10,11 +10,13 @@ package operator
 // +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch
 //
-// What a release owns. Deployments are patched for their size alone, Services
-// are updated where they are routes of type Service.
+// What a release owns. Deployments and their autoscalers are patched for their size
+// alone, Services are updated where they are routes of type Service.
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get;create
 //

@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 )
@@ -94,8 +95,15 @@ func isDefault(object reflect.Value, i int) bool {
 	return known == any(anything) || value.Interface() == known
 }
 
-// isSize says whether a field is the size of a Deployment, which is capacity and
-// not content.
+// isSize says whether a field is the size of a Deployment, or bounds it: that is
+// capacity and not content.
 func isSize(object reflect.Type, i int) bool {
-	return object == reflect.TypeFor[appsv1.DeploymentSpec]() && object.Field(i).Name == "Replicas"
+	name := object.Field(i).Name
+	switch object {
+	case reflect.TypeFor[appsv1.DeploymentSpec]():
+		return name == "Replicas"
+	case reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerSpec]():
+		return name == "MinReplicas" || name == "MaxReplicas"
+	}
+	return false
 }

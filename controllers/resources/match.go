@@ -29,7 +29,7 @@ const (
 // Difference says in which field, the first in the order of its type, a live
 // object is not what the API server makes of the sealed child; "" when there is
 // none. Compared are the child's labels, and the spec but for the size of a
-// Deployment. Lists compare in order. Both objects have one type, and are not
+// Deployment and what bounds it. Lists compare in order. Both objects have one type, and are not
 // changed.
 func Difference(child, live metav1.Object, strictness Strictness) string {
 	want, got := reflect.ValueOf(child).Elem(), reflect.ValueOf(live).Elem()

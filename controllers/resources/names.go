@@ -29,7 +29,8 @@ const (
 // told apart again.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
-// ChildName names the Deployment and the Service of a component. It is unique in
+// ChildName names the Deployment, the Service, the HorizontalPodAutoscaler and the
+// PodDisruptionBudget of a component. It is unique in
 // the namespace because component names have no hyphen.
 func ChildName(release, component string) string {
 	return release + "-" + component

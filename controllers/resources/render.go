@@ -5,8 +5,10 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -26,6 +28,10 @@ const (
 
 	// defaultTestSeconds is the deadline of a test that sets none.
 	defaultTestSeconds = 600
+
+	// defaultUtilization is the percentage of the requested CPU that an autoscaler
+	// without metrics aims at.
+	defaultUtilization = 80
 
 	// testGraceSeconds is how long a Job outlives its test's deadline. The Job
 	// controller deletes the pod of a Job that ends by its own deadline; until then
@@ -72,31 +78,37 @@ type rendered struct {
 	Spec            any               `json:"spec"`
 }
 
+// child is a kind of object that a component has, and where it is sealed.
+type child struct {
+	kind metav1.TypeMeta
+	spec any
+	into *json.RawMessage
+}
+
 func renderComponent(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component, snapshots []v1alpha1.SnapshotDigest) (SealedComponent, error) {
 	sealed := SealedComponent{Name: component.Name}
 	meta := metav1.ObjectMeta{
 		Name:   ChildName(rel.Name, component.Name),
 		Labels: ComponentLabels(rel, component.Name),
 	}
-	var err error
-	sealed.Deployment, err = json.Marshal(rendered{
-		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		Metadata: meta,
-		Spec:     deploymentSpec(rel, component, snapshots),
-	})
-	if err != nil {
-		return sealed, fmt.Errorf("encode Deployment %s: %w", meta.Name, err)
+	children := []child{
+		{metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"}, deploymentSpec(rel, component, snapshots), &sealed.Deployment},
 	}
-	if len(component.Ports) == 0 {
-		return sealed, nil
+	if len(component.Ports) > 0 {
+		children = append(children, child{metav1.TypeMeta{APIVersion: "v1", Kind: "Service"}, serviceSpec(rel, component), &sealed.Service})
 	}
-	sealed.Service, err = json.Marshal(rendered{
-		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		Metadata: meta,
-		Spec:     serviceSpec(rel, component),
-	})
-	if err != nil {
-		return sealed, fmt.Errorf("encode Service %s: %w", meta.Name, err)
+	if component.Autoscaling != nil {
+		children = append(children, child{metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"}, autoscalerSpec(rel, component), &sealed.Autoscaler})
+	}
+	if component.Disruption != nil {
+		children = append(children, child{metav1.TypeMeta{APIVersion: "policy/v1", Kind: "PodDisruptionBudget"}, disruptionSpec(rel, component), &sealed.Disruption})
+	}
+	for _, c := range children {
+		data, err := json.Marshal(rendered{TypeMeta: c.kind, Metadata: meta, Spec: c.spec})
+		if err != nil {
+			return sealed, fmt.Errorf("encode %s %s: %w", c.kind.Kind, meta.Name, err)
+		}
+		*c.into = data
 	}
 	return sealed, nil
 }
@@ -118,6 +130,34 @@ func deploymentSpec(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Componen
 		},
 		RevisionHistoryLimit:    ptr.To[int32](0),
 		ProgressDeadlineSeconds: ptr.To[int32](podProgressSeconds),
+	}
+}
+
+// autoscalerSpec is all but the bounds. What Kubernetes would add is written out: a
+// later default changes nothing that runs.
+func autoscalerSpec(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component) autoscalingv2.HorizontalPodAutoscalerSpec {
+	spec := autoscalingv2.HorizontalPodAutoscalerSpec{
+		ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: ChildName(rel.Name, component.Name)},
+		Metrics:        component.Autoscaling.Metrics,
+		Behavior:       component.Autoscaling.Behavior,
+	}
+	if len(spec.Metrics) == 0 {
+		spec.Metrics = []autoscalingv2.MetricSpec{{
+			Type: autoscalingv2.ResourceMetricSourceType,
+			Resource: &autoscalingv2.ResourceMetricSource{
+				Name:   corev1.ResourceCPU,
+				Target: autoscalingv2.MetricTarget{Type: autoscalingv2.UtilizationMetricType, AverageUtilization: ptr.To[int32](defaultUtilization)},
+			},
+		}}
+	}
+	return spec
+}
+
+func disruptionSpec(rel *v1alpha1.ImmutableRelease, component *v1alpha1.Component) policyv1.PodDisruptionBudgetSpec {
+	return policyv1.PodDisruptionBudgetSpec{
+		Selector:       &metav1.LabelSelector{MatchLabels: Selector(rel.Name, component.Name)},
+		MaxUnavailable: component.Disruption.MaxUnavailable,
+		MinAvailable:   component.Disruption.MinAvailable,
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -59,6 +61,9 @@ type SealedComponent struct {
 	Deployment json.RawMessage `json:"deployment"`
 	// Service is absent for a component without ports.
 	Service json.RawMessage `json:"service,omitempty"`
+	// Autoscaler and Disruption are absent where none is asked for.
+	Autoscaler json.RawMessage `json:"autoscaler,omitempty"`
+	Disruption json.RawMessage `json:"disruption,omitempty"`
 }
 
 // SealedTest is a test rendered whole, without name, namespace, owner, attempt
@@ -167,6 +172,38 @@ func (s *Seal) Deployment(component string, replicas int32, sequence int64) (*ap
 	Stamp(&deployment.ObjectMeta, sequence)
 	deployment.Spec.Replicas = &replicas
 	return deployment, nil
+}
+
+// Autoscaler is the HorizontalPodAutoscaler of a component, ready to be created with
+// those bounds, and stamped; nil for a component without.
+func (s *Seal) Autoscaler(component string, least, most int32, sequence int64) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+	sealed, err := s.component(component)
+	if err != nil || sealed.Autoscaler == nil {
+		return nil, err
+	}
+	autoscaler := &autoscalingv2.HorizontalPodAutoscaler{}
+	if err := s.decode("HorizontalPodAutoscaler "+component, sealed.Autoscaler, autoscaler); err != nil {
+		return nil, err
+	}
+	s.own(&autoscaler.ObjectMeta)
+	Stamp(&autoscaler.ObjectMeta, sequence)
+	autoscaler.Spec.MinReplicas, autoscaler.Spec.MaxReplicas = &least, most
+	return autoscaler, nil
+}
+
+// Disruption is the PodDisruptionBudget of a component, ready to be created; nil for
+// a component without.
+func (s *Seal) Disruption(component string) (*policyv1.PodDisruptionBudget, error) {
+	sealed, err := s.component(component)
+	if err != nil || sealed.Disruption == nil {
+		return nil, err
+	}
+	budget := &policyv1.PodDisruptionBudget{}
+	if err := s.decode("PodDisruptionBudget "+component, sealed.Disruption, budget); err != nil {
+		return nil, err
+	}
+	s.own(&budget.ObjectMeta)
+	return budget, nil
 }
 
 // Job is the Job of a test in an attempt, for the step weight if that is not

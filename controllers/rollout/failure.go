@@ -90,7 +90,8 @@ func unavailable(v view) (string, string, bool) {
 	if end.IsZero() || v.Now.Before(end) {
 		return "", "", false
 	}
-	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.Track.failure(), v.weight(), v.shortage(v.candidate)), true
+	i := slices.IndexFunc(v.candidate.Components, func(c Component) bool { return !v.up(v.candidate, c) })
+	return "Unavailable", fmt.Sprintf("unavailable for %s at %d %%: %s", v.patience(v.candidate.Components[i]), v.weight(), v.shortage(v.candidate)), true
 }
 
 // failureEnd is when a candidate with weight fails: one of its components is
@@ -105,11 +106,7 @@ func (v view) failureEnd() time.Time {
 		if v.up(v.candidate, c) || c.AvailableChange.IsZero() {
 			continue
 		}
-		end := later(c.AvailableChange, v.state.Candidate.StartTime.Time).Add(v.Track.failure())
-		if atFullWeight(v.candidate.specOf(c.Name)) {
-			// It starts now, and may take the time that starting may take.
-			end = later(end, v.verifiedTime().Add(v.Track.progressDeadline()))
-		}
+		end := later(c.AvailableChange, v.state.Candidate.StartTime.Time).Add(v.patience(c))
 		if first.IsZero() || end.Before(first) {
 			first = end
 		}
@@ -117,10 +114,20 @@ func (v view) failureEnd() time.Time {
 	return first
 }
 
+// patience is how long a component of a candidate with weight may be unavailable. What
+// runs at full weight alone is only starting when that is confirmed.
+func (v view) patience(c Component) time.Duration {
+	starts := atFullWeight(v.candidate.specOf(c.Name)) && c.AvailableChange.Sub(v.verifiedTime()) < v.Track.failure()
+	if starts {
+		return max(v.Track.failure(), v.Track.progressDeadline())
+	}
+	return v.Track.failure()
+}
+
 // shortage says which component is not available, in the pods' own words.
 func (v view) shortage(r *Release) string {
 	for _, c := range r.Components {
-		if !v.up(r, c) {
+		if c.Deployment != Ours || !v.up(r, c) {
 			return podsMessage(c, v.least(r, c.Name))
 		}
 	}

@@ -89,6 +89,20 @@ var stories = map[string]func(*testing.T){
 	"paused":                         pausedTrack,
 	"paused-without-routes":          pausedWithoutRoutes,
 	"skip-hold":                      skipHold,
+	// How large everything is.
+	"autoscaled":              autoscaledRelease,
+	"autoscaled-aborted":      autoscaledAborted,
+	"autoscaled-at-most":      autoscaledAtMost,
+	"proportional":            proportional,
+	"capacity-overridden":     capacityOverridden,
+	"rollback-to-smaller":     rollbackToSmaller,
+	"workers":                 workers,
+	"worker-never-ready":      workerNeverReady,
+	"workers-roll-back":       workersRollBack,
+	"workers-without-routes":  workersWithoutRoutes,
+	"autoscaler-name-taken":   autoscalerNameTaken,
+	"route-to-waiting":        routeToWaiting,
+	"components-wait-for-all": componentsWaitForAll,
 }
 
 func TestStories(t *testing.T) {

@@ -156,10 +156,6 @@ var malformedReleases = []malformed{
 	{job0 + "template/spec/containers/0/image", `"nginx"`, []string{"spec.tests[0].template.spec.template.spec.containers[0].image", "nginx", "by digest"}},
 	{job0 + "template/metadata", `{"labels":{"strata.dev/test":"x"}}`, []string{"spec.tests[0].template.spec.template.metadata.labels", "operator"}},
 
-	{"spec/components/0/autoscaling", `{"minReplicas":1,"maxReplicas":2}`, []string{"spec.components[0].autoscaling", "not supported yet"}},
-	{"spec/components/0/disruption", `{"maxUnavailable":1}`, []string{"spec.components[0].disruption", "not supported yet"}},
-	{"spec/components/0/activation", `"AtFullWeight"`, []string{"spec.components[0].activation", "AtFullWeight", "not supported yet"}},
-	{"spec/components/1/activation", ``, []string{"spec.components[1].activation", "AtFullWeight", "not supported yet", "activation: Immediate"}},
 	{"spec/config/expect", `[{"kind":"ConfigMap","name":"nobody-reads-it","sha256":"` + strings.Repeat("a", 64) + `"}]`, []string{"spec.config.expect[0]", "no template reads ConfigMap nobody-reads-it"}},
 }
 
@@ -214,8 +210,6 @@ var malformedTracks = []malformed{
 	{"spec/retention/warmReleases", `-1`, []string{"spec.retention.warmReleases", "-1"}},
 	{"spec/retention/warmSeconds", `-1`, []string{"spec.retention.warmSeconds", "-1"}},
 
-	{"spec/capacity", `[{"componentName":"web","replicas":5}]`, []string{"spec.capacity", "not supported yet"}},
-	{"spec/rollout/capacity", `"Proportional"`, []string{"spec.rollout.capacity", "Proportional", "not supported yet"}},
 	{"spec/traffic/routes/0/gatewayAPI/kind", `"GRPCRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "GRPCRoute", "not supported yet"}},
 	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"nginx","name":"x"}}`,
 		[]string{"spec.traffic.routes[1].type", "Ingress", "not supported yet"}},

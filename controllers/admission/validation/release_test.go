@@ -181,7 +181,6 @@ var badReleases = map[string]struct {
 	"never done":         {func(r *v1alpha1.ImmutableRelease) { job(r).Completions = ptr(int32(0)) }, jobPath + "completions: Invalid value: 0"},
 	"test that restarts": {func(r *v1alpha1.ImmutableRelease) { job(r).Template.Spec.RestartPolicy = "" }, jobPath + `template.spec.restartPolicy: Unsupported value: ""`},
 	"test by tag":        {func(r *v1alpha1.ImmutableRelease) { job(r).Template.Spec.Containers[0].Image = "x" }, jobPath + `template.spec.containers[0].image: Invalid value: "x"`},
-	"implied activation": {func(r *v1alpha1.ImmutableRelease) { r.Spec.Components[1].Activation = "" }, `spec.components[1].activation: Invalid value: "AtFullWeight": not supported yet`},
 }
 
 func amounts(cpu string) corev1.ResourceList {

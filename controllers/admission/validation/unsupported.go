@@ -20,20 +20,10 @@ type NotSupported struct {
 	Values []string
 	// Instead says what there is.
 	Instead string
-	// implied is the refused value where the object leaves the field out and has no
-	// field of the name unless beside it.
-	implied, unless string
 }
 
 // NotSupportedYet is the table.
 var NotSupportedYet = []NotSupported{
-	{Kind: "ImmutableRelease", Field: "spec.components[].autoscaling", Instead: "set replicas"},
-	{Kind: "ImmutableRelease", Field: "spec.components[].disruption", Instead: "create a PodDisruptionBudget that selects the pods"},
-	{Kind: "ImmutableRelease", Field: "spec.components[].activation", Values: []string{"AtFullWeight"},
-		Instead: "write activation: Immediate; a component without ports must, as AtFullWeight is its default", implied: "AtFullWeight", unless: "ports"},
-
-	{Kind: "ReleaseTrack", Field: "spec.capacity", Instead: "publish a release with other replicas"},
-	{Kind: "ReleaseTrack", Field: "spec.rollout.capacity", Values: []string{"Proportional"}, Instead: "leave it out: a candidate has its full size"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
 	{Kind: "ReleaseTrack", Field: "spec.retention.historyLimit", Instead: "leave it out: release objects are kept"},
@@ -80,7 +70,7 @@ func (n *NotSupported) check(fields map[string]any, steps []string, path *field.
 	path = path.Child(name)
 	value, found := fields[name]
 	if len(steps) == 1 {
-		return n.checkValue(fields, value, found, path)
+		return n.checkValue(value, found, path)
 	}
 	var errs field.ErrorList
 	if list, ok := value.([]any); ok && isList {
@@ -97,12 +87,9 @@ func (n *NotSupported) check(fields map[string]any, steps []string, path *field.
 	return nil
 }
 
-func (n *NotSupported) checkValue(siblings map[string]any, value any, found bool, path *field.Path) field.ErrorList {
+func (n *NotSupported) checkValue(value any, found bool, path *field.Path) field.ErrorList {
 	if !found {
-		if _, has := siblings[n.unless]; n.implied == "" || has {
-			return nil
-		}
-		value = n.implied
+		return nil
 	}
 	text, _ := value.(string)
 	switch {

@@ -1,0 +1,99 @@
+package controllers
+
+import (
+	"context"
+	"slices"
+
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// observeCapacity tells of the autoscaler and the PodDisruptionBudget of a component.
+func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, spec *v1alpha1.Component, c *rollout.Component, wanted bool) error {
+	name := resources.ChildName(release.Name, spec.Name)
+	autoscaler, err := find(ctx, r, w.children.autoscalers[name], &autoscalingv2.HorizontalPodAutoscaler{}, release, name, wanted && spec.Autoscaling != nil)
+	if err != nil {
+		return err
+	}
+	if c.Autoscaler = presence(autoscaler, autoscaler == nil, release); c.Autoscaler == rollout.Ours {
+		w.children.autoscalers[name] = autoscaler
+		c.MinReplicas, c.MaxReplicas = 1, autoscaler.Spec.MaxReplicas
+		if least := autoscaler.Spec.MinReplicas; least != nil {
+			c.MinReplicas = *least
+		}
+		c.AutoscalerSequence = resources.StampOf(autoscaler)
+	}
+	disruption, err := find(ctx, r, w.children.disruptions[name], &policyv1.PodDisruptionBudget{}, release, name, wanted && spec.Disruption != nil)
+	if err != nil {
+		return err
+	}
+	if c.Disruption = presence(disruption, disruption == nil, release); c.Disruption == rollout.Ours {
+		w.children.disruptions[name] = disruption
+	}
+	return nil
+}
+
+// of are the objects that a release owns, in the order in which they may go: nothing
+// makes a Deployment larger that is on its way out, and a Service outlives its pods.
+func (c *ownedChildren) of(release *rollout.Release) []client.Object {
+	var autoscalers, deployments, disruptions, services []client.Object
+	for _, component := range release.Components {
+		name := resources.ChildName(release.Name, component.Name)
+		if component.Autoscaler == rollout.Ours {
+			autoscalers = append(autoscalers, c.autoscalers[name])
+		}
+		if component.Deployment == rollout.Ours {
+			deployments = append(deployments, c.deployments[name])
+		}
+		if component.Disruption == rollout.Ours {
+			disruptions = append(disruptions, c.disruptions[name])
+		}
+		if component.Service == rollout.Ours {
+			services = append(services, c.services[name])
+		}
+	}
+	return slices.Concat(autoscalers, deployments, disruptions, services)
+}
+
+// missingChildren are those of a release that are not there, as its seal makes them,
+// in the order in which they are created.
+func missingChildren(seal *resources.Seal, components []rollout.Component, a rollout.CreateChildren) ([]client.Object, error) {
+	var before, deployments, after []client.Object
+	for i, c := range components {
+		service, err := seal.Service(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if service != nil && c.Service == rollout.Missing {
+			resources.Stamp(service, a.Sequence)
+			before = append(before, service)
+		}
+		disruption, err := seal.Disruption(c.Name)
+		if err != nil {
+			return nil, err
+		}
+		if disruption != nil && c.Disruption == rollout.Missing {
+			before = append(before, disruption)
+		}
+		deployment, err := seal.Deployment(c.Name, a.Sizes[i].Replicas, a.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		if c.Deployment == rollout.Missing {
+			deployments = append(deployments, deployment)
+		}
+		autoscaler, err := seal.Autoscaler(c.Name, a.Sizes[i].Least, a.Sizes[i].Most, a.Sequence)
+		if err != nil {
+			return nil, err
+		}
+		if autoscaler != nil && c.Autoscaler == rollout.Missing {
+			after = append(after, autoscaler)
+		}
+	}
+	return slices.Concat(before, deployments, after), nil
+}
