@@ -211,7 +211,7 @@ func (b *bench) play() {
 	for i := range deployments.Items {
 		d := &deployments.Items[i]
 		d.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: d.Generation, Replicas: 1, ReadyReplicas: 1, AvailableReplicas: 1,
+			ObservedGeneration: d.Generation, Replicas: *d.Spec.Replicas, ReadyReplicas: *d.Spec.Replicas, AvailableReplicas: *d.Spec.Replicas,
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, LastTransitionTime: d.CreationTimestamp}},
 		}
 		b.must(b.api.Status().Update(b.Context(), d))
@@ -230,10 +230,14 @@ func (b *bench) playEndpoints(s *corev1.Service, deployments []appsv1.Deployment
 	slice.Labels[discoveryv1.LabelServiceName] = s.Name
 	slice.Ports = []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](80)}}
 	for i := range deployments {
-		if d := &deployments[i]; d.Labels[v1alpha1.LabelRelease] == s.Spec.Selector[v1alpha1.LabelRelease] {
+		d := &deployments[i]
+		if d.Labels[v1alpha1.LabelRelease] != s.Spec.Selector[v1alpha1.LabelRelease] || d.Labels[v1alpha1.LabelComponent] != s.Spec.Selector[v1alpha1.LabelComponent] {
+			continue
+		}
+		for n := range *d.Spec.Replicas {
 			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
 				Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)},
-				TargetRef: &corev1.ObjectReference{Kind: "Pod", UID: types.UID("pod of " + d.Name)},
+				TargetRef: &corev1.ObjectReference{Kind: "Pod", UID: types.UID(fmt.Sprintf("pod %d of %s", n, d.Name))},
 			})
 		}
 	}
