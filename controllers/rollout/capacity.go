@@ -159,7 +159,7 @@ func (v view) heldSize(live v1alpha1.LiveRelease, component string) int32 {
 	switch {
 	case live.Recall != nil:
 		return max(recorded, v.servingSize(component))
-	case c != nil && (isBaseline || c.UID == live.UID):
+	case c != nil && v.fallback() != nil && (isBaseline || c.UID == live.UID):
 		return max(recorded, sizeOf(v.baseline, component))
 	case isBaseline && v.measured(live):
 		return 0

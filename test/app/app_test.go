@@ -153,7 +153,8 @@ func TestChecks(t *testing.T) {
 		{"test errors --requests=0", "must be 1..100000"},
 		{"test fail --message=no-stock", "check 3: no-stock"},
 		{"test nothing", "needs the kind of test"},
-		{"work", "no command"},
+		{"work", "--queue is needed"},
+		{"dance", "no command"},
 	} {
 		err := run(context.Background(), strings.Fields(c.args))
 		switch {
@@ -166,5 +167,25 @@ func TestChecks(t *testing.T) {
 	t.Setenv("STRATA_VERSION", "3.0.0")
 	if err := run(context.Background(), []string{"test", "smoke"}); err == nil {
 		t.Error("smoke passed although another version answered")
+	}
+}
+
+func TestQueueSaysWhoTakesItems(t *testing.T) {
+	lines := &strings.Builder{}
+	server := httptest.NewServer(handOut(lines))
+	defer server.Close()
+	t.Setenv("STRATA_VERSION", "1.0.0")
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	if err := run(ctx, []string{"work", "--queue=" + server.URL, "--interval=10ms"}); err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	var first Taken
+	if err := json.NewDecoder(strings.NewReader(lines.String())).Decode(&first); err != nil {
+		t.Fatal(err)
+	}
+	if first.Item != 1 || first.Version != "1.0.0" || first.Pod == "" || first.Time.IsZero() {
+		t.Errorf("%+v", first)
 	}
 }

@@ -4,6 +4,8 @@
 //
 //	app serve [faults]         answers HTTP and says who answered
 //	app test KIND [flags]      checks a release from inside, as its test Job
+//	app queue                  hands out items, and says who took them
+//	app work --queue=URL       takes items
 //
 // Every fault and every check is a flag, so that a release's manifest shows what
 // is wrong with it.
@@ -21,7 +23,10 @@ import (
 const usage = `usage:
   app serve [flags]              serve HTTP; 'app serve -h' lists the faults
   app test smoke|errors|pass|fail|hang [flags]
-                                 check the release this Job belongs to`
+                                 check the release this Job belongs to
+  app queue [--listen=:8080]     hand out items, one line for each to standard output
+  app work --queue=URL [--interval=100ms]
+                                 take items until told to stop`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -41,6 +46,10 @@ func run(ctx context.Context, args []string) error {
 		return serve(ctx, args[1:])
 	case "test":
 		return test(ctx, args[1:])
+	case "queue":
+		return queue(ctx, args[1:])
+	case "work":
+		return work(ctx, args[1:])
 	default:
 		return fmt.Errorf("%q is no command of app\n%s", args[0], usage)
 	}
