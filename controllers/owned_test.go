@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -103,6 +104,28 @@ func TestAutoscaledRelease(t *testing.T) {
 	} {
 		if b.count(gone) != 1 {
 			t.Errorf("no %s in %v", gone, b.writes)
+		}
+	}
+}
+
+// What an autoscaler measures asks nobody to look; what somebody writes does.
+func TestReportsOfAutoscalersAreNotLookedAt(t *testing.T) {
+	old := &autoscalingv2.HorizontalPodAutoscaler{
+		ObjectMeta: metav1.ObjectMeta{Name: "shop-1.0-web", ResourceVersion: "1"},
+		Spec:       autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 3},
+	}
+	for name, c := range map[string]struct {
+		change func(*autoscalingv2.HorizontalPodAutoscaler)
+		want   bool
+	}{
+		"measured": {func(a *autoscalingv2.HorizontalPodAutoscaler) { a.Status.CurrentReplicas, a.ResourceVersion = 2, "2" }, false},
+		"bounded":  {func(a *autoscalingv2.HorizontalPodAutoscaler) { a.Spec.MaxReplicas = 4 }, true},
+		"stamped":  {func(a *autoscalingv2.HorizontalPodAutoscaler) { a.Annotations = map[string]string{"a": "b"} }, true},
+	} {
+		changed := old.DeepCopy()
+		c.change(changed)
+		if got := written.Update(event.UpdateEvent{ObjectOld: old, ObjectNew: changed}); got != c.want {
+			t.Errorf("%s: looked at: %t", name, got)
 		}
 	}
 }

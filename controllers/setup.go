@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/workqueue"
@@ -18,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -129,7 +132,31 @@ func Watches() []Watch {
 	for _, child := range children() {
 		all = append(all, Watch{Object: child, Handler: toTrack})
 	}
+	for _, bound := range bounds() {
+		all = append(all, Watch{bound, toTrack, []predicate.Predicate{written}})
+	}
 	return all
+}
+
+// written passes what somebody wrote. An autoscaler reports what it measures every few
+// seconds, and nothing is decided from that.
+var written = predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+	before, after := asWritten(e.ObjectOld), asWritten(e.ObjectNew)
+	return !equality.Semantic.DeepEqual(before, after)
+}}
+
+// asWritten is an object without what changes with its status.
+func asWritten(object client.Object) client.Object {
+	plain := object.DeepCopyObject().(client.Object)
+	plain.SetResourceVersion("")
+	plain.SetManagedFields(nil)
+	switch o := plain.(type) {
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		o.Status = autoscalingv2.HorizontalPodAutoscalerStatus{}
+	case *policyv1.PodDisruptionBudget:
+		o.Status = policyv1.PodDisruptionBudgetStatus{}
+	}
+	return plain
 }
 
 // OfInterest is the predicate of the watch of tracks.
@@ -152,8 +179,13 @@ func children() []client.Object {
 	return []client.Object{
 		&appsv1.Deployment{}, &appsv1.ControllerRevision{}, &batchv1.Job{},
 		&corev1.Service{}, &corev1.Pod{}, &discoveryv1.EndpointSlice{},
-		&autoscalingv2.HorizontalPodAutoscaler{}, &policyv1.PodDisruptionBudget{},
 	}
+}
+
+// bounds are the kinds that releases own and that bound their size. They carry the
+// label too.
+func bounds() []client.Object {
+	return []client.Object{&autoscalingv2.HorizontalPodAutoscaler{}, &policyv1.PodDisruptionBudget{}}
 }
 
 // Indexes registers the indexes that the reconciler reads by. It is called once,
@@ -167,7 +199,7 @@ func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &v1alpha1.ReleaseTrack{}, indexRequires, byRequired); err != nil {
 		return fmt.Errorf("index tracks by what they require: %w", err)
 	}
-	for _, object := range children() {
+	for _, object := range slices.Concat(children(), bounds()) {
 		if err := indexer.IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {
 			return fmt.Errorf("index %T by track: %w", object, err)
 		}

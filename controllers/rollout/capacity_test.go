@@ -91,6 +91,20 @@ func proportional(t *testing.T) {
 	s.end()
 }
 
+// proportionalNoRoom: what it has at 5 % is fine, and there is no room for more. It is
+// not unavailable, and yet it ends.
+func proportionalNoRoom(t *testing.T) {
+	s := newStory(t, track(sizedPerStep, steps(5, 50)))
+	s.publish("shop-1", release("1.0", with(component("web", 5))), fine())
+	s.run()
+	s.user("(shop-1 serves; the transcript begins here)", func() { s.lines = nil })
+	s.publish("shop-2", release("2.0", with(component("web", 5))), fine())
+	s.untilWeight("shop-2", 5)
+	s.user("the cluster is full", func() { s.Scripts["shop-2"].ReadyAfter, s.Scripts["shop-2"].Trouble = -1, "Unschedulable" })
+	s.run()
+	s.end()
+}
+
 // capacityOverridden: at 3 a.m., for what serves and for what is warm; and taken back.
 func capacityOverridden(t *testing.T) {
 	s := serving(t, track())

@@ -33,7 +33,7 @@
 //	people.go    Rollback, Abort, Retry, Approve, SkipHold
 //	retire.go    drain, warm releases, when pods may go
 //	capacity.go  how large a component is, and how large before it takes weight
-//	activation.go  which workers run
+//	workers.go   whose workers run, and when they stop
 //	carryout.go  the writes that the newest record still wants, in safety order
 //	stage.go     the stage, and when to look again
 //	stalled.go   what time alone will not mend, and what a human can do

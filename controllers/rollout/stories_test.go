@@ -94,6 +94,7 @@ var stories = map[string]func(*testing.T){
 	"autoscaled-aborted":      autoscaledAborted,
 	"autoscaled-at-most":      autoscaledAtMost,
 	"proportional":            proportional,
+	"proportional-no-room":    proportionalNoRoom,
 	"capacity-overridden":     capacityOverridden,
 	"rollback-to-smaller":     rollbackToSmaller,
 	"workers":                 workers,

@@ -161,7 +161,7 @@ func plain() *unstructured.Unstructured {
 	GinkgoHelper()
 	release := load("release")
 	for path, value := range map[string]any{
-		"spec.components[0].autoscaling": nil, "spec.components[0].disruption": nil, "spec.config.expect": nil,
+		"spec.config.expect": nil,
 		"spec.components[1].activation":                        "Immediate",
 		"spec.components[0].template.spec.volumes[3]":          object("name", "scratch", "emptyDir", object()),
 		"spec.tests[0].template.spec.template.spec.volumes[0]": object("name", "scratch", "emptyDir", object()),
@@ -184,6 +184,16 @@ func children(rel *v1alpha1.ImmutableRelease) []client.Object {
 		if service, err := seal.Service(c.Name); service != nil {
 			Expect(err).NotTo(HaveOccurred())
 			made = append(made, service)
+		}
+		if c.Autoscaling != nil {
+			autoscaler, err := seal.Autoscaler(c.Name, c.Autoscaling.MinReplicas, c.Autoscaling.MaxReplicas, 1)
+			Expect(err).NotTo(HaveOccurred())
+			made = append(made, autoscaler)
+		}
+		if c.Disruption != nil {
+			budget, err := seal.Disruption(c.Name)
+			Expect(err).NotTo(HaveOccurred())
+			made = append(made, budget)
 		}
 	}
 	for _, t := range rel.Spec.Tests {

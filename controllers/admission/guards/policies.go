@@ -43,7 +43,7 @@ const (
 	remove = admissionv1.Delete
 )
 
-// ofRelease finds the Deployment of a release on what is stored, never on what is
+// ofRelease finds what a release owns on what is stored, never on what is
 // asked for. objectSelector is of no use here: it passes over subresources.
 const ofRelease = `(has(oldObject.metadata.labels) && '` + v1alpha1.LabelRelease + `' in oldObject.metadata.labels) || ` +
 	`(has(oldObject.metadata.ownerReferences) && oldObject.metadata.ownerReferences.exists(o, o.kind == 'ImmutableRelease' && o.apiVersion.startsWith('` + v1alpha1.ReservedPrefix + `')))`
@@ -54,6 +54,13 @@ const scaleOfRelease = `has(oldObject.status) && has(oldObject.status.selector) 
 
 // publishInstead ends every refusal of a change in place.
 const publishInstead = `, and a release never changes. Publish a new ImmutableRelease with the change; its track rolls it out. To go back to an earlier release, create a ReleaseAction with action Rollback.`
+
+// sizeInstead ends every refusal of a change of the bounds of a size.
+const sizeInstead = `, and its bounds follow it. For another size now, set spec.capacity of its track; for other bounds, publish a new ImmutableRelease.`
+
+// frozen says that neither the spec nor the metadata of an object changes.
+const frozen = `object.spec == oldObject.spec && object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && ` +
+	`object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences && object.metadata.?finalizers == oldObject.metadata.?finalizers`
 
 var (
 	labelsOf      = variable("labels", `object.metadata.?labels.orValue({})`)
@@ -229,6 +236,34 @@ var Policies = []Policy{
 			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups`,
 			Message:    "the status of this pod is written by its node: its release is judged by it",
 			Detail:     `'the status of pod ' + oldObject.metadata.name + ' is written by its node: release ' + variables.release + ' is judged by it'`,
+		}},
+	},
+	{
+		Name: "strata-autoscalers", Group: "autoscaling", Version: "v2",
+		Resources:   []string{"horizontalpodautoscalers"},
+		Operations:  []admissionv1.OperationType{update},
+		Only:        ofRelease,
+		Controllers: []string{garbageCollector},
+		Variables:   []admissionv1.Variable{releaseOf},
+		Rules: []Rule{{
+			ID:         "STRATA-020",
+			Expression: `variables.operator || variables.controller || (` + frozen + `)`,
+			Message:    "this HorizontalPodAutoscaler belongs to a release" + sizeInstead,
+			Detail:     `'HorizontalPodAutoscaler ' + oldObject.metadata.name + ' belongs to release ' + variables.release + '` + sizeInstead + `'`,
+		}},
+	},
+	{
+		Name: "strata-disruptions", Group: "policy", Version: "v1",
+		Resources:   []string{"poddisruptionbudgets"},
+		Operations:  []admissionv1.OperationType{update},
+		Only:        ofRelease,
+		Controllers: []string{garbageCollector},
+		Variables:   []admissionv1.Variable{releaseOf},
+		Rules: []Rule{{
+			ID:         "STRATA-021",
+			Expression: `variables.operator || variables.controller || (` + frozen + `)`,
+			Message:    "this PodDisruptionBudget belongs to a release" + publishInstead,
+			Detail:     `'PodDisruptionBudget ' + oldObject.metadata.name + ' belongs to release ' + variables.release + '` + publishInstead + `'`,
 		}},
 	},
 }
