@@ -36,9 +36,8 @@ type ReleaseTest struct {
 	// pods), BeforeTraffic (the pods are ready and have no traffic), EveryStep (at each
 	// weight, before the next), or AfterPromotion (at 100 percent, while the release
 	// bakes: a failure takes the traffic back). Those of one kind run side by side. On
-	// a track without routes, AfterPromotion tests run after the others, before the
-	// promotion. A release that was promoted before, and not rolled back since, is not
-	// tested again.
+	// a track without routes a release is at 100 percent once its workers take over. A
+	// release that was promoted before, and not rolled back since, is not tested again.
 	//
 	// A test may run more than once, and may be stopped half-way: each attempt of a
 	// release runs all of them anew, after a crash of the operator one may run a second

@@ -68,7 +68,6 @@ func TestTracks(t *testing.T) {
 		}, `routes[2].service.name: Duplicate value: "shop-api"`},
 		"component":    {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
 		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
-		"proportional": {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.Capacity = v1alpha1.CapacityProportional }, `spec.rollout.capacity: Invalid value: "Proportional": not supported yet`},
 		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
