@@ -1,0 +1,177 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// connection is how a process reaches the API server: reads come from its cache, or
+// live from the server; writes go to the server. Before each request that leaves the
+// process it pauses, and anything may happen meanwhile. A call that the loop was
+// never known to make meets the interface that is nil.
+type connection struct {
+	client.Client
+	p    *process
+	live bool
+}
+
+var errLost = errors.New("http2: client connection lost")
+
+func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Object, _ ...client.GetOption) error {
+	if c.live {
+		if err := c.p.leave("get"); err != nil {
+			return err
+		}
+	}
+	switch o := into.(type) {
+	case *unstructured.Unstructured:
+		return c.getStored(key.Name, o)
+	case *metav1.PartialObjectMetadata:
+		return nil // The only one that is asked for is a Gateway.
+	}
+	k := kindOf(into)
+	found := c.shelf(k).get(key.Name)
+	c.p.noteGet(c.live, k, found)
+	if found == nil {
+		return apierrors.NewNotFound(k.resource(), key.Name)
+	}
+	copyInto(found, into)
+	return nil
+}
+
+// getStored answers with a release as the API server stored it.
+func (c connection) getStored(name string, into *unstructured.Unstructured) error {
+	found := on[v1alpha1.ImmutableRelease](&c.p.w.store, releases, name)
+	if found == nil {
+		return apierrors.NewNotFound(releases.resource(), name)
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+	into.Object = object
+	return err
+}
+
+func (c connection) shelf(k kind) shelf {
+	if c.live || k == configMaps || k == secrets {
+		return c.p.w.shelves[k]
+	}
+	return c.p.views[k].shelf
+}
+
+func (c connection) List(_ context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if c.live {
+		if err := c.p.leave("list"); err != nil {
+			return err
+		}
+	}
+	if _, ok := list.(*eventsv1.EventList); ok {
+		return nil
+	}
+	asked := (&client.ListOptions{}).ApplyOptions(options)
+	k := kindOf(list)
+	found := c.shelf(k)
+	if asked.LabelSelector != nil {
+		found = slices.Collect(func(yield func(client.Object) bool) {
+			for _, object := range found {
+				if asked.LabelSelector.Matches(labelsOf{object}) && !yield(object) {
+					return
+				}
+			}
+		})
+	}
+	if asked.FieldSelector != nil {
+		for _, need := range asked.FieldSelector.Requirements() {
+			found = c.p.w.indexes.find(k, found, need.Field, need.Value)
+		}
+	}
+	c.p.noteList(k, asked, found)
+	fill(list, found)
+	return nil
+}
+
+// labelsOf are the labels of an object as selectors read them.
+type labelsOf struct{ client.Object }
+
+func (l labelsOf) Has(label string) bool { _, ok := l.GetLabels()[label]; return ok }
+
+func (l labelsOf) Get(label string) string { return l.GetLabels()[label] }
+
+func (l labelsOf) Lookup(label string) (string, bool) { v, ok := l.GetLabels()[label]; return v, ok }
+
+func (i indexes) find(k kind, objects shelf, field, value string) shelf {
+	extract := i[k][field]
+	if extract == nil {
+		panic(fmt.Sprintf("%s is not indexed by %s", k, field))
+	}
+	var found shelf
+	for _, object := range objects {
+		if slices.Contains(extract(object), value) {
+			found = append(found, object)
+		}
+	}
+	return found
+}
+
+func (c connection) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {
+	asked := (&client.CreateOptions{}).ApplyOptions(options)
+	if len(asked.DryRun) > 0 {
+		if err := c.p.leave("try"); err != nil {
+			return err
+		}
+		return c.p.w.create(object, true)
+	}
+	return c.p.write("create", object, func() error { return c.p.w.create(object, false) })
+}
+
+func (c connection) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
+	return c.p.write("update", object, func() error { return c.p.w.update(object) })
+}
+
+// Patch takes the patches that the loop makes: of an object that it has changed a
+// copy of, under the resourceVersion of that copy. What such a patch stores is that
+// copy.
+func (c connection) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
+	c.lock(object, patch)
+	return c.p.write("patch", object, func() error { return c.p.w.update(object) })
+}
+
+// lock holds a patch to carrying the resourceVersion that was observed.
+func (c connection) lock(object client.Object, patch client.Patch) {
+	data, err := patch.Data(object)
+	must(err)
+	if !bytes.Contains(data, []byte(`"resourceVersion"`)) {
+		c.p.w.violate("Observed", "a patch of %s %s carries no resourceVersion", kindOf(object), object.GetName())
+	}
+}
+
+func (c connection) Delete(_ context.Context, object client.Object, options ...client.DeleteOption) error {
+	asked := (&client.DeleteOptions{}).ApplyOptions(options)
+	return c.p.write("delete", object, func() error {
+		return c.p.w.remove(kindOf(object), object.GetName(), asked.Preconditions)
+	})
+}
+
+func (c connection) Status() client.SubResourceWriter { return statusWriter{c: c} }
+
+type statusWriter struct {
+	client.SubResourceWriter
+	c connection
+}
+
+func (s statusWriter) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.SubResourcePatchOption) error {
+	if s.c.p.w.careful {
+		s.c.lock(object, patch)
+	}
+	return s.c.p.write("status", object, func() error { return s.c.p.w.updateStatus(object) })
+}

@@ -1,0 +1,124 @@
+package simulation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// shares puts weights into words, zeros left out: "shop-1 80, shop-2 20".
+func shares(weights []v1alpha1.ReleaseWeight) string {
+	return backends(slices.DeleteFunc(slices.Clone(weights), func(s v1alpha1.ReleaseWeight) bool { return s.WeightPercent == 0 }))
+}
+
+// backends puts weights into words, zeros included: "shop-1 100, shop-2 0".
+func backends(weights []v1alpha1.ReleaseWeight) string {
+	var parts []string
+	for _, s := range slices.SortedFunc(slices.Values(weights), func(a, b v1alpha1.ReleaseWeight) int {
+		return cmp.Compare(a.ReleaseName, b.ReleaseName)
+	}) {
+		parts = append(parts, fmt.Sprintf("%s %d", s.ReleaseName, s.WeightPercent))
+	}
+	if len(parts) == 0 {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// String tells of a write of an operator.
+func (w written) String() string {
+	name := w.object().GetName()
+	switch o := w.after.(type) {
+	case *v1alpha1.ReleaseRecord:
+		return recordLine(&o.Spec)
+	case *appsv1.Deployment:
+		return fmt.Sprintf("%s Deployment %s (%d, record %d)", w.verb, name, *o.Spec.Replicas, resources.StampOf(o))
+	case *v1alpha1.ReleaseTrack:
+		return "status of the track: " + statusLine(o)
+	case *v1alpha1.ImmutableRelease:
+		return "status of " + name + ": " + statusLine(o)
+	}
+	if route, weights, ok := carried(w.after); ok {
+		return fmt.Sprintf("%s route %s: %s (record %d)", w.verb, route, backends(weights), resources.StampOf(w.after))
+	}
+	return fmt.Sprintf("%s %s %s", w.verb, w.kind, name)
+}
+
+func statusLine(object conditioned) string {
+	ready := condition(object, v1alpha1.ConditionReady)
+	if ready == nil {
+		return "not said"
+	}
+	return fmt.Sprintf("Ready %s %s: %s", ready.Status, ready.Reason, ready.Message)
+}
+
+func recordLine(spec *v1alpha1.ReleaseRecordSpec) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "#%d %s", spec.Sequence, spec.Event)
+	if spec.Release != nil {
+		fmt.Fprintf(&line, " %s", spec.Release.Name)
+		if spec.Release.Attempt > 1 {
+			fmt.Fprintf(&line, " (attempt %d)", spec.Release.Attempt)
+		}
+	}
+	fmt.Fprintf(&line, " %s: %s", spec.Reason, spec.Message)
+	if spec.ActionName != "" {
+		fmt.Fprintf(&line, " [%s]", spec.ActionName)
+	}
+	for _, route := range spec.State.Routes {
+		if route.SetSequence == spec.Sequence && spec.Event != v1alpha1.EventRetired {
+			fmt.Fprintf(&line, "; %s = %s", route.Name, shares(route.Weights))
+		}
+	}
+	return line.String()
+}
+
+func trackLine(spec *v1alpha1.ReleaseTrackSpec) string {
+	var parts []string
+	for _, route := range spec.Traffic.Routes {
+		parts = append(parts, fmt.Sprintf("route %s (%s, %s)", route.Name, route.Type, route.ComponentName))
+	}
+	for _, step := range spec.Rollout.Steps {
+		part := fmt.Sprintf("%d %% for %d s", step.WeightPercent, *step.HoldSeconds)
+		if step.Approval != "" {
+			part += ", approved"
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(append(parts, fmt.Sprintf("bake %d s, drain %d s, warm %d for %d s",
+		*spec.Rollout.BakeSeconds, *spec.Traffic.DrainSeconds, *spec.Retention.WarmReleases, *spec.Retention.WarmSeconds)), "; ")
+}
+
+func releaseLine(r *v1alpha1.ImmutableRelease, s *script) string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s, version %s, of", r.Name, r.Spec.Version)
+	for _, c := range r.Spec.Components {
+		fmt.Fprintf(&line, " %s (%d)", c.Name, c.Replicas)
+	}
+	fmt.Fprintf(&line, "; pods take %s", s.readyAfter)
+	if s.broken {
+		line.WriteString(" and fail")
+	}
+	for _, t := range r.Spec.Tests {
+		played := s.tests[t.Name]
+		fmt.Fprintf(&line, "; %s test %s takes %s", t.When, t.Name, played.after)
+		switch {
+		case played.hangs:
+			line.WriteString(" and hangs")
+		case played.fails:
+			line.WriteString(" and fails")
+		}
+	}
+	return line.String()
+}
+
+func releaseOf(child string) string {
+	release, _, _ := resources.SplitChildName(child)
+	return release
+}

@@ -1,0 +1,260 @@
+package simulation
+
+import (
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// written is a write of an operator that the API server has carried out.
+type written struct {
+	verb          string
+	kind          kind
+	before, after client.Object
+}
+
+func (w written) object() client.Object { return change{w.before, w.after}.object() }
+
+// memory is what the rules have to know of the past.
+type memory struct {
+	// trafficked is, by release, the last moment at which it may have got a request.
+	trafficked map[string]time.Time
+	// weights that any record has set, by route.
+	weights map[string]map[string]bool
+	// contents of each version, as records tell.
+	contents map[string]string
+	// stable were the releases that became so, in order.
+	stable []v1alpha1.ReleaseRef
+	// verdicts is, by version, the newest.
+	verdicts map[string]v1alpha1.RecordEvent
+	// carriedOut are the actions that have their end.
+	carriedOut map[string]bool
+	// last write.
+	last written
+}
+
+func newMemory() memory {
+	return memory{
+		trafficked: map[string]time.Time{}, weights: map[string]map[string]bool{}, contents: map[string]string{},
+		verdicts: map[string]v1alpha1.RecordEvent{}, carriedOut: map[string]bool{},
+	}
+}
+
+// wereStable are the names of those that were stable, but for the one that is.
+func (m *memory) wereStable(now *v1alpha1.ReleaseRef) []string {
+	var names []string
+	for _, ref := range m.stable {
+		if (now == nil || ref.UID != now.UID) && !slices.Contains(names, ref.Name) {
+			names = append(names, ref.Name)
+		}
+	}
+	return names
+}
+
+// proven says whether a release became stable once, and nothing spoke against it since.
+func (m *memory) proven(ref v1alpha1.ReleaseRef) bool {
+	return !m.verdicts[ref.Version].IsNegative() && slices.ContainsFunc(m.stable, func(s v1alpha1.ReleaseRef) bool { return s.UID == ref.UID })
+}
+
+// check holds the rules to a write.
+func (w *World) check(p *process, write written) {
+	w.memory.last = write
+	if write.verb == "status" {
+		w.checkStatus(p, write)
+		return
+	}
+	switch write.kind {
+	case records:
+		w.checkRecord(p, write)
+	case httpRoutes:
+		w.checkRoute(p, write)
+	case services:
+		if _, _, isRoute := carried(write.object()); isRoute {
+			w.checkRoute(p, write)
+		} else if write.verb == "delete" {
+			w.checkBreak(p, write)
+		}
+	case deployments:
+		w.checkDeployment(p, write)
+	case releases, tracks, actions:
+		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
+	case revisions, configMaps, secrets:
+		if write.verb != "create" {
+			w.violate("Frozen", "%s: what is sealed is never changed", write)
+		}
+	}
+	w.checkStamp(write)
+}
+
+// checkStamp: a write is justified by a record that is there, and never undoes what
+// a newer one justified.
+func (w *World) checkStamp(write written) {
+	if write.after == nil || write.kind == records || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
+		return
+	}
+	stamp, head := resources.StampOf(write.after), int64(len(w.shelves[records]))
+	switch {
+	case stamp == 0 || stamp > head:
+		w.violate("RecordFirst", "%s: no record justifies it: it is stamped %d, and the newest record is %d", write, stamp, head)
+	case write.before != nil && resources.StampOf(write.before) > stamp:
+		w.violate("RecordFirst", "%s: record %d had been carried out already", write, resources.StampOf(write.before))
+	}
+}
+
+func (w *World) checkDeployment(p *process, write written) {
+	if write.verb == "delete" {
+		w.checkBreak(p, write)
+		return
+	}
+	if write.before == nil {
+		return
+	}
+	was, is := write.before.(*appsv1.Deployment), write.after.(*appsv1.Deployment)
+	if *is.Spec.Replicas < *was.Spec.Replicas {
+		w.checkBreak(p, write)
+	}
+}
+
+// checkBreak: nothing that has weight, might have it, or had it less than
+// drainSeconds ago, is scaled down or deleted.
+func (w *World) checkBreak(p *process, write written) {
+	release := write.object().GetLabels()[v1alpha1.LabelRelease]
+	last, ok := w.memory.trafficked[release]
+	if !ok {
+		return
+	}
+	if since := w.Now.Sub(last); since < drainOf(p.seen.track) {
+		w.violate("Drained", "%s: %s may have got requests %s ago", write, release, since)
+	}
+}
+
+func drainOf(track *v1alpha1.ReleaseTrack) time.Duration {
+	if track == nil || track.Spec.Traffic == nil || track.Spec.Traffic.DrainSeconds == nil {
+		return rollout.DefaultDrain
+	}
+	return time.Duration(*track.Spec.Traffic.DrainSeconds) * time.Second
+}
+
+// checkRoute: a route object carries what a record has set, and weight is raised only
+// onto releases that have ready endpoints, as the writer saw them.
+func (w *World) checkRoute(p *process, write written) {
+	if write.verb == "delete" {
+		w.violate("RouteKept", "%s", write)
+		return
+	}
+	route, weights, _ := carried(write.after)
+	if _, isService := write.after.(*corev1.Service); isService {
+		w.checkChosen(p, write, route, weights[0].ReleaseName)
+	} else if sum(weights) != 100 || !w.memory.weights[route][shares(weights)] {
+		w.violate("RecordFirst", "%s: no record has set these weights", write)
+	}
+	var before []v1alpha1.ReleaseWeight
+	if write.before != nil {
+		_, before, _ = carried(write.before)
+	}
+	for _, s := range weights {
+		if s.WeightPercent <= shareOf(before, s.ReleaseName) {
+			continue
+		}
+		component := componentOf(p.seen.track, route)
+		if component != "" && p.seen.endpoints(resources.ChildName(s.ReleaseName, component)) == 0 {
+			w.violate("EndpointsReady", "%s: %s is raised to %d without ready endpoints", write, s.ReleaseName, s.WeightPercent)
+		}
+	}
+}
+
+// checkChosen: a stable Service selects a release to which some record gave all of
+// the route, or the most.
+func (w *World) checkChosen(_ *process, write written, route, release string) {
+	for weights := range w.memory.weights[route] {
+		if weights == release+" 100" {
+			return
+		}
+	}
+	w.violate("RecordFirst", "%s: no record has given it to %s", write, release)
+}
+
+func componentOf(track *v1alpha1.ReleaseTrack, route string) string {
+	for _, r := range routesOf(track) {
+		if r.Name == route {
+			return r.ComponentName
+		}
+	}
+	return ""
+}
+
+// endpoints counts the ready ones of a Service that were seen.
+func (s *seen) endpoints(service string) int {
+	ready := map[types.UID]bool{}
+	for _, object := range s.lists[endpointSlices] {
+		slice := object.(*discoveryv1.EndpointSlice)
+		if slice.Labels[discoveryv1.LabelServiceName] != service {
+			continue
+		}
+		for _, e := range slice.Endpoints {
+			if e.Conditions.Ready != nil && *e.Conditions.Ready {
+				ready[e.TargetRef.UID] = true
+			}
+		}
+	}
+	return len(ready)
+}
+
+func sum(weights []v1alpha1.ReleaseWeight) int32 {
+	var total int32
+	for _, s := range weights {
+		total += s.WeightPercent
+	}
+	return total
+}
+
+func shareOf(weights []v1alpha1.ReleaseWeight, release string) int32 {
+	for _, s := range weights {
+		if s.ReleaseName == release {
+			return s.WeightPercent
+		}
+	}
+	return 0
+}
+
+// checkRest holds what must be true of a world in which nothing is left to do.
+func (w *World) checkRest() {
+	state, track := w.head(), w.track()
+	if c := state.Candidate; c != nil && !approvalAwaited(track) {
+		w.violate("Settles", "%s has an open attempt without end: %+v", c.Name, track.Status.BlockedBy)
+	}
+	for _, spec := range routesOf(track) {
+		for _, route := range state.Routes {
+			if route.Name == spec.Name {
+				w.checkCarried(spec, route)
+			}
+		}
+	}
+	w.checkRestStatus()
+}
+
+// checkCarried: a route carries what the newest record says.
+func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
+	switch spec.Type {
+	case v1alpha1.RouteGatewayAPI:
+		object := on[gatewayv1.HTTPRoute](&w.store, httpRoutes, resources.RouteName(TrackName, spec.Name))
+		if object != nil && shares(weightsOf(object)) != shares(state.Weights) {
+			w.violate("Carried", "route %s has %s, and the newest record says %s", spec.Name, shares(weightsOf(object)), shares(state.Weights))
+		}
+	case v1alpha1.RouteService:
+		object := on[corev1.Service](&w.store, services, spec.Service.Name)
+		if object != nil && shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {
+			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], shares(state.Weights))
+		}
+	}
+}

@@ -1,0 +1,386 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// checkRecord holds a record against the one before it, and against what its writer
+// has seen.
+func (w *World) checkRecord(p *process, write written) {
+	if write.verb != "create" {
+		w.violate("Frozen", "%s: a record is never changed", write)
+		return
+	}
+	spec, before := &write.after.(*v1alpha1.ReleaseRecord).Spec, v1alpha1.TrackState{}
+	all := w.shelves[records]
+	if len(all) > 1 {
+		before = all[len(all)-2].(*v1alpha1.ReleaseRecord).Spec.State
+	}
+	for _, rule := range []struct {
+		name  string
+		check func(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecordSpec) error
+	}{
+		{"Chain", w.checkChain}, {"State", w.checkState}, {"DecidedLive", checkDecidedLive}, {"OneAttempt", w.checkOpened},
+		{"Gates", w.checkRaise}, {"Promoted", w.checkPromoted}, {"Retired", checkRetired}, {"Verdict", w.checkVerdict},
+		{"OneContent", w.checkContent}, {"Once", w.checkAction},
+	} {
+		if err := rule.check(p, before, spec); err != nil {
+			w.violate(rule.name, "%s: %v", recordLine(spec), err)
+		}
+	}
+	w.memory.note(before, spec)
+}
+
+// note keeps what later checks compare with.
+func (m *memory) note(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) {
+	for _, route := range spec.State.Routes {
+		if m.weights[route.Name] == nil {
+			m.weights[route.Name] = map[string]bool{}
+		}
+		m.weights[route.Name][shares(route.Weights)] = true
+	}
+	if stable := spec.State.Stable; stable != nil && (before.Stable == nil || before.Stable.UID != stable.UID || spec.Event == v1alpha1.EventPromoted) {
+		m.stable = append(m.stable, *stable)
+	}
+	if spec.Event.IsVerdict() && spec.Release != nil {
+		m.verdicts[spec.Release.Version] = spec.Event
+	}
+}
+
+// checkChain: each record names the one before it, and is what its digest says.
+func (w *World) checkChain(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecordSpec) error {
+	all := w.shelves[records]
+	if name := all[len(all)-1].GetName(); name != resources.RecordName(TrackName, int64(len(all))) {
+		return fmt.Errorf("it is %s, and the %dth", name, len(all))
+	}
+	newest := each[v1alpha1.ReleaseRecord](&w.store, records)[max(0, len(all)-2):]
+	if w.careful || len(all) < 3 {
+		var list []v1alpha1.ReleaseRecord
+		for _, r := range each[v1alpha1.ReleaseRecord](&w.store, records) {
+			list = append(list, *r)
+		}
+		return ledger.Verify(list)
+	}
+	if newest[1].Spec.PreviousDigest != newest[0].Spec.Digest {
+		return fmt.Errorf("it does not follow the record before it")
+	}
+	return nil
+}
+
+func candidateRef(state v1alpha1.TrackState) *v1alpha1.ReleaseRef {
+	if state.Candidate == nil {
+		return nil
+	}
+	return &state.Candidate.ReleaseRef
+}
+
+// checkState: weights sum to 100, two releases have some at most, and what has weight,
+// is stable or a candidate is live.
+func (w *World) checkState(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	state, weighted := spec.State, map[string]bool{}
+	for _, route := range state.Routes {
+		for _, s := range route.Weights {
+			if s.WeightPercent > 0 {
+				weighted[s.ReleaseName] = true
+			}
+			if !slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == s.ReleaseName }) {
+				return fmt.Errorf("%s is on route %s and is not live", s.ReleaseName, route.Name)
+			}
+		}
+		if total := sum(route.Weights); total != 100 && (state.Stable != nil || len(route.Weights) > 0) {
+			return fmt.Errorf("weights of route %s sum to %d", route.Name, total)
+		}
+	}
+	if len(weighted) > 2 {
+		return fmt.Errorf("%d releases have weight", len(weighted))
+	}
+	for _, ref := range []*v1alpha1.ReleaseRef{state.Stable, candidateRef(state)} {
+		if ref == nil {
+			continue
+		}
+		object := w.shelves[releases].get(ref.Name)
+		if object == nil || object.GetUID() != ref.UID {
+			continue
+		}
+		if !slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == ref.UID }) {
+			return fmt.Errorf("%s is stable or candidate and not live", ref.Name)
+		}
+	}
+	return nil
+}
+
+// checkDecidedLive: what cannot be taken back is decided on live reads.
+func checkDecidedLive(p *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRefused ||
+		spec.Event.IsVerdict() && spec.Event != v1alpha1.EventPromoted ||
+		spec.Event == v1alpha1.EventTestFinished && spec.Release.Test.Outcome == v1alpha1.TestFailed
+	if live && !p.seen.live {
+		return fmt.Errorf("it was decided on a cache alone")
+	}
+	return nil
+}
+
+// checkOpened: one open attempt; after a negative verdict only by a Retry; and, unless
+// pinned or retried, never what had its verdict already.
+func (w *World) checkOpened(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventAttemptOpened {
+		return nil
+	}
+	if before.Candidate != nil {
+		return fmt.Errorf("the attempt of %s is open", before.Candidate.Name)
+	}
+	if spec.ActionName != "" {
+		return nil
+	}
+	if v := w.memory.verdicts[spec.Release.Version]; v.IsNegative() || v == v1alpha1.EventPromoted && !spec.Release.Pinned {
+		return fmt.Errorf("the version has the verdict %s", v)
+	}
+	return nil
+}
+
+// checkVerdict: a verdict ends an open attempt, and none speaks against what is
+// stable after it.
+func (w *World) checkVerdict(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if !spec.Event.IsVerdict() {
+		return nil
+	}
+	if spec.Event != v1alpha1.EventRolledBack && spec.Reason != "PassedOver" && before.Candidate == nil {
+		return fmt.Errorf("no attempt is open")
+	}
+	if spec.Event.IsNegative() && spec.State.Stable != nil && spec.State.Stable.UID == spec.Release.UID {
+		return fmt.Errorf("%s is stable after it", spec.Release.Name)
+	}
+	return nil
+}
+
+// checkContent: one version, one content.
+func (w *World) checkContent(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Release == nil || spec.Release.ContentDigest == "" {
+		return nil
+	}
+	had, known := w.memory.contents[spec.Release.Version]
+	if known && had != spec.Release.ContentDigest {
+		return fmt.Errorf("version %s had another content", spec.Release.Version)
+	}
+	w.memory.contents[spec.Release.Version] = spec.Release.ContentDigest
+	return nil
+}
+
+// checkAction: an action is carried out once, and by a record that came after it.
+func (w *World) checkAction(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.ActionName == "" || spec.Event == v1alpha1.EventRecalled {
+		return nil
+	}
+	if w.memory.carriedOut[spec.ActionName] {
+		return fmt.Errorf("%s was carried out before", spec.ActionName)
+	}
+	w.memory.carriedOut[spec.ActionName] = true
+	return nil
+}
+
+// checkRaise: every gate holds as the writer saw it.
+func (w *World) checkRaise(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventWeightSet || spec.Reason != "GatesHold" {
+		return nil
+	}
+	from, to := weightOf(before, spec.Release.Name), weightOf(spec.State, spec.Release.Name)
+	if to <= from {
+		return fmt.Errorf("weight goes from %d to %d", from, to)
+	}
+	if err := p.seen.ready(spec.Release.UID, from == 0); err != nil {
+		return err
+	}
+	if err := w.checkTests(p, before, from); err != nil {
+		return err
+	}
+	proven := w.memory.proven(before.Candidate.ReleaseRef)
+	direct := proven || before.Stable == nil || !p.seen.baselineServes(before)
+	held := heldFor(before, spec.Time.Time)
+	for _, step := range stepsOf(p.seen.track) {
+		if step.WeightPercent == from && from > 0 && !direct && held < holdOf(step) {
+			return fmt.Errorf("at %d for %s only", from, held)
+		}
+		entered := step.WeightPercent > from && step.WeightPercent <= to
+		approved := slices.ContainsFunc(before.Approvals, func(a v1alpha1.Approval) bool { return a.WeightPercent == step.WeightPercent })
+		if entered && step.Approval == v1alpha1.ApprovalRequired && !approved && !proven {
+			return fmt.Errorf("the step to %d needs an approval", step.WeightPercent)
+		}
+		if entered && step.WeightPercent < to && !direct && divisible(p.seen.track, before) {
+			return fmt.Errorf("the step to %d is left out", step.WeightPercent)
+		}
+	}
+	return nil
+}
+
+// divisible: a route that the newest record has weights for can carry a part.
+func divisible(track *v1alpha1.ReleaseTrack, state v1alpha1.TrackState) bool {
+	return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool {
+		return slices.ContainsFunc(routesOf(track), func(r v1alpha1.Route) bool { return r.Name == s.Name && r.Type != v1alpha1.RouteService })
+	})
+}
+
+func stepsOf(track *v1alpha1.ReleaseTrack) []v1alpha1.RolloutStep {
+	if track == nil || track.Spec.Rollout == nil {
+		return nil
+	}
+	return track.Spec.Rollout.Steps
+}
+
+func holdOf(step v1alpha1.RolloutStep) time.Duration {
+	if step.HoldSeconds == nil {
+		return 0
+	}
+	return time.Duration(*step.HoldSeconds) * time.Second
+}
+
+// heldFor is how long the present weights are verified, 0 while they are not.
+func heldFor(state v1alpha1.TrackState, now time.Time) time.Duration {
+	var since time.Time
+	for _, r := range state.Routes {
+		if r.VerifiedTime == nil {
+			return 0
+		}
+		if r.VerifiedTime.After(since) {
+			since = r.VerifiedTime.Time
+		}
+	}
+	return now.Sub(since)
+}
+
+func (s *seen) release(uid types.UID) *v1alpha1.ImmutableRelease {
+	for _, object := range s.lists[releases] {
+		if object.GetUID() == uid {
+			return object.(*v1alpha1.ImmutableRelease)
+		}
+	}
+	return nil
+}
+
+// ready: the pods are there, and, full, all of them; nobody else's Service selects
+// them.
+func (s *seen) ready(uid types.UID, full bool) error {
+	r := s.release(uid)
+	if r == nil {
+		return fmt.Errorf("the release was not seen")
+	}
+	for _, c := range r.Spec.Components {
+		name := resources.ChildName(r.Name, c.Name)
+		d, _ := s.lists[deployments].get(name).(*appsv1.Deployment)
+		if d == nil || !isAvailable(d) || full && d.Status.AvailableReplicas < c.Replicas {
+			return fmt.Errorf("Deployment %s was not seen available", name)
+		}
+		if full && s.endpoints(name) < int(c.Replicas) {
+			return fmt.Errorf("Service %s had %d ready endpoints", name, s.endpoints(name))
+		}
+		for _, object := range s.others {
+			selector := object.(*corev1.Service).Spec.Selector
+			if full && len(selector) > 0 && selector[v1alpha1.LabelRelease] != r.Name && labels.SelectorFromSet(selector).Matches(labels.Set(d.Spec.Template.Labels)) {
+				return fmt.Errorf("Service %s selects its pods", object.GetName())
+			}
+		}
+	}
+	return nil
+}
+
+func isAvailable(d *appsv1.Deployment) bool {
+	return d.Status.ObservedGeneration >= d.Generation && slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
+		return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
+	})
+}
+
+// baselineServes: every route that the attempt began with, or where none of those is
+// left every route, has ready endpoints in stable.
+func (s *seen) baselineServes(state v1alpha1.TrackState) bool {
+	if s.release(state.Stable.UID) == nil {
+		return false
+	}
+	inForce := func(r v1alpha1.Route) bool {
+		return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == r.Name })
+	}
+	some := slices.ContainsFunc(routesOf(s.track), inForce)
+	for _, route := range routesOf(s.track) {
+		if (inForce(route) || !some) && s.endpoints(resources.ChildName(state.Stable.Name, route.ComponentName)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// checkTests: every test that is due at the weight has passed in this attempt.
+func (w *World) checkTests(p *process, state v1alpha1.TrackState, weight int32) error {
+	r := p.seen.release(state.Candidate.UID)
+	if w.memory.proven(state.Candidate.ReleaseRef) || r == nil {
+		return nil
+	}
+	for _, t := range r.Spec.Tests {
+		due := t.When == v1alpha1.BeforeTraffic || t.When == v1alpha1.EveryStep && weight > 0
+		passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
+			same := t.When == v1alpha1.BeforeTraffic || result.WeightPercent != nil && *result.WeightPercent == weight
+			return result.Name == t.Name && same && result.Outcome == v1alpha1.TestPassed
+		})
+		if due && !passed {
+			return fmt.Errorf("test %s has not passed at %d", t.Name, weight)
+		}
+	}
+	return nil
+}
+
+func (w *World) checkPromoted(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventPromoted {
+		return nil
+	}
+	if before.Candidate == nil || before.Candidate.UID != spec.Release.UID {
+		return fmt.Errorf("it is no candidate")
+	}
+	if err := p.seen.ready(spec.Release.UID, false); err != nil {
+		return err
+	}
+	for _, route := range before.Routes {
+		if shareOf(route.Weights, spec.Release.Name) != 100 && componentOf(p.seen.track, route.Name) != "" {
+			return fmt.Errorf("promoted at %s", shares(route.Weights))
+		}
+	}
+	if len(before.Routes) == 0 || len(routesOf(p.seen.track)) == 0 {
+		return w.checkTests(p, before, 100) // Without routes there is one step, to 100.
+	}
+	if rollout := p.seen.track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
+		if held := heldFor(before, spec.Time.Time); held < time.Duration(*rollout.BakeSeconds)*time.Second {
+			return fmt.Errorf("baked for %s only", held)
+		}
+	}
+	return w.checkTests(p, before, weightOf(before, spec.Release.Name))
+}
+
+func checkRetired(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventRetired {
+		return nil
+	}
+	if weightOf(before, spec.Release.Name) > 0 {
+		return fmt.Errorf("it has weight")
+	}
+	for _, ref := range []*v1alpha1.ReleaseRef{before.Stable, candidateRef(before)} {
+		if ref != nil && ref.UID == spec.Release.UID {
+			return fmt.Errorf("it is stable or candidate")
+		}
+	}
+	return nil
+}
+
+func weightOf(state v1alpha1.TrackState, release string) int32 {
+	var most int32
+	for _, route := range state.Routes {
+		most = max(most, shareOf(route.Weights, release))
+	}
+	return most
+}

@@ -1,0 +1,232 @@
+package simulation
+
+import (
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// Outcome of a world.
+type Outcome struct {
+	Choices Choices
+	Failed  *Violation
+	Lines   []string
+	Records int
+	Writes  int
+}
+
+// Run plays the world of a seed.
+func Run(seed uint64) Outcome { return play(seeded(seed), false) }
+
+// Replay plays the world of choices, and tells of it.
+func Replay(choices Choices) Outcome { return play(scripted(choices), true) }
+
+func play(d *dice, telling bool) Outcome {
+	w := newWorld(d, telling)
+	defer w.end()
+	w.build()
+	if d.chance(80) {
+		w.settle()
+	}
+	if w.failed == nil {
+		w.unfair()
+	}
+	if w.failed == nil {
+		w.makeFair()
+		w.settle()
+	}
+	return Outcome{Choices: d.drawn, Failed: w.failed, Lines: w.lines, Records: len(w.shelves[records]), Writes: w.Writes}
+}
+
+// steps of an unfair world.
+const (
+	leastSteps = 40
+	mostSteps  = 120
+)
+
+// unfair lets anything happen, a step at a time.
+func (w *World) unfair() {
+	w.tell("-- the world is unfair now")
+	w.fair = false
+	for range w.between(leastSteps, mostSteps) {
+		if !w.next() || w.failed != nil {
+			return
+		}
+		w.step()
+	}
+}
+
+// step is one thing that happens.
+func (w *World) step() {
+	p := w.anyProcess()
+	switch n := w.draw(100); {
+	case n < 40:
+		for range 1 + w.draw(6) {
+			w.move(p)
+		}
+	case n < 50:
+		for k := range kinds {
+			p.catchUp(k, len(w.history[k]))
+		}
+	case n < 60:
+		p.hearSome()
+	case n < 78:
+		for range 1 + w.draw(6) {
+			w.control()
+		}
+	case n < 90:
+		w.pass()
+	case n < 97:
+		w.user()
+	case n < 98:
+		w.restart(p)
+	default:
+		w.disturb()
+	}
+}
+
+func (w *World) anyProcess() *process {
+	if len(w.processes) > 1 && w.chance(40) {
+		return w.processes[1]
+	}
+	return w.processes[0]
+}
+
+// move lets a process make its next request, or begin a reconcile that is due.
+func (w *World) move(p *process) {
+	if p.due() && w.failed == nil {
+		p.goOn()
+	}
+}
+
+// hearSome lets the caches of a process grow apart.
+func (p *process) hearSome() {
+	k := kind(p.w.draw(int(kinds)))
+	switch pick(p.w.dice, 0, 1, 2) {
+	case 0:
+		p.catchUp(k, len(p.w.history[k]))
+	case 1:
+		p.catchUp(k, 1)
+	default:
+		p.relist(k)
+		p.queued = true // An event that is told twice.
+	}
+}
+
+// pass lets time go by, at most until something is due.
+func (w *World) pass() {
+	next := w.nextDue()
+	switch pick(w.dice, 0, 1, 2) {
+	case 0:
+		if next.After(w.Now) && next.Before(w.Now.Add(time.Hour)) {
+			w.Now = next
+		}
+	case 1:
+		w.Now = w.Now.Add(time.Duration(1+w.draw(1000)) * time.Millisecond)
+	default:
+		w.Now = w.Now.Add(time.Duration(1+w.draw(5)) * time.Second)
+	}
+}
+
+// nextDue is when something is due that is not due yet; zero: nothing is.
+func (w *World) nextDue() time.Time {
+	var next time.Time
+	earlier := func(t time.Time) {
+		if !t.IsZero() && t.After(w.Now) && (next.IsZero() || t.Before(next)) {
+			next = t
+		}
+	}
+	for _, p := range w.processes {
+		earlier(p.wake)
+	}
+	for _, t := range w.tasks {
+		earlier(t.due)
+	}
+	return next
+}
+
+// restart kills a process, wherever it is, and starts another one.
+func (w *World) restart(p *process) {
+	for i := range w.processes {
+		if w.processes[i] == p {
+			w.tell("%s is killed", p.name)
+			p.stop()
+			w.processes[i] = w.start(p.name)
+		}
+	}
+}
+
+// makeFair: users rest, the router reports, and the one operator that is left sees
+// everything.
+func (w *World) makeFair() {
+	w.tell("-- the world is fair now")
+	w.fair = true
+	w.routerDown = false
+	w.end()
+	w.processes = []*process{w.start("one")}
+	w.wakeGateway()
+}
+
+// A fair world comes to rest within these.
+const (
+	maxTurns   = 1500
+	maxRecords = 120
+)
+
+// settle lets the world go on, with nothing in its way, until it rests. Only what a
+// watch tells, and the time that the loop asked for, lets the loop look again.
+func (w *World) settle() {
+	w.fair = true
+	p, began := w.processes[0], len(w.shelves[records])
+	for range maxTurns {
+		if w.failed != nil {
+			return
+		}
+		for k := range kinds {
+			p.catchUp(k, len(w.history[k]))
+		}
+		switch {
+		case p.due():
+			p.goOn()
+			continue
+		case w.control():
+			continue
+		}
+		next := w.nextDue()
+		if next.IsZero() || next.Sub(w.Now) > 24*time.Hour {
+			w.rest(p, len(w.shelves[records])-began)
+			return
+		}
+		w.Now = next
+	}
+	w.violate("Settles", "no end of it")
+}
+
+// rest: nothing is left to do, and nothing is done however often one looks.
+func (w *World) rest(p *process, grew int) {
+	if grew > maxRecords {
+		w.violate("Settles", "%d records on the way to rest", grew)
+	}
+	w.checkRest()
+	writes := w.Writes
+	for _, p := range []*process{p, w.start("another")} {
+		w.Now = w.Now.Add(time.Minute)
+		p.queued = true
+		for range 3 {
+			if p.due() {
+				p.goOn()
+			}
+		}
+		if p != w.processes[0] {
+			p.stop()
+		}
+	}
+	if w.Writes != writes && w.failed == nil {
+		w.violate("NoWriteAtRest", "a settled track is written to: %s", w.memory.last)
+	}
+}
+
+// approvalAwaited: a human is asked.
+func approvalAwaited(track *v1alpha1.ReleaseTrack) bool {
+	return track.Status.BlockedBy != nil && track.Status.BlockedBy.Gate == "Approved"
+}

@@ -1,0 +1,61 @@
+package simulation
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// seen is what a reconcile has read since it last began to observe: what its writes
+// answer for.
+type seen struct {
+	// live: read past the cache.
+	live  bool
+	track *v1alpha1.ReleaseTrack
+	lists [kinds]shelf
+	// others are the Services of the whole namespace.
+	others shelf
+}
+
+// noteGet: reading the track begins an observation; what is read one by one is what
+// a list did not show.
+func (p *process) noteGet(live bool, k kind, found client.Object) {
+	if k == tracks {
+		track, _ := found.(*v1alpha1.ReleaseTrack)
+		p.seen = seen{live: live, track: track}
+		return
+	}
+	if found != nil && p.seen.lists[k].get(found.GetName()) == nil {
+		p.seen.lists[k].put(found)
+	}
+}
+
+// noteList notes the lists of what belongs to the track, and of all Services; those
+// that providers make by indexes of their own are parts of them.
+func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
+	switch {
+	case asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
+	case asked.FieldSelector != nil || asked.LabelSelector != nil:
+		p.seen.lists[k] = slices.Clone(found)
+	case k == services:
+		p.seen.others = slices.Clone(found)
+	}
+}
+
+func ofTrack(selector fields.Selector) bool {
+	for _, need := range selector.Requirements() {
+		if need.Field == indexTrackName || need.Field == indexTrackLabel {
+			return true
+		}
+	}
+	return false
+}
+
+// The names of the loop's indexes by track.
+const (
+	indexTrackName  = "spec.trackName"
+	indexTrackLabel = "metadata.labels." + v1alpha1.LabelTrack
+)

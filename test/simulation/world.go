@@ -1,0 +1,122 @@
+package simulation
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+const (
+	// Namespace and TrackName are those of the only track of a world.
+	Namespace = "shop"
+	TrackName = "shop"
+	// Actor is the operator's own user name.
+	Actor = "system:serviceaccount:strata-system:strata"
+)
+
+// Start is when every world begins.
+var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Local()
+
+// World is a cluster with one track, its users, and one or two operators.
+type World struct {
+	store
+	*dice
+	indexes   indexes
+	processes []*process
+	// fair: nothing fails any more, and users rest.
+	fair bool
+	// careful worlds are held to what costs too much to be asked of all.
+	careful bool
+
+	// tasks are what the cluster's own controllers have to do.
+	tasks   []task
+	scripts map[string]*script
+	// routerDown: the gateway reads nothing and reports nothing.
+	routerDown  bool
+	routerDelay time.Duration
+	// wire is what the gateway does with the requests of a route, by its object.
+	wire map[string][]v1alpha1.ReleaseWeight
+	// shape of the releases that are published.
+	shape     shape
+	published, asked, pods int
+
+	memory memory
+	// Writes counts those of the operators.
+	Writes int
+
+	telling bool
+	lines   []string
+	failed  *Violation
+}
+
+// Violation is a rule that was broken.
+type Violation struct {
+	Rule    string
+	Message string
+}
+
+func newWorld(d *dice, telling bool) *World {
+	w := &World{
+		dice: d, telling: telling, indexes: loopIndexes(), scripts: map[string]*script{}, wire: map[string][]v1alpha1.ReleaseWeight{},
+		memory: newMemory(),
+	}
+	w.Now, w.alive = Start, map[types.UID]bool{}
+	w.changed = w.wakeControllers
+	return w
+}
+
+// build makes the track and the first release, and starts the operators.
+func (w *World) build() {
+	w.shape = w.drawShape()
+	w.careful = w.chance(6)
+	w.routerDelay = time.Duration(1+w.draw(3)) * time.Second
+	spec := w.drawTrack()
+	w.mustCreate(&v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Name: TrackName}, Spec: spec})
+	w.tell("> the track: %s", trackLine(&spec))
+	w.publish()
+	for i := range 1 + pick(w.dice, 0, 1, 1, 1) {
+		w.processes = append(w.processes, w.start([]string{"one", "two"}[i]))
+	}
+}
+
+func (w *World) tell(format string, args ...any) {
+	if w.telling {
+		w.lines = append(w.lines, fmt.Sprintf("%9s ", w.Now.Sub(Start).Round(100*time.Millisecond))+fmt.Sprintf(format, args...))
+	}
+}
+
+func (w *World) violate(rule, format string, args ...any) {
+	if w.failed == nil {
+		w.failed = &Violation{Rule: rule, Message: fmt.Sprintf(format, args...)}
+		w.tell("!! %s: %s", rule, w.failed.Message)
+	}
+}
+
+// head is the state after the newest record; empty before the first.
+func (w *World) head() v1alpha1.TrackState {
+	if newest := w.newest(); newest != nil {
+		return newest.State
+	}
+	return v1alpha1.TrackState{}
+}
+
+func (w *World) newest() *v1alpha1.ReleaseRecordSpec {
+	all := w.shelves[records]
+	if len(all) == 0 {
+		return nil
+	}
+	return &all[len(all)-1].(*v1alpha1.ReleaseRecord).Spec
+}
+
+func (w *World) track() *v1alpha1.ReleaseTrack { return on[v1alpha1.ReleaseTrack](&w.store, tracks, TrackName) }
+
+// end stops what still runs.
+func (w *World) end() {
+	for _, p := range w.processes {
+		p.stop()
+	}
+}
