@@ -218,3 +218,26 @@ func stableDeleted(t *testing.T) {
 	s.run()
 	s.end()
 }
+
+// stableDeletedAndPassed: a router that cannot find the Service of what is gone does
+// not keep the next release from serving.
+func stableDeletedAndPassed(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.user("delete shop-1, which only the guards being off allows", func() { delete(s.Releases, "shop-1") })
+	s.run()
+	s.publish("shop-2", release("2.0"), fine())
+	s.run()
+	s.end()
+}
+
+// stableDownWithoutRoute: a route that was lost waits for the pods, and the track says
+// that it does.
+func stableDownWithoutRoute(t *testing.T) {
+	s := serving(t, track())
+	s.user("shop-1 breaks", func() { s.Break("shop-1", "CrashLoopBackOff") })
+	s.user("delete the HTTPRoute", func() { delete(s.Routes, "shop-public") })
+	s.run()
+	s.user("shop-1 is well again", func() { s.Heal("shop-1") })
+	s.run()
+	s.end()
+}

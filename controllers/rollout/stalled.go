@@ -18,7 +18,7 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.candidate != nil:
 		return v.held()
 	}
-	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, notDesired, notServed} {
+	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, downStable, notDesired, notServed} {
 		if stalled := check(v); stalled != nil {
 			return stalled
 		}
@@ -48,6 +48,23 @@ func goneStable(v view) *v1alpha1.BlockedBy {
 	return &v1alpha1.BlockedBy{
 		Gate: "Desired", Reason: "StableReleaseGone",
 		Message: fmt.Sprintf("the release object of %s, which serves, was deleted: publish a new release; or create %s again as it was, and try it again by a ReleaseAction Retry, or pin it", name, name),
+	}
+}
+
+// downStable: a route that was lost or changed is not put right, as it would lead to
+// pods that do not serve.
+func downStable(v view) *v1alpha1.BlockedBy {
+	if v.state.Stable == nil || v.canServe(v.baseline) {
+		return nil
+	}
+	reason, message, ok := v.carried()
+	if ok || reason != "RouteMissing" && reason != "RouteNotWritten" {
+		return nil
+	}
+	name := v.state.Stable.Name
+	return &v1alpha1.BlockedBy{
+		Gate: "EndpointsReady", Reason: "BaselineDown",
+		Message: fmt.Sprintf("%s, and that waits until %s has ready endpoints: mend %s, or publish a release that works", message, name, name),
 	}
 }
 

@@ -44,6 +44,8 @@ var stories = map[string]func(*testing.T){
 	"version-reused":             versionReused,
 	"release-deleted":            releaseDeleted,
 	"stable-deleted":             stableDeleted,
+	"stable-deleted-and-passed":  stableDeletedAndPassed,
+	"stable-down-without-route":  stableDownWithoutRoute,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

@@ -132,8 +132,9 @@ func (v view) carries(route v1alpha1.Route, state v1alpha1.RouteState) (reason, 
 }
 
 // heldBack says whether weights are not carried for no other reason than that they
-// would go to a baseline that is dead: the routers confirm what they carry instead.
-// A candidate without weight need not wait for that.
+// would go to a baseline that is dead: the routers confirm what they carry instead,
+// or that they cannot find the baseline's Service any more. A candidate without weight
+// need not wait for that.
 func (v view) heldBack() bool {
 	if v.baseline != nil && v.canServe(v.baseline) || v.weight() > 0 {
 		return false
@@ -141,7 +142,7 @@ func (v view) heldBack() bool {
 	for _, route := range v.routes {
 		seen := v.observedRoute(route.Name)
 		lost := seen != nil && seen.Presence == Missing && (seen.Reason == "" || seen.Reason == "RouteMissing")
-		if !lost && (seen == nil || seen.Presence != Ours || !seen.Current || !seen.Verified) {
+		if !lost && (seen == nil || seen.Presence != Ours || !seen.Current || !seen.Verified && seen.Reason != "RouteNotResolved") {
 			return false
 		}
 	}

@@ -180,7 +180,9 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 		Current:  equality.Semantic.DeepEqual(r.Spec, spec),
 		Verified: !w.RouterDown && r.CarriedGeneration == r.Generation,
 	}
-	if !o.Verified {
+	if backend := w.unresolved(r); backend != "" {
+		o.Verified, o.Reason, o.Message = false, "RouteNotResolved", "the router cannot find Service "+backend
+	} else if !o.Verified {
 		o.Reason, o.Message = "RouteNotReported", "the router has not reported on route "+spec.Name
 	}
 	return o
@@ -204,6 +206,19 @@ func (w *World) observeRequired(o rollout.Observation, state v1alpha1.TrackState
 		}
 	}
 	return told
+}
+
+// unresolved is a Service that an HTTPRoute refers to and that is not there.
+func (w *World) unresolved(r *RouteObject) string {
+	if r.Spec.Type == v1alpha1.RouteService {
+		return ""
+	}
+	for _, s := range r.Weights {
+		if name := resources.ChildName(s.ReleaseName, r.Spec.ComponentName); w.Services[name] == nil {
+			return name
+		}
+	}
+	return ""
 }
 
 func contentDigest(r *Release, s Script) string {
