@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
@@ -323,6 +324,29 @@ func TestUnreadIsSaid(t *testing.T) {
 	b.fail = nil
 	b.settle("shop-2.0")
 	b.expect("", v1alpha1.ConditionRolloutBlocked, "False NothingBlocks", "")
+}
+
+// A track whose attempt has just been opened is not called settled because it cannot be
+// read from then on.
+func TestUnreadWhileAnAttemptIsOpen(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	opened := int64(b.track().Status.Records.Count) + 1
+	b.fail = func(list client.ObjectList) error {
+		record := &v1alpha1.ReleaseRecord{}
+		name := types.NamespacedName{Namespace: shop.Namespace, Name: resources.RecordName(shop.Name, opened)}
+		if _, ok := list.(*corev1.PodList); ok && b.api.Get(t.Context(), name, record) == nil {
+			return errAway
+		}
+		return nil
+	}
+	b.pass(6)
+	b.expect("", v1alpha1.ConditionReady, "False ObserveFailed", errAway.Error())
+	b.expect("", v1alpha1.ConditionReconciling, "True ObserveFailed", errAway.Error())
+	b.fail = nil
+	b.settle("shop-2.0")
 }
 
 // A seal that the API server refuses for good is an obstacle with its words, not an

@@ -65,7 +65,7 @@ func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure er
 	s.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
 	c := conditions{list: &s.Conditions, generation: after.Generation, now: w.Now}
 	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionTrue, "ObserveFailed", failure.Error())
-	if s.ObservedGeneration != after.Generation || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) {
+	if s.ObservedGeneration != after.Generation || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) || w.state().Candidate != nil {
 		unread(c, failure)
 	}
 	return errors.Join(errs, r.publishUnread(ctx, w, before, after, reflect.DeepEqual(before.Status, after.Status)))
