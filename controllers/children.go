@@ -134,12 +134,16 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 		byName[revision.Name] = revision
 	}
 	w.seals = map[string]*resources.Seal{}
+	note := r.notes.of(w.key)
+	if w.state().Candidate == nil {
+		clear(note.seals)
+	}
 	for _, live := range w.state().Live {
 		release, revision := w.release(live.Name), byName[resources.SealName(live.Name)]
 		if release == nil || release.UID != live.UID || revision == nil || !metav1.IsControlledBy(revision, release) {
 			continue
 		}
-		seal, err := resources.ParseSeal(revision)
+		seal, err := note.readSeal(revision)
 		if err != nil {
 			w.facts(live.Name).Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "SealUnreadable", Message: err.Error()}
 			continue

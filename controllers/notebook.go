@@ -4,8 +4,11 @@ import (
 	"sync"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/controllers/resources"
 )
 
 // notebooks hold what this process remembers of each track, to be spared useless
@@ -31,12 +34,16 @@ type notebook struct {
 	// written are the resourceVersions that this process has written over, or
 	// deleted, by UID: a cache that still shows one is behind.
 	written map[types.UID]string
+	// seals that were parsed, while an attempt is open.
+	seals map[types.UID]parsedSeal
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }
 
 func (n *notebooks) of(track types.NamespacedName) *notebook {
-	found, _ := n.byTrack.LoadOrStore(track, &notebook{reports: map[types.UID]published{}, written: map[types.UID]string{}})
+	found, _ := n.byTrack.LoadOrStore(track, &notebook{
+		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
+	})
 	return found.(*notebook)
 }
 
@@ -49,6 +56,25 @@ func (n *notebook) keep(exists map[types.UID]bool) {
 			delete(n.reports, uid)
 		}
 	}
+}
+
+// parsedSeal is a seal, and the resourceVersion of what it was parsed from.
+type parsedSeal struct {
+	version string
+	seal    *resources.Seal
+}
+
+// readSeal parses a seal once for as long as an attempt is open, in which a track is
+// looked at often: seals of large releases are large.
+func (n *notebook) readSeal(revision *appsv1.ControllerRevision) (*resources.Seal, error) {
+	if known, ok := n.seals[revision.UID]; ok && known.version == revision.ResourceVersion {
+		return known.seal, nil
+	}
+	seal, err := resources.ParseSeal(revision)
+	if err == nil {
+		n.seals[revision.UID] = parsedSeal{revision.ResourceVersion, seal}
+	}
+	return seal, err
 }
 
 // wrote notes that an object, as it was observed, is what it was no more.
