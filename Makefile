@@ -61,6 +61,14 @@ test: envtest-assets ## Run unit tests, golden transcripts and the tests against
 	go -C hack/cluster test ./...
 	go -C hack/release test ./...
 
+.PHONY: simulate
+simulate: ## Play random worlds: SEED=n WORLDS=n; SEED alone tells of that one world.
+	go test ./test/simulation -count=1 -timeout 24h -v -run '^TestWorlds$$' $(if $(WORLDS),-worlds $(WORLDS),$(if $(SEED),-tell)) $(if $(SEED),-seed $(SEED))
+
+.PHONY: simulate-nightly
+simulate-nightly: ## Play a million random worlds, from SEED= on, or from the date.
+	$(MAKE) simulate WORLDS=1000000 SEED=$(or $(SEED),$(shell date +%Y%m%d)0000000)
+
 .PHONY: e2e
 e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
 	go build -o bin/ginkgo github.com/onsi/ginkgo/v2/ginkgo

@@ -18,7 +18,9 @@ type dice struct {
 	place  int
 }
 
-func seeded(seed uint64) *dice { return &dice{random: rand.New(rand.NewPCG(seed, 1)), drawn: Choices{nil}} }
+func seeded(seed uint64) *dice {
+	return &dice{random: rand.New(rand.NewPCG(seed, 1)), drawn: Choices{nil}}
+}
 
 func scripted(script Choices) *dice { return &dice{script: script, drawn: Choices{nil}} }
 

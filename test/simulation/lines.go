@@ -55,7 +55,14 @@ func statusLine(object conditioned) string {
 	if ready == nil {
 		return "not said"
 	}
-	return fmt.Sprintf("Ready %s %s: %s", ready.Status, ready.Reason, ready.Message)
+	line := fmt.Sprintf("Ready %s %s: %s", ready.Status, ready.Reason, ready.Message)
+	_, conditions := conditionsOf(object)
+	for _, c := range conditions {
+		if c.Type != v1alpha1.ConditionReady && c.Type != v1alpha1.ConditionDrifted {
+			line += fmt.Sprintf(" | %s %s %s", c.Type, c.Status, c.Reason)
+		}
+	}
+	return line
 }
 
 func recordLine(spec *v1alpha1.ReleaseRecordSpec) string {

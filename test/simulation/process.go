@@ -46,6 +46,8 @@ type process struct {
 	// busy: a reconcile has begun, and waits before a request.
 	busy bool
 
+	// appended are the records of the reconcile under way.
+	appended []client.Object
 	// seen is what the reconcile under way has read.
 	seen seen
 	// failed is the error of the last reconcile.
@@ -85,7 +87,7 @@ func (p *process) run(yield func(struct{}) bool) {
 	p.yield = yield
 	ctx := log.IntoContext(context.Background(), logr.Discard())
 	for {
-		p.busy = true
+		p.busy, p.appended = true, nil
 		result, err := p.loop.Reconcile(ctx, request)
 		p.busy = false
 		p.done(result, err)
@@ -170,6 +172,9 @@ func (p *process) write(verb string, object client.Object, do func() error) erro
 		p.w.tell("%s: %s", p.name, write)
 	}
 	p.w.check(p, write)
+	if k == records {
+		p.appended = append(p.appended, write.after)
+	}
 	if !p.w.fair && p.w.dice.chance(2) {
 		p.w.tell("%s: and the answer is lost", p.name)
 		return errLost

@@ -25,7 +25,7 @@ func play(d *dice, telling bool) Outcome {
 	w := newWorld(d, telling)
 	defer w.end()
 	w.build()
-	if d.chance(80) {
+	if d.chance(60) {
 		w.settle()
 	}
 	if w.failed == nil {
@@ -40,8 +40,8 @@ func play(d *dice, telling bool) Outcome {
 
 // steps of an unfair world.
 const (
-	leastSteps = 40
-	mostSteps  = 120
+	leastSteps = 20
+	mostSteps  = 80
 )
 
 // unfair lets anything happen, a step at a time.
@@ -208,8 +208,11 @@ func (w *World) rest(p *process, grew int) {
 		w.violate("Settles", "%d records on the way to rest", grew)
 	}
 	w.checkRest()
-	writes := w.Writes
-	for _, p := range []*process{p, w.start("another")} {
+	writes, lookers := w.Writes, []*process{p}
+	if w.careful {
+		lookers = append(lookers, w.start("another"))
+	}
+	for _, p := range lookers {
 		w.Now = w.Now.Add(time.Minute)
 		p.queued = true
 		for range 3 {

@@ -40,8 +40,18 @@ func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
 	case asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
 	case asked.FieldSelector != nil || asked.LabelSelector != nil:
 		p.seen.lists[k] = slices.Clone(found)
+		if k == records {
+			p.seen.add(p.appended)
+		}
 	case k == services:
 		p.seen.others = slices.Clone(found)
+	}
+}
+
+// add the records that the reconcile has appended itself.
+func (s *seen) add(appended []client.Object) {
+	for _, record := range appended {
+		s.lists[records].put(record)
 	}
 }
 

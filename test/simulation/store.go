@@ -91,7 +91,15 @@ func (s *store) update(object client.Object) error {
 	}
 	stored := object.DeepCopyObject().(client.Object)
 	takeStatus(stored, before)
-	return s.replace(k, before, stored, object)
+	stored.SetGeneration(before.GetGeneration())
+	if same, ok := sameSpec(stored, before); ok && !same {
+		if k == releases || k == records || k == actions {
+			return apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind(k.String()).GroupKind(), before.GetName(), nil)
+		}
+		stored.SetGeneration(before.GetGeneration() + 1)
+	}
+	s.replace(k, before, stored, object)
+	return nil
 }
 
 // updateStatus replaces the status alone.
@@ -104,7 +112,8 @@ func (s *store) updateStatus(object client.Object) error {
 	stored := before.DeepCopyObject().(client.Object)
 	takeStatus(stored, object.DeepCopyObject().(client.Object))
 	asStored(stored)
-	return s.replace(k, before, stored, object)
+	s.replace(k, before, stored, object)
+	return nil
 }
 
 // current is the stored object, if it is the one that the caller has seen.
@@ -119,20 +128,13 @@ func (s *store) current(k kind, seen client.Object) (client.Object, error) {
 	return before, nil
 }
 
-func (s *store) replace(k kind, before, stored, answer client.Object) error {
+func (s *store) replace(k kind, before, stored, answer client.Object) {
+	stored.SetNamespace(Namespace)
 	stored.SetUID(before.GetUID())
 	stored.SetCreationTimestamp(before.GetCreationTimestamp())
-	stored.SetGeneration(before.GetGeneration())
-	if same, ok := sameSpec(stored, before); ok && !same {
-		if k == releases || k == records || k == actions {
-			return apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind(k.String()).GroupKind(), before.GetName(), nil)
-		}
-		stored.SetGeneration(before.GetGeneration() + 1)
-	}
 	s.number(stored)
 	s.apply(k, change{before: before, after: stored})
 	copyInto(stored, answer)
-	return nil
 }
 
 // remove deletes at once. What it owned is collected later.

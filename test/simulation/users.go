@@ -253,7 +253,9 @@ func (w *World) component(name string, content int) v1alpha1.Component {
 	return c
 }
 
-func image(content int) string { return "shop@sha256:" + strings.Repeat(fmt.Sprintf("%04d", content), 16) }
+func image(content int) string {
+	return "shop@sha256:" + strings.Repeat(fmt.Sprintf("%04d", content), 16)
+}
 
 func test(name string, when v1alpha1.TestPhase) v1alpha1.ReleaseTest {
 	return v1alpha1.ReleaseTest{

@@ -41,7 +41,7 @@ type World struct {
 	// wire is what the gateway does with the requests of a route, by its object.
 	wire map[string][]v1alpha1.ReleaseWeight
 	// shape of the releases that are published.
-	shape     shape
+	shape                  shape
 	published, asked, pods int
 
 	memory memory
@@ -72,7 +72,7 @@ func newWorld(d *dice, telling bool) *World {
 // build makes the track and the first release, and starts the operators.
 func (w *World) build() {
 	w.shape = w.drawShape()
-	w.careful = w.chance(6)
+	w.careful = w.chance(10)
 	w.routerDelay = time.Duration(1+w.draw(3)) * time.Second
 	spec := w.drawTrack()
 	w.mustCreate(&v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Name: TrackName}, Spec: spec})
@@ -112,7 +112,9 @@ func (w *World) newest() *v1alpha1.ReleaseRecordSpec {
 	return &all[len(all)-1].(*v1alpha1.ReleaseRecord).Spec
 }
 
-func (w *World) track() *v1alpha1.ReleaseTrack { return on[v1alpha1.ReleaseTrack](&w.store, tracks, TrackName) }
+func (w *World) track() *v1alpha1.ReleaseTrack {
+	return on[v1alpha1.ReleaseTrack](&w.store, tracks, TrackName)
+}
 
 // end stops what still runs.
 func (w *World) end() {

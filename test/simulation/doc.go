@@ -1,0 +1,43 @@
+// Package simulation plays the real loop in random worlds: controllers.New with its
+// observe, rollout.Compute, apply and report, and the real traffic providers, against
+// an API server in memory.
+//
+//	            seed -> dice -> choices        every choice is drawn here, and a world
+//	                     |                     is made again from its choices alone
+//	                     v
+//	users ---> World.step, one thing that happens <--- time passes
+//	  |          |            |             |
+//	  |        move        catchUp       control
+//	  |          v            v             v
+//	  |      process one   its caches   Deployments, pods, Services,
+//	  |      process two   (views)      Jobs, gateway, garbage
+//	  |          |            ^             |
+//	  |       request       watch           |
+//	  v          v            |             v
+//	 store: objects by kind, resourceVersions, history ---> rules, after every write
+//
+// A process is an operator: a coroutine that stops before each request, so that
+// anything may happen meanwhile: another operator goes on, users act, time passes, the
+// process is killed. Its caches hear of what happened late, kind by kind, one event at
+// a time, or all at once after a watch that broke. Requests fail, and answers get lost
+// although the write was made.
+//
+// Each world ends fairly: users rest, the gateway reports, one fresh operator is left,
+// and nothing wakes it but watches and the time that it asked for. The world must come
+// to rest, and stay so.
+//
+// What must never break stands in rules.go (traffic, stamps, what is at rest),
+// rules_records.go (the log) and rules_status.go (conditions, as kstatus reads them).
+// The rules are stated over API objects and over what the writer had read (seen.go),
+// without any of the planner's code.
+//
+// A violation is told as a short story: steps are left out and numbers lowered as long
+// as the same rule breaks (shrink.go).
+//
+//	make simulate SEED=7              the world of a seed, told
+//	make simulate SEED=1 WORLDS=5000  so many worlds, from that seed on
+//	make simulate-nightly             a million
+//
+// Not simulated: admission (users here do what guards refuse), more than one track or
+// namespace, and what a real API server does to objects by defaulting.
+package simulation
