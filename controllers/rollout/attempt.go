@@ -135,7 +135,7 @@ func (v view) close(event v1alpha1.RecordEvent, reason, message string) *Entry {
 }
 
 // passOver gives releases that were never tried, because a newer one was desired,
-// their verdict. A pin passes nothing over.
+// their verdict, also where that one is gone by now. A pin passes nothing over.
 func (v view) passOver() *Entry {
 	if v.Track.Spec.ReleaseName != "" {
 		return nil
@@ -147,10 +147,17 @@ func (v view) passOver() *Entry {
 	for i := range v.Releases {
 		r := &v.Releases[i]
 		_, decided := v.Log.Verdicts[r.Spec.Version]
-		if r.Deleting || decided || v.claimant(r) != nil || r.UID == newest.UID || v.isCandidate(r) || v.isStable(r) || v.compareAge(r, newest) >= 0 {
+		if r.Deleting || decided || v.claimant(r) != nil || v.isCandidate(r) || v.isStable(r) {
 			continue
 		}
-		e := v.about(r, v1alpha1.EventSuperseded, "PassedOver", newest.Name+" is newer")
+		by := v.decidedLater(r)
+		if v.compareAge(r, newest) < 0 {
+			by = newest.Name
+		}
+		if by == "" {
+			continue
+		}
+		e := v.about(r, v1alpha1.EventSuperseded, "PassedOver", by+" is newer")
 		e.Confirm = true
 		return e
 	}

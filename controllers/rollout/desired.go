@@ -161,13 +161,20 @@ func (v view) decidedAbout(r *Release) bool {
 	if v.verdict(r) != "" {
 		return true
 	}
-	created := v.creationTime(r)
+	return v.decidedLater(r) != ""
+}
+
+// decidedLater is the newest release that has a verdict, if it was created later; ""
+// if it was not.
+func (v view) decidedLater(r *Release) string {
+	newest, name := v.creationTime(r), ""
 	for _, verdict := range v.Log.Verdicts {
-		if v.counts(verdict) && verdict.CreationTime.After(created) {
-			return true
+		later := verdict.CreationTime.After(newest) || name != "" && verdict.CreationTime.Equal(newest) && verdict.ReleaseName > name
+		if v.counts(verdict) && later {
+			newest, name = verdict.CreationTime, verdict.ReleaseName
 		}
 	}
-	return false
+	return name
 }
 
 // verdict of a release is that of its newest attempt; "" while that is open, or

@@ -241,3 +241,16 @@ func stableDownWithoutRoute(t *testing.T) {
 	s.run()
 	s.end()
 }
+
+// passedOverByDeleted: a release that was passed over stays so when the newer one is
+// deleted, and is told.
+func passedOverByDeleted(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.Now = s.Now.Add(time.Second)
+	s.publish("shop-3", release("3.0"), fine())
+	s.once()
+	s.user("delete shop-3", func() { delete(s.Releases, "shop-3") })
+	s.run()
+	s.end()
+}

@@ -43,6 +43,7 @@ var stories = map[string]func(*testing.T){
 	"backend-missing":            backendMissing,
 	"version-reused":             versionReused,
 	"release-deleted":            releaseDeleted,
+	"passed-over-by-deleted":     passedOverByDeleted,
 	"stable-deleted":             stableDeleted,
 	"stable-deleted-and-passed":  stableDeletedAndPassed,
 	"stable-down-without-route":  stableDownWithoutRoute,
