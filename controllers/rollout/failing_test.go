@@ -254,3 +254,15 @@ func passedOverByDeleted(t *testing.T) {
 	s.run()
 	s.end()
 }
+
+// firstDeletedAt100: nothing was promoted yet, and what has all the weight is gone.
+func firstDeletedAt100(t *testing.T) {
+	s := newStory(t, track())
+	s.publish("shop-1", release("1.0"), fine())
+	s.untilWeight("shop-1", 100)
+	s.user("delete shop-1", func() { delete(s.Releases, "shop-1") })
+	s.run()
+	s.publish("shop-2", release("2.0"), fine())
+	s.run()
+	s.end()
+}

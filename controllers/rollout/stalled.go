@@ -41,10 +41,11 @@ func keptWeight(v view) *v1alpha1.BlockedBy {
 
 // goneStable: what should serve has lost its object, and with it its pods.
 func goneStable(v view) *v1alpha1.BlockedBy {
-	if v.state.Stable == nil || v.stable() != nil {
+	ref := v.baselineRef()
+	if ref == nil || v.object(*ref) != nil {
 		return nil
 	}
-	name := v.state.Stable.Name
+	name := ref.Name
 	return &v1alpha1.BlockedBy{
 		Gate: "Desired", Reason: "StableReleaseGone",
 		Message: fmt.Sprintf("the release object of %s, which serves, was deleted: publish a new release; or create %s again as it was, and try it again by a ReleaseAction Retry, or pin it", name, name),
@@ -54,14 +55,15 @@ func goneStable(v view) *v1alpha1.BlockedBy {
 // downStable: a route that was lost or changed is not put right, as it would lead to
 // pods that do not serve.
 func downStable(v view) *v1alpha1.BlockedBy {
-	if v.state.Stable == nil || v.canServe(v.baseline) {
+	ref := v.baselineRef()
+	if ref == nil || v.canServe(v.baseline) {
 		return nil
 	}
 	reason, message, ok := v.carried()
 	if ok || reason != "RouteMissing" && reason != "RouteNotWritten" {
 		return nil
 	}
-	name := v.state.Stable.Name
+	name := ref.Name
 	return &v1alpha1.BlockedBy{
 		Gate: "EndpointsReady", Reason: "BaselineDown",
 		Message: fmt.Sprintf("%s, and that waits until %s has ready endpoints: mend %s, or publish a release that works", message, name, name),

@@ -46,6 +46,7 @@ var stories = map[string]func(*testing.T){
 	"passed-over-by-deleted":     passedOverByDeleted,
 	"stable-deleted":             stableDeleted,
 	"stable-deleted-and-passed":  stableDeletedAndPassed,
+	"first-deleted-at-100":       firstDeletedAt100,
 	"stable-down-without-route":  stableDownWithoutRoute,
 	// Going back.
 	"abort":                   abort,
