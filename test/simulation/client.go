@@ -135,6 +135,9 @@ func (c connection) Create(_ context.Context, object client.Object, options ...c
 }
 
 func (c connection) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
+	if object.GetResourceVersion() == "" {
+		c.p.w.violate("Observed", "an update of %s %s carries no resourceVersion", kindOf(object), object.GetName())
+	}
 	return c.p.write("update", object, func() error { return c.p.w.update(object) })
 }
 
