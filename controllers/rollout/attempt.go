@@ -146,8 +146,7 @@ func (v view) passOver() *Entry {
 	}
 	for i := range v.Releases {
 		r := &v.Releases[i]
-		_, decided := v.Log.Verdicts[r.Spec.Version]
-		if r.Deleting || decided || v.claimant(r) != nil || v.isCandidate(r) || v.isStable(r) {
+		if r.Deleting || v.verdict(r) != "" || v.claimant(r) != nil || v.isCandidate(r) || v.isStable(r) {
 			continue
 		}
 		by := v.decidedLater(r)

@@ -266,3 +266,18 @@ func firstDeletedAt100(t *testing.T) {
 	s.run()
 	s.end()
 }
+
+// passedOverAfterAPin: what a pin superseded does not count once the pin is gone; what
+// a newer release does, counts.
+func passedOverAfterAPin(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.once()
+	s.pin("shop-1")
+	s.run()
+	s.Now = s.Now.Add(time.Second)
+	s.publish("shop-3", release("3.0"), fine())
+	s.pin("")
+	s.run()
+	s.end()
+}

@@ -44,6 +44,7 @@ var stories = map[string]func(*testing.T){
 	"version-reused":             versionReused,
 	"release-deleted":            releaseDeleted,
 	"passed-over-by-deleted":     passedOverByDeleted,
+	"passed-over-after-a-pin":    passedOverAfterAPin,
 	"stable-deleted":             stableDeleted,
 	"stable-deleted-and-passed":  stableDeletedAndPassed,
 	"first-deleted-at-100":       firstDeletedAt100,
