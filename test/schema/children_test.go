@@ -161,7 +161,7 @@ func plain() *unstructured.Unstructured {
 	GinkgoHelper()
 	release := load("release")
 	for path, value := range map[string]any{
-		"spec.config.expect": nil,
+		"spec.config.expect":                                   nil,
 		"spec.components[1].activation":                        "Immediate",
 		"spec.components[0].template.spec.volumes[3]":          object("name", "scratch", "emptyDir", object()),
 		"spec.tests[0].template.spec.template.spec.volumes[0]": object("name", "scratch", "emptyDir", object()),
