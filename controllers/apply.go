@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route that is refused keeps nothing from being made. Creates,
+// first error; but a route or a mark that is refused keeps nothing from being made. Creates,
 // and deletes of Jobs, carry no resourceVersion that a newer record would have
 // changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
@@ -55,7 +56,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 			continue
 		}
 		err := r.carryOut(ctx, w, action)
-		if _, isRoute := action.(rollout.WriteRoute); isRoute && err != nil && !isStale(err) {
+		if err != nil && mayBeRefused(action) && !isStale(err) {
 			refused = errors.Join(refused, err)
 			continue
 		}
@@ -66,9 +67,17 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 	return refused
 }
 
+func mayBeRefused(action rollout.Action) bool {
+	switch action.(type) {
+	case rollout.WriteRoute, rollout.MarkHeld:
+		return true
+	}
+	return false
+}
+
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren:
+	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark:
 		return true
 	}
 	return false
@@ -92,6 +101,10 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.deleteJobs(ctx, w, a)
 	case rollout.DeleteChildren:
 		return r.deleteChildren(ctx, w, a)
+	case rollout.MarkHeld:
+		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
+	case rollout.LiftMark:
+		return r.mark(ctx, w, a.Release, nil)
 	}
 	return fmt.Errorf("apply %T: no such action", action)
 }

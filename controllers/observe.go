@@ -132,6 +132,7 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 			CreationTime: release.CreationTimestamp.Time,
 			RequestedBy:  release.Annotations[v1alpha1.AnnotationRequestedBy],
 			Deleting:     !release.DeletionTimestamp.IsZero(),
+			Held:         resources.HeldBy(release),
 			Spec:         &release.Spec,
 		})
 	}

@@ -28,7 +28,11 @@ var decisions = []struct {
 // deterministic, and depends on nothing but its argument.
 func Compute(o Observation) Plan {
 	v := look(o)
-	if v.Track == nil || v.Track.Deleting {
+	if v.Track == nil {
+		do := v.liftAllMarks()
+		return Plan{Stage: Settled, Do: do, Confirm: len(do) > 0}
+	}
+	if v.Track.Deleting {
 		return Plan{Stage: Settled}
 	}
 	plan := v.outlook()
@@ -61,6 +65,9 @@ func (v view) stale() bool {
 		}
 	}
 	for _, r := range v.Releases {
+		if r.Held > head {
+			return true
+		}
 		for _, c := range r.Components {
 			if c.Sequence > head || c.ServiceSequence > head {
 				return true

@@ -240,7 +240,7 @@ func (e *explorer) rest(began int) bool {
 	if grew := len(e.Records) - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.ended())
 }
 
 // ended: in a fair world every attempt comes to its end, unless it waits for people.

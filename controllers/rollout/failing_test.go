@@ -208,6 +208,43 @@ func releaseDeleted(t *testing.T) {
 	s.end()
 }
 
+// trackDeleted: it holds nothing any more; one of its name goes on from there.
+func trackDeleted(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilStable("shop-2")
+	s.deleteRelease("shop-1")
+	s.user("delete the track", func() { s.TrackGone = true })
+	s.run()
+	s.deleteRelease("shop-1")
+	s.user("create the track again", func() { s.TrackGone = false })
+	s.run()
+	s.deleteRelease("shop-2")
+	s.end()
+}
+
+// pinnedIsHeld: also while it has no traffic. What drains after a failure is held
+// until it is retired.
+func pinnedIsHeld(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"probe": {After: 5 * time.Second, Fails: true}}})
+	s.pin("shop-2")
+	s.run()
+	s.deleteRelease("shop-2")
+	s.pin("")
+	s.run()
+	s.deleteRelease("shop-2")
+	s.run()
+	s.end()
+}
+
+// deleteRelease is what a user may try.
+func (s *story) deleteRelease(name string) {
+	deleted := s.Delete(name)
+	s.tell(">", "delete %s: %s", name, map[bool]string{true: "done", false: "refused, it is held"}[deleted])
+}
+
 func stableDeleted(t *testing.T) {
 	s := serving(t, track())
 	s.user("delete shop-1, which only the guards being off allows", func() { delete(s.Releases, "shop-1") })

@@ -93,6 +93,9 @@ type Release struct {
 	CreationTime time.Time
 	RequestedBy  string
 	Deleting     bool
+	// Held is the sequence number in the mark that keeps the object from being
+	// deleted; 0 without a mark.
+	Held int64
 	// Spec is the release's spec. It is shared with the cache: read only.
 	Spec *v1alpha1.ImmutableReleaseSpec
 	// Sealed is nil until the seal is written.

@@ -28,6 +28,8 @@ type Plan struct {
 	// Do is what the newest record still wants done in the world, in safety
 	// order. It is empty while there is a record to append.
 	Do []Action
+	// Confirm: decide again on live reads before any of Do is done.
+	Confirm bool
 	// After is when to look again; 0: only when something changes.
 	After time.Duration
 	// Blocked is the first gate that keeps weight from rising, nil when none does.
@@ -56,6 +58,15 @@ type Entry struct {
 	// Confirm: decide again on live reads before this is appended.
 	Confirm bool
 }
+
+// MarkHeld puts the mark on a release without which it could be deleted.
+type MarkHeld struct {
+	Release  string
+	Sequence int64
+}
+
+// LiftMark takes the mark off a release that is held no longer.
+type LiftMark struct{ Release string }
 
 // Action is one small idempotent write.
 type Action interface{ action() }
@@ -123,3 +134,5 @@ func (CreateJob) action()      {}
 func (DeleteJobs) action()     {}
 func (WriteRoute) action()     {}
 func (DeleteChildren) action() {}
+func (MarkHeld) action()       {}
+func (LiftMark) action()       {}

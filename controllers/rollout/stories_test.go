@@ -43,6 +43,8 @@ var stories = map[string]func(*testing.T){
 	"version-reused":             versionReused,
 	"release-deleted":            releaseDeleted,
 	"stable-deleted":             stableDeleted,
+	"track-deleted":              trackDeleted,
+	"pinned-is-held":             pinnedIsHeld,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

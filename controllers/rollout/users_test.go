@@ -88,8 +88,7 @@ func (e *explorer) user() {
 			e.Lose(name, "Unschedulable")
 		}
 	case n < 85:
-		e.tell("> delete %s", name)
-		delete(e.Releases, name)
+		e.deleteRelease(name)
 	case n < 88:
 		e.RouterDown = !e.RouterDown
 		e.tell("> router down: %t", e.RouterDown)
@@ -108,6 +107,21 @@ func (e *explorer) user() {
 	default:
 		e.tell("> delete a Service of %s", name)
 		delete(e.Services, name+"-web")
+	}
+}
+
+// deleteRelease is refused for what is held, as long as the guards are on.
+func (e *explorer) deleteRelease(name string) {
+	switch r := e.Releases[name]; {
+	case r == nil:
+	case r.Held != 0 && e.chance(30):
+		e.tell("> take the mark off %s", name)
+		e.Unmark(name)
+	case e.chance(60):
+		e.tell("> delete %s: %t", name, e.Delete(name))
+	default:
+		e.tell("> delete %s, the guards being off", name)
+		delete(e.Releases, name)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 
 var _ = story("a track is deleted: routes, Deployments and log stay, and a new track of the name goes on from there", func(ctx context.Context, w *world) {
 	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	Expect(w.held(ctx)).To(Equal([]string{"shop-1-0-0"}))
 	route, before, records := w.route(ctx), w.pods(ctx, "1.0.0"), len(w.records(ctx))
 	stable := &corev1.Service{}
 	w.get(ctx, stable, "shop-api")
@@ -27,6 +28,7 @@ var _ = story("a track is deleted: routes, Deployments and log stay, and a new t
 
 	Expect(w.Client.Delete(ctx, w.track())).To(Succeed())
 	w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionReady, HavePrefix("Ready=False TrackNotFound"))
+	Eventually(ctx, w.held).WithArguments(ctx).Should(BeEmpty())
 	w.restartOperator()
 	Consistently(ctx, func(g Gomega) {
 		g.Expect(w.route(ctx).ResourceVersion).To(Equal(route.ResourceVersion))
@@ -36,11 +38,24 @@ var _ = story("a track is deleted: routes, Deployments and log stay, and a new t
 
 	w.create(ctx, w.track(internalRoute))
 	w.untilSettled(ctx, "1.0.0")
+	Eventually(ctx, w.held).WithArguments(ctx).Should(Equal([]string{"shop-1-0-0"}))
 	Expect(w.records(ctx)).To(HaveLen(records))
 	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
 	w.create(ctx, w.release("2.0.0", w.Component("api", 1)))
 	w.untilSettled(ctx, "2.0.0")
 })
+
+// held are the names of the releases with a mark.
+func (w *world) held(ctx context.Context) []string {
+	GinkgoHelper()
+	list := &v1alpha1.ImmutableReleaseList{}
+	Expect(w.Client.List(ctx, list, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.LabelHeld})).To(Succeed())
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names
+}
 
 var _ = It("everything of a namespace is deleted, whatever the order, and nothing comes back", SpecTimeout(time.Minute), func(ctx SpecContext) {
 	w := open(ctx)

@@ -111,6 +111,9 @@ func (w *World) checkRouteWrite(o *rollout.Observation, seen *RouteObject, spec 
 		if endpoints(o, s.ReleaseName, spec.ComponentName) == 0 {
 			return fmt.Errorf("route %s raises %s to %d without ready endpoints", spec.Name, s.ReleaseName, s.WeightPercent)
 		}
+		if err := w.checkHeld(s.ReleaseName); err != nil {
+			return err
+		}
 	}
 	return nil
 }

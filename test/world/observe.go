@@ -54,6 +54,9 @@ func (w *World) observe(c *Objects) rollout.Observation {
 		Track: &track,
 		Log:   w.log(len(c.Records)),
 	}
+	if w.TrackGone {
+		o.Track = nil
+	}
 	var state v1alpha1.TrackState
 	if o.Log.Head != nil {
 		state = o.Log.Head.State
@@ -72,7 +75,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 
 func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState, log rollout.Log) rollout.Release {
 	script := w.script(r.Name)
-	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Spec: r.Spec}
+	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Spec: r.Spec}
 	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
 	if s := c.Seals[r.Name]; s != nil && live && s.Owner == r.UID {
 		sealed := s.Sealed

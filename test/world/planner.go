@@ -66,6 +66,8 @@ func (p *Planner) Think(live bool) rollout.Plan {
 	p.plan = p.Compute(o)
 	switch {
 	case p.plan.Append != nil:
+	case p.plan.Confirm && !live:
+		return p.Think(true)
 	case len(p.plan.Do) > 0:
 		p.writes = append(p.writes, p.confirm())
 		for _, action := range p.plan.Do {

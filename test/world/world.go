@@ -55,8 +55,11 @@ type Objects struct {
 type Release struct {
 	Name    string
 	UID     types.UID
+	Version int64
 	Created time.Time
-	Spec    *v1alpha1.ImmutableReleaseSpec
+	// Held is the sequence number in its mark; 0 without one.
+	Held int64
+	Spec *v1alpha1.ImmutableReleaseSpec
 }
 
 // Seal belongs to the release object with the UID Owner.
@@ -149,6 +152,8 @@ type World struct {
 	// that is down confirms and changes nothing.
 	RouterDelay time.Duration
 	RouterDown  bool
+	// TrackGone: the track was deleted.
+	TrackGone bool
 	// Writes counts the writes of planners.
 	Writes int
 
@@ -163,7 +168,9 @@ type World struct {
 	// digests of the records as they were appended, and the weights that any of
 	// them set, by route.
 	digests []string
-	weights map[string]map[string]bool
+	// unmarked are the releases whose mark somebody took.
+	unmarked map[string]bool
+	weights  map[string]map[string]bool
 }
 
 // New makes an empty world with a track.
@@ -180,6 +187,7 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		reader:      ledger.NewReader(),
 		trafficked:  map[string]time.Time{},
 		weights:     map[string]map[string]bool{},
+		unmarked:    map[string]bool{},
 	}
 }
 
@@ -192,7 +200,7 @@ func (w *World) uid() types.UID { return types.UID(fmt.Sprintf("uid-%d", w.next(
 
 // Publish creates a release object.
 func (w *World) Publish(name string, spec v1alpha1.ImmutableReleaseSpec, script Script) {
-	w.Releases[name] = &Release{Name: name, UID: w.uid(), Created: w.Now.Truncate(time.Second), Spec: &spec}
+	w.Releases[name] = &Release{Name: name, UID: w.uid(), Version: w.next(), Created: w.Now.Truncate(time.Second), Spec: &spec}
 	w.Scripts[name] = &script
 }
 

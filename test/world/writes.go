@@ -33,6 +33,10 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return p.deleteJobs(a)
 	case rollout.DeleteChildren:
 		return p.deleteChildren(a)
+	case rollout.MarkHeld:
+		return []write{p.mark(a.Release, a.Sequence)}
+	case rollout.LiftMark:
+		return []write{p.mark(a.Release, 0)}
 	}
 	panic(fmt.Sprintf("no such action: %T", action))
 }

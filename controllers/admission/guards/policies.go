@@ -55,6 +55,12 @@ const scaleOfRelease = `has(oldObject.status) && has(oldObject.status.selector) 
 // publishInstead ends every refusal of a change in place.
 const publishInstead = `, and a release never changes. Publish a new ImmutableRelease with the change; its track rolls it out. To go back to an earlier release, create a ReleaseAction with action Rollback.`
 
+// letGoInstead ends every refusal to delete a release that is held.
+const letGoInstead = `. It is let go once another release has its traffic and the retention of the track keeps it no longer: publish a newer one, or roll back by a ReleaseAction. To delete it sooner, lower spec.retention, take the pin off, or delete the track, whose application serves on.`
+
+// held finds what the operator has marked, on what is stored.
+const held = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelHeld + `' in oldObject.metadata.labels`
+
 var (
 	labelsOf      = variable("labels", `object.metadata.?labels.orValue({})`)
 	annotationsOf = variable("annotations", `object.metadata.?annotations.orValue({})`)
@@ -104,6 +110,53 @@ var Policies = []Policy{
 				Expression: `variables.operator || (` + reservedKept("annotations", "oldAnnotations",
 					`(k == '`+v1alpha1.AnnotationRequestedBy+`' && oldObject == null && variables.annotations[k] == request.userInfo.username)`) + `)`,
 				Message: "annotations that begin with " + v1alpha1.ReservedPrefix + " are the operator's: leave them out, and leave them as they are",
+			},
+		},
+	},
+	{
+		Name: "strata-held", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resources:   []string{"immutablereleases"},
+		Operations:  []admissionv1.OperationType{update, remove},
+		Only:        held,
+		Controllers: []string{namespaceController, garbageCollector},
+		Variables: []admissionv1.Variable{variable("how",
+			`oldObject.?status.?weightPercent.orValue(0) > 0 ? 'it serves ' + string(oldObject.status.weightPercent) + ' % of the traffic' : 'it stands by for a rollback, or is pinned'`)},
+		Rules: []Rule{
+			{
+				ID:         "STRATA-030",
+				Expression: `request.operation != 'DELETE' || variables.operator || variables.controller`,
+				Message:    "the release serves, stands by or is pinned" + letGoInstead,
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ': ' + variables.how + '` + letGoInstead + `'`,
+			},
+			{
+				ID:         "STRATA-031",
+				Expression: `request.operation != 'UPDATE' || variables.operator || object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences`,
+				Message:    "a release that is held gets no other owners: it would go with them",
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ' and gets no other owners: it would go with them'`,
+			},
+		},
+	},
+	{
+		Name: "strata-crds", Group: "apiextensions.k8s.io", Version: "v1",
+		Resources:  []string{"customresourcedefinitions"},
+		Operations: []admissionv1.OperationType{create, update, remove},
+		Only:       `(oldObject == null ? object : oldObject).spec.group == '` + v1alpha1.GroupVersion.Group + `'`,
+		Everywhere: true,
+		Variables: []admissionv1.Variable{
+			variable("labels", `object == null ? {} : object.metadata.?labels.orValue({})`), oldLabels,
+		},
+		Rules: []Rule{
+			{
+				ID:         "STRATA-032",
+				Expression: `request.operation != 'DELETE' || variables.operator || !('` + v1alpha1.LabelHeld + `' in variables.oldLabels)`,
+				Message: "releases are held: with this CRD all that serves would go. Delete the tracks first, " +
+					"then the releases with --cascade=orphan, and applications serve on: see docs/uninstall.md",
+				Detail: `'releases are held: with CRD ' + oldObject.metadata.name + ' all that serves would go. Delete the tracks first, then the releases with --cascade=orphan, and applications serve on: see docs/uninstall.md'`,
+			},
+			{
+				ID:         "STRATA-033",
+				Expression: `request.operation == 'DELETE' || variables.operator || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Message:    "labels of CRDs that begin with " + v1alpha1.ReservedPrefix + " are the operator's: write CRDs by kubectl apply, which leaves them as they are",
 			},
 		},
 	},
