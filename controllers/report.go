@@ -134,6 +134,9 @@ func (f findings) blocked() *v1alpha1.BlockedBy {
 	if f.failure != nil {
 		return &v1alpha1.BlockedBy{Gate: "Apply", Reason: "ApplyFailed", Message: bound(f.failure.Error())}
 	}
+	if f.plan.Stale && f.plan.Stalled != nil {
+		return f.plan.Stalled
+	}
 	if f.plan.Stale {
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "RecordsLost",
 			Message: "objects of the track carry a newer record than its log has: nothing is decided until the log is restored"}

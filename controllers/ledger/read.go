@@ -53,8 +53,14 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 		if about.Test != nil {
 			log.Tests[about.Version] = withResult(log.Tests[about.Version], *about.Test)
 		}
-		if spec.Event.IsVerdict() {
+		switch {
+		case spec.Event.IsVerdict():
 			log.Verdicts[about.Version] = verdict(spec)
+		case spec.Event == v1alpha1.EventAdopted:
+			adopted := verdict(spec)
+			adopted.Event = v1alpha1.EventPromoted // What serves got there somehow.
+			log.Verdicts[about.Version] = adopted
+			log.LostTime, log.ActionsSince = spec.Time.Time, spec.Time.Time
 		}
 	}
 	if stable := becameStable(spec); stable != nil {

@@ -91,6 +91,22 @@ func TestAdoptedBecomesStable(t *testing.T) {
 	}
 }
 
+// TestALostLogGoesOn after the newest stamp, and says what it does not know.
+func TestALostLogGoesOn(t *testing.T) {
+	adopted := entry(v1alpha1.EventAdopted, "1.0.0", 0)
+	adopted.State.Stable, adopted.LastStamp = ref("1.0.0"), 41
+	log := Read(chained(t, adopted))
+	if log.Head.Sequence != 42 || log.Broken != "" {
+		t.Errorf("head %d, broken %q", log.Head.Sequence, log.Broken)
+	}
+	if verdict := log.Verdicts["1.0.0"]; verdict.Event != v1alpha1.EventPromoted {
+		t.Errorf("verdict %+v", verdict)
+	}
+	if at := log.Head.Time.Time; !log.LostTime.Equal(at) || !log.ActionsSince.Equal(at) {
+		t.Errorf("lost at %s, actions since %s", log.LostTime, log.ActionsSince)
+	}
+}
+
 // TestReaderFollowsTheLog reads after every record, and says each time what Read
 // says; answers given before stay as they were.
 func TestReaderFollowsTheLog(t *testing.T) {

@@ -134,8 +134,8 @@ func (v view) close(event v1alpha1.RecordEvent, reason, message string) *Entry {
 	return e
 }
 
-// passOver gives releases that were never tried, because a newer one was desired,
-// their verdict. A pin passes nothing over.
+// passOver gives releases that were never tried, because a newer one was desired, or
+// whose records are lost, their verdict. A pin passes nothing over.
 func (v view) passOver() *Entry {
 	if v.Track.Spec.ReleaseName != "" {
 		return nil
@@ -147,10 +147,14 @@ func (v view) passOver() *Entry {
 	for i := range v.Releases {
 		r := &v.Releases[i]
 		_, decided := v.Log.Verdicts[r.Spec.Version]
-		if r.Deleting || decided || v.claimant(r) != nil || r.UID == newest.UID || v.isCandidate(r) || v.isStable(r) || v.compareAge(r, newest) >= 0 {
+		forgotten := v.forgotten(r)
+		if r.Deleting || decided || v.claimant(r) != nil || v.isCandidate(r) || v.isStable(r) || v.compareAge(r, newest) >= 0 && !forgotten {
 			continue
 		}
 		e := v.about(r, v1alpha1.EventSuperseded, "PassedOver", newest.Name+" is newer")
+		if forgotten {
+			e.Reason, e.Message = "RecordsLost", "how it fared is not known any more: try it by a ReleaseAction Retry, or pin it"
+		}
 		e.Confirm = true
 		return e
 	}

@@ -37,7 +37,8 @@ func Compute(o Observation) Plan {
 	}
 	plan := v.outlook()
 	if v.stale() {
-		plan.Stale = true
+		plan.Append = v.adopt()
+		plan.Stale = plan.Append == nil
 		return plan
 	}
 	if v.Log.Broken == "" {
@@ -54,25 +55,19 @@ func Compute(o Observation) Plan {
 
 // stale says whether the world has been moved on by a record that the log, as it
 // was read, does not have.
-func (v view) stale() bool {
-	var head int64
-	if v.Log.Head != nil {
-		head = v.Log.Head.Sequence
-	}
+func (v view) stale() bool { return v.lastStamp() > v.head() }
+
+// lastStamp is the newest record that any object of the track was written for.
+func (v view) lastStamp() int64 {
+	var last int64
 	for _, route := range v.Routes {
-		if route.Sequence > head {
-			return true
-		}
+		last = max(last, route.Sequence)
 	}
 	for _, r := range v.Releases {
-		if r.Held > head {
-			return true
-		}
+		last = max(last, r.Held)
 		for _, c := range r.Components {
-			if c.Sequence > head || c.ServiceSequence > head {
-				return true
-			}
+			last = max(last, c.Sequence, c.ServiceSequence)
 		}
 	}
-	return false
+	return last
 }

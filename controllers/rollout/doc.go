@@ -30,6 +30,7 @@
 //	shift.go     raising, verifying and withdrawing weight; promotion
 //	people.go    Rollback, Abort, Retry, Approve
 //	retire.go    drain, warm releases, when pods may go
+//	adopt.go     what is taken over when records are lost
 //	held.go      the mark of releases that nobody may delete
 //	carryout.go  the writes that the newest record still wants, in safety order
 //	stage.go     the stage, and when to look again

@@ -202,6 +202,10 @@ func (e *explorer) fair() bool {
 	for range 2000 {
 		p.Sync()
 		plan := p.Think(false)
+		if plan.Stale && e.RestoreRecords() {
+			e.tell("> the records are restored")
+			continue
+		}
 		if plan.Stale {
 			return e.fail(fmt.Errorf("stale on a fresh look"))
 		}

@@ -239,6 +239,25 @@ func pinnedIsHeld(t *testing.T) {
 	s.end()
 }
 
+// recordsLost: what serves is stable, what stood by drains, and what nobody remembers
+// is neither tried nor asked for again.
+func recordsLost(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilStable("shop-2")
+	s.publish("shop-3", release("3.0"), fine())
+	s.untilWeight("shop-3", 100)
+	s.ask(v1alpha1.ActionRollback, "shop-2")
+	s.pass(10 * time.Second)
+	s.lines = nil
+	s.user("all records are lost", s.LoseRecords)
+	s.run()
+	s.ask(v1alpha1.ActionRetry, "shop-3")
+	s.untilStable("shop-3")
+	s.run()
+	s.end()
+}
+
 // deleteRelease is what a user may try.
 func (s *story) deleteRelease(name string) {
 	deleted := s.Delete(name)

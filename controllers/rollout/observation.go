@@ -59,6 +59,11 @@ type Log struct {
 	// Actions are the names of the actions carried out or refused, with the
 	// sequence number of the record.
 	Actions map[string]int64
+	// LostTime is when the log began anew because all records were lost; zero: never.
+	LostTime time.Time
+	// ActionsSince: whether an action that is not younger was carried out is not known
+	// any more; zero: it is of all.
+	ActionsSince time.Time
 	// Broken says what is wrong with the chain of records; "" when it verifies.
 	Broken string
 }

@@ -57,6 +57,9 @@ type Entry struct {
 	State      v1alpha1.TrackState
 	// Confirm: decide again on live reads before this is appended.
 	Confirm bool
+	// LastStamp is, where the log is lost, the newest record that any object was
+	// written for: the log goes on after it.
+	LastStamp int64
 }
 
 // MarkHeld puts the mark on a release without which it could be deleted.

@@ -11,7 +11,7 @@ import (
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():
-		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: "there are objects of this track that records speak for, and no records: restore the log"}
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: v.lostLog()}
 	case v.Log.Broken != "":
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": nothing is decided until the log verifies again"}
 	case v.candidate != nil:
@@ -23,6 +23,16 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 		}
 	}
 	return nil
+}
+
+// lostLog says why nothing can be adopted.
+func (v view) lostLog() string {
+	_, why := v.adoptable()
+	if why == "" {
+		why = "they are looked for"
+	}
+	return "objects of this track were written for records that are lost, and " + why +
+		": delete the track, which leaves everything serving, restore its records, and create it again"
 }
 
 // keptWeight: a verdict fell, and there is nothing that could take the weight.

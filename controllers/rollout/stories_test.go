@@ -45,6 +45,7 @@ var stories = map[string]func(*testing.T){
 	"stable-deleted":             stableDeleted,
 	"track-deleted":              trackDeleted,
 	"pinned-is-held":             pinnedIsHeld,
+	"records-lost":               recordsLost,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

@@ -89,6 +89,8 @@ func (e *explorer) user() {
 		}
 	case n < 85:
 		e.deleteRelease(name)
+	case n < 86:
+		e.loseRecords()
 	case n < 88:
 		e.RouterDown = !e.RouterDown
 		e.tell("> router down: %t", e.RouterDown)
@@ -107,6 +109,19 @@ func (e *explorer) user() {
 	default:
 		e.tell("> delete a Service of %s", name)
 		delete(e.Services, name+"-web")
+	}
+}
+
+// loseRecords of a track with a route: without any object that was written for a
+// record, it is a new one.
+func (e *explorer) loseRecords() {
+	if len(e.Routes) == 0 {
+		return
+	}
+	e.tell("> the records are lost, and the operator starts again")
+	e.LoseRecords()
+	for _, p := range e.planners {
+		p.Crash()
 	}
 }
 

@@ -131,7 +131,7 @@ func decidedLive(entry *rollout.Entry) bool {
 // append creates the record of the next sequence number, if nobody else has.
 func (w *World) append(o rollout.Observation, entry rollout.Entry) (string, error) {
 	spec := ledger.Chain(TrackName, o.Log.Head, entry, o.Now)
-	if spec.Sequence != int64(len(w.Records))+1 {
+	if n := len(w.Records); n > 0 && spec.Sequence != w.Records[n-1].Spec.Sequence+1 {
 		return "", nil
 	}
 	if err := w.checkEntry(o, &spec); err != nil {

@@ -170,6 +170,12 @@ type World struct {
 	digests []string
 	// unmarked are the releases whose mark somebody took.
 	unmarked map[string]bool
+	// lost are the records that somebody took, forgotten the releases that were there
+	// when the log began anew.
+	lost      []v1alpha1.ReleaseRecord
+	forgotten map[types.UID]bool
+	// answered are the actions that any record answered, be it lost.
+	answered map[string]bool
 	weights  map[string]map[string]bool
 }
 
@@ -188,6 +194,8 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		trafficked:  map[string]time.Time{},
 		weights:     map[string]map[string]bool{},
 		unmarked:    map[string]bool{},
+		forgotten:   map[types.UID]bool{},
+		answered:    map[string]bool{},
 	}
 }
 
