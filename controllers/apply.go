@@ -77,7 +77,7 @@ func mayBeRefused(action rollout.Action) bool {
 
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark:
+	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease:
 		return true
 	}
 	return false
@@ -105,6 +105,9 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
 	case rollout.LiftMark:
 		return r.mark(ctx, w, a.Release, nil)
+	case rollout.DeleteRelease:
+		release := w.release(a.Release)
+		return r.delete(ctx, w, release, asObserved(release))
 	}
 	return fmt.Errorf("apply %T: no such action", action)
 }

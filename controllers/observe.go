@@ -133,6 +133,7 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 			RequestedBy:  release.Annotations[v1alpha1.AnnotationRequestedBy],
 			Deleting:     !release.DeletionTimestamp.IsZero(),
 			Held:         resources.HeldBy(release),
+			Owner:        resources.OwnerOf(release),
 			Spec:         &release.Spec,
 		})
 	}

@@ -146,8 +146,10 @@ type RetentionSpec struct {
 	// +kubebuilder:validation:Maximum=31536000
 	WarmSeconds *int32 `json:"warmSeconds,omitempty"`
 
-	// historyLimit is how many idle release objects are kept, 0 to 1000; never
-	// removed are those that a GitOps tool owns. Unset: all are kept. Zero: none.
+	// historyLimit is how many idle release objects are kept, 0 to 1000: of those that
+	// have had their verdict and have no pods, the oldest beyond it are removed. Never
+	// removed are those that are held, and those that Argo CD, Flux, Helm or an owner
+	// reference speak for, and these do not count. Unset: all are kept. Zero: none.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0

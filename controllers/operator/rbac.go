@@ -5,10 +5,10 @@ package operator
 // ConfigMaps and Secrets that a release names, to freeze them, but never list or
 // watch them: nobody learns from it which there are.
 //
-// The kinds of Strata: the operator reports on them, appends to the log, and marks
-// the releases that are held.
+// The kinds of Strata: the operator reports on them, appends to the log, marks the
+// releases that are held, and deletes those that retention does not keep.
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releaseactions,verbs=get;list;watch
-// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=patch
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=patch;delete
 // +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch
 //

@@ -23,6 +23,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.deleteJobs()...)
 	do = append(do, v.deleteChildren()...)
 	do = append(do, v.liftMarks()...)
+	do = append(do, v.deleteReleases()...)
 	return do
 }
 

@@ -109,6 +109,9 @@ func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
 		ProgressDeadlineSeconds: ptr(int32(60)),
 		FailureSeconds:          ptr(int32(20)),
 	}
+	if e.chance(30) {
+		spec.Retention.HistoryLimit = ptr(int32(e.random.IntN(3)))
+	}
 	spec.Traffic.DrainSeconds = ptr(int32(5 * e.random.IntN(3)))
 	e.editSteps(&spec)
 	e.editRoutes(&spec)
@@ -244,7 +247,7 @@ func (e *explorer) rest(began int) bool {
 	if grew := len(e.Records) - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.ended())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.CheckHistory()) && e.fail(e.ended())
 }
 
 // ended: in a fair world every attempt comes to its end, unless it waits for people.

@@ -258,6 +258,26 @@ func recordsLost(t *testing.T) {
 	s.end()
 }
 
+// historyLimit: the oldest idle releases go, but neither one that is owned nor one
+// that is pinned; one that comes back is not deployed.
+func historyLimit(t *testing.T) {
+	s := serving(t, track(warm(0, 0), func(spec *v1alpha1.ReleaseTrackSpec) { spec.Retention.HistoryLimit = ptr(int32(1)) }))
+	for _, n := range []string{"2", "3", "4", "5"} {
+		s.publish("shop-"+n, release(n+".0"), fine())
+		if n == "2" {
+			s.user("Argo CD owns shop-2", func() { s.Releases["shop-2"].Owner = "Argo CD" })
+		}
+		s.untilStable("shop-" + n)
+	}
+	s.lines = nil
+	s.run()
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.pin("shop-1")
+	s.run()
+	s.end()
+}
+
 // deleteRelease is what a user may try.
 func (s *story) deleteRelease(name string) {
 	deleted := s.Delete(name)

@@ -101,6 +101,9 @@ type Release struct {
 	// Held is the sequence number in the mark that keeps the object from being
 	// deleted; 0 without a mark.
 	Held int64
+	// Owner is who would create the object again if it were deleted: a GitOps tool;
+	// "" for nobody.
+	Owner string
 	// Spec is the release's spec. It is shared with the cache: read only.
 	Spec *v1alpha1.ImmutableReleaseSpec
 	// Sealed is nil until the seal is written.

@@ -71,6 +71,9 @@ type MarkHeld struct {
 // LiftMark takes the mark off a release that is held no longer.
 type LiftMark struct{ Release string }
 
+// DeleteRelease deletes a release object that nothing needs any more.
+type DeleteRelease struct{ Release string }
+
 // Action is one small idempotent write.
 type Action interface{ action() }
 
@@ -139,3 +142,4 @@ func (WriteRoute) action()     {}
 func (DeleteChildren) action() {}
 func (MarkHeld) action()       {}
 func (LiftMark) action()       {}
+func (DeleteRelease) action()  {}

@@ -69,6 +69,14 @@ func (t *Track) warm() time.Duration {
 	return seconds(t.Spec.Retention.WarmSeconds, DefaultWarm)
 }
 
+// historyLimit is how many idle release objects are kept; nil: all.
+func (t *Track) historyLimit() *int32 {
+	if t.Spec.Retention == nil {
+		return nil
+	}
+	return t.Spec.Retention.HistoryLimit
+}
+
 func seconds(s *int32, otherwise time.Duration) time.Duration {
 	if s == nil {
 		return otherwise

@@ -46,6 +46,7 @@ var stories = map[string]func(*testing.T){
 	"track-deleted":              trackDeleted,
 	"pinned-is-held":             pinnedIsHeld,
 	"records-lost":               recordsLost,
+	"history-limit":              historyLimit,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

@@ -54,6 +54,9 @@ func (e *explorer) publish() {
 	}
 	e.tell("> publish %s, version %s", name, spec.Version)
 	e.Publish(name, spec, script)
+	if e.chance(20) {
+		e.Releases[name].Owner = "Argo CD"
+	}
 }
 
 func (e *explorer) testScript() world.TestScript {

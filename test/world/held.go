@@ -73,6 +73,53 @@ func (w *World) listedBy(release string) string {
 	return ""
 }
 
+// deleteRelease deletes an object that was seen to be idle: nothing may need it.
+func (p *Planner) deleteRelease(release string) write {
+	w, seen := p.World, p.objects.Releases[release]
+	return write{"delete release " + release, func() (bool, error) {
+		r := w.Releases[release]
+		if r == nil || r.Version != seen.Version {
+			return true, nil
+		}
+		if r.Owner != "" || r.Held != 0 || w.Track.Spec.ReleaseName == release && p.seen.Track.Spec.ReleaseName == release {
+			return false, fmt.Errorf("delete release %s, which is pinned, held by record %d or owned by %q", release, r.Held, r.Owner)
+		}
+		if !w.decided(r.Spec.Version) {
+			return false, fmt.Errorf("delete release %s, which was never tried", release)
+		}
+		delete(w.Releases, release)
+		return false, w.mayLetGo(release)
+	}}
+}
+
+// CheckHistory holds for a world at rest: of the releases that nothing needs, no more
+// are left than the limit, what others own left out.
+func (w *World) CheckHistory() error {
+	if w.TrackGone || w.Track.Spec.Retention == nil || w.Track.Spec.Retention.HistoryLimit == nil {
+		return nil
+	}
+	idle, tried := 0, map[string]int{}
+	for _, r := range w.Releases {
+		tried[r.Spec.Version]++
+	}
+	for name, r := range w.Releases {
+		if r.Owner == "" && r.Held == 0 && !w.isLive(r) && w.decided(r.Spec.Version) && tried[r.Spec.Version] == 1 && w.Track.Spec.ReleaseName != name {
+			idle++
+		}
+	}
+	if limit := int(*w.Track.Spec.Retention.HistoryLimit); idle > limit {
+		return fmt.Errorf("%d releases are idle, and the limit is %d", idle, limit)
+	}
+	return nil
+}
+
+// decided: the records say how a version fared.
+func (w *World) decided(version string) bool {
+	return slices.ContainsFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool {
+		return (r.Spec.Event.IsVerdict() || r.Spec.Event == v1alpha1.EventAdopted) && r.Spec.Release.Version == version
+	})
+}
+
 // checkHeld: weight rises onto no release that could be deleted the moment after.
 func (w *World) checkHeld(name string) error {
 	r := w.Releases[name]

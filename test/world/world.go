@@ -59,7 +59,9 @@ type Release struct {
 	Created time.Time
 	// Held is the sequence number in its mark; 0 without one.
 	Held int64
-	Spec *v1alpha1.ImmutableReleaseSpec
+	// Owner is the GitOps tool that would create it again.
+	Owner string
+	Spec  *v1alpha1.ImmutableReleaseSpec
 }
 
 // Seal belongs to the release object with the UID Owner.

@@ -37,6 +37,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.mark(a.Release, a.Sequence)}
 	case rollout.LiftMark:
 		return []write{p.mark(a.Release, 0)}
+	case rollout.DeleteRelease:
+		return []write{p.deleteRelease(a.Release)}
 	}
 	panic(fmt.Sprintf("no such action: %T", action))
 }
