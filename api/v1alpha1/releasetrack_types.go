@@ -92,7 +92,9 @@ type ReleaseTrackSpec struct {
 	Requires []RequiredTrack `json:"requires,omitempty"`
 
 	// deletionPolicy is what becomes of the routes when the track is deleted: Orphan
-	// leaves them, and the releases, serving; Delete removes them. Unset: Orphan.
+	// leaves them, and the releases, serving. With Delete the track owns its routes, and
+	// they go with it, also while the operator is down; releases and their pods stay
+	// until they are deleted. Unset: Orphan.
 	//
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`

@@ -278,6 +278,18 @@ func historyLimit(t *testing.T) {
 	s.end()
 }
 
+// routesGoWithTheTrack where it says so; what has pods keeps them.
+func routesGoWithTheTrack(t *testing.T) {
+	s := serving(t, track())
+	s.user("routes go with the track from now on", func() { s.Track.Spec.DeletionPolicy = v1alpha1.DeletionDelete })
+	s.run()
+	s.user("delete the track", func() { s.TrackGone = true })
+	s.run()
+	s.user("create the track again", func() { s.TrackGone = false })
+	s.run()
+	s.end()
+}
+
 // deleteRelease is what a user may try.
 func (s *story) deleteRelease(name string) {
 	deleted := s.Delete(name)

@@ -100,6 +100,9 @@ func (e *explorer) user() {
 	case n < 92:
 		e.tell("> other steps")
 		e.editSteps(&e.Track.Spec)
+	case n < 93 && e.chance(30):
+		e.Track.Spec.DeletionPolicy = oneOf(e, v1alpha1.DeletionDelete, v1alpha1.DeletionOrphan)
+		e.tell("> routes that go with the track: %s", e.Track.Spec.DeletionPolicy)
 	case n < 94:
 		e.editRoutes(&e.Track.Spec)
 		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))

@@ -45,6 +45,27 @@ var _ = story("a track is deleted: routes, Deployments and log stay, and a new t
 	w.untilSettled(ctx, "2.0.0")
 })
 
+var _ = story("the routes of a track go with it where it says so, and only from then on", func(ctx context.Context, w *world) {
+	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	track, stable := w.track(), &corev1.Service{}
+	Expect(w.route(ctx).OwnerReferences).To(BeEmpty())
+	w.patch(ctx, track, `{"spec":{"deletionPolicy":"Delete"}}`)
+	Eventually(ctx, func(g Gomega) {
+		w.get(ctx, stable, "shop-api")
+		for _, owners := range [][]metav1.OwnerReference{w.route(ctx).OwnerReferences, stable.OwnerReferences} {
+			g.Expect(owners).To(HaveLen(1))
+			g.Expect(owners[0].UID).To(Equal(track.UID))
+		}
+	}).Should(Succeed())
+	w.patch(ctx, track, `{"spec":{"deletionPolicy":"Orphan"}}`)
+	Eventually(ctx, func(g Gomega) {
+		w.get(ctx, stable, "shop-api")
+		g.Expect(w.route(ctx).OwnerReferences).To(BeEmpty())
+		g.Expect(stable.OwnerReferences).To(BeEmpty())
+	}).Should(Succeed())
+	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
+})
+
 // held are the names of the releases with a mark.
 func (w *world) held(ctx context.Context) []string {
 	GinkgoHelper()

@@ -133,6 +133,12 @@ func (w *World) collect() []string {
 			delete(w.Jobs, name)
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(w.Routes)) {
+		if w.TrackGone && w.Routes[name].Owned {
+			delete(w.Routes, name)
+			changes = append(changes, "garbage: route object "+name)
+		}
+	}
 	maps.DeleteFunc(w.Seals, func(_ string, s *Seal) bool { return !owners[string(s.Owner)] })
 	return changes
 }

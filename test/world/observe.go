@@ -170,7 +170,7 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 	}
 	o := rollout.Route{
 		Presence: rollout.Ours, Sequence: r.Sequence, Weights: slices.Clone(r.Weights),
-		Current:  equality.Semantic.DeepEqual(r.Spec, spec),
+		Current:  equality.Semantic.DeepEqual(r.Spec, spec) && r.Owned == w.ownsRoutes(),
 		Verified: !w.RouterDown && r.CarriedGeneration == r.Generation,
 	}
 	if !o.Verified {

@@ -106,9 +106,11 @@ type Job struct {
 
 // RouteObject is what a router is told, and what it carries.
 type RouteObject struct {
-	Name       string
-	Spec       v1alpha1.Route
-	Foreign    bool
+	Name    string
+	Spec    v1alpha1.Route
+	Foreign bool
+	// Owned: it goes with the track.
+	Owned      bool
 	Version    int64
 	Sequence   int64
 	Weights    []v1alpha1.ReleaseWeight
@@ -324,6 +326,8 @@ func routeObjectName(route v1alpha1.Route) string {
 	}
 	return resources.RouteName(TrackName, route.Name)
 }
+
+func (w *World) ownsRoutes() bool { return w.Track.Spec.DeletionPolicy == v1alpha1.DeletionDelete }
 
 func (w *World) specRoutes() []v1alpha1.Route {
 	if w.Track.Spec.Traffic == nil {

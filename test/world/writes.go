@@ -232,6 +232,7 @@ func (p *Planner) writeRoute(a rollout.WriteRoute) write {
 			next.Generation, next.WriteTime = next.Generation+1, w.Now
 		}
 		next.Spec, next.Weights, next.Sequence, next.Version = spec, weights, a.Sequence, w.next()
+		next.Owned = w.ownsRoutes()
 		w.Routes[name] = &next
 		return false, nil
 	}}

@@ -42,7 +42,6 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
 	{Kind: "ReleaseTrack", Field: "spec.retention.recordLimit", Instead: "leave it out: records are kept"},
 	{Kind: "ReleaseTrack", Field: "spec.requires", Instead: "publish the release after it was promoted there"},
-	{Kind: "ReleaseTrack", Field: "spec.deletionPolicy", Values: []string{"Delete"}, Instead: "leave it out: routes stay when their track goes"},
 
 	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"SkipHold", "BreakGlass"}, Instead: "use Approve, Abort, Retry or Rollback"},
 
