@@ -59,10 +59,9 @@ func TestTracks(t *testing.T) {
 			again.Name = "again"
 			s.Traffic.Routes = append(s.Traffic.Routes, again)
 		}, `routes[2].service.name: Duplicate value: "shop-api"`},
-		"component":    {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
-		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
-		"hold":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.FailurePolicy = v1alpha1.FailureHold }, `spec.rollout.failurePolicy: Invalid value: "Hold": not supported yet`},
-		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
+		"component": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
+		"port":      {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
+		"hold":      {func(s *v1alpha1.ReleaseTrackSpec) { s.Rollout.FailurePolicy = v1alpha1.FailureHold }, `spec.rollout.failurePolicy: Invalid value: "Hold": not supported yet`},
 	} {
 		track := goodTrack()
 		c.change(&track.Spec)
