@@ -25,6 +25,9 @@ const fieldManager = traffic.FieldManager
 // append writes the next record. Whoever loses its name to another writer starts
 // over: the error is then ledger.ErrLost.
 func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.Entry) (*v1alpha1.ReleaseRecord, error) {
+	if entry.Pruned != nil {
+		entry.Pruned.KeptDigest = ledger.KeptDigest(w.records, entry.Pruned.BeforeSequence)
+	}
 	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.Now)
 	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
 	if err != nil {
@@ -77,7 +80,7 @@ func mayBeRefused(action rollout.Action) bool {
 
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease:
+	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
 		return true
 	}
 	return false
@@ -108,6 +111,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 	case rollout.DeleteRelease:
 		release := w.release(a.Release)
 		return r.delete(ctx, w, release, asObserved(release))
+	case rollout.DeleteRecords:
+		return r.deleteRecords(ctx, w, a)
 	}
 	return fmt.Errorf("apply %T: no such action", action)
 }
@@ -218,6 +223,19 @@ func (r *TrackReconciler) deleteChildren(ctx context.Context, w *world, a rollou
 			if err := r.delete(ctx, w, service, asObserved(service)); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+func (r *TrackReconciler) deleteRecords(ctx context.Context, w *world, a rollout.DeleteRecords) error {
+	for i := range w.records {
+		record := &w.records[i]
+		if !slices.Contains(a.Sequences, record.Spec.Sequence) {
+			continue
+		}
+		if err := r.delete(ctx, w, record, client.Preconditions{UID: &record.UID}); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -30,6 +30,7 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 		Message:    resources.Bound(entry.Message, maxMessageBytes),
 		ActionName: entry.ActionName,
 		Release:    entry.Release,
+		Pruned:     entry.Pruned,
 		State:      entry.State,
 	}
 	if head != nil {

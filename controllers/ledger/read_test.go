@@ -42,6 +42,7 @@ func wantLog(records []v1alpha1.ReleaseRecord) rollout.Log {
 			{Name: "smoke", JobName: "smoke-2", Outcome: v1alpha1.TestPassed},
 			{Name: "errors", JobName: "errors-2", Outcome: v1alpha1.TestPassed},
 		}},
+		First:   1,
 		Actions: map[string]int64{"retry-1": 5, "abort-1": 8, "rollback-1": 9},
 	}
 }

@@ -22,7 +22,9 @@ func (e *BrokenError) Error() string {
 
 // Verify checks that the records of a track, given in any order, are a chain from
 // the oldest that is kept: none edited, missing, renumbered or there twice. The
-// oldest is the anchor: what it says of its predecessor is not checked. It answers
+// oldest is the anchor: what it says of its predecessor is not checked. Where records
+// were pruned, the chain is whole from where the newest Pruned says, and the older
+// ones that stay are those that it has a digest of; others count for nothing. It answers
 // with a *BrokenError for the first sequence number that is wrong, else nil.
 func Verify(records []v1alpha1.ReleaseRecord) error {
 	return verifySorted(sorted(records))
@@ -42,12 +44,37 @@ func sorted(records []v1alpha1.ReleaseRecord) []*v1alpha1.ReleaseRecord {
 }
 
 func verifySorted(records []*v1alpha1.ReleaseRecord) error {
+	kept, _, chain, by := pruned(records)
+	if by != nil {
+		if err := verifyKept(kept, chain, by); err != nil {
+			return err
+		}
+	}
 	var previous *v1alpha1.ReleaseRecordSpec
-	for _, record := range records {
+	for _, record := range chain {
 		if err := verifyNext(previous, record); err != nil {
 			return err
 		}
 		previous = &record.Spec
+	}
+	return nil
+}
+
+func verifyKept(kept, chain []*v1alpha1.ReleaseRecord, by *v1alpha1.ReleaseRecord) error {
+	for _, record := range kept {
+		if err := verifyNext(nil, record); err != nil {
+			return err
+		}
+	}
+	says := by.Spec.Pruned
+	broken := &BrokenError{TrackName: by.Spec.TrackName, Sequence: says.BeforeSequence}
+	if len(chain) == 0 || chain[0].Spec.Sequence != says.BeforeSequence {
+		broken.Problem = fmt.Sprintf("it is missing, and record %d says that it stays", by.Spec.Sequence)
+		return broken
+	}
+	if keptDigest(kept) != says.KeptDigest {
+		broken.Problem = fmt.Sprintf("the records before it are not those that record %d left", by.Spec.Sequence)
+		return broken
 	}
 	return nil
 }

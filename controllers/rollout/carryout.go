@@ -24,6 +24,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.deleteChildren()...)
 	do = append(do, v.liftMarks()...)
 	do = append(do, v.deleteReleases()...)
+	do = append(do, v.deleteRecords()...)
 	return do
 }
 

@@ -21,6 +21,7 @@ var decisions = []struct {
 	{"promote", view.promote},
 	{"passOver", view.passOver},
 	{"retire", view.retire},
+	{"prune", view.prune},
 }
 
 // Compute is the decision about a track: the next record to append, or, when

@@ -32,7 +32,7 @@
 //	retire.go    drain, warm releases, when pods may go
 //	adopt.go     what is taken over when records are lost
 //	held.go      the mark of releases that nobody may delete
-//	history.go   release objects that go
+//	history.go   release objects and records that go
 //	carryout.go  the writes that the newest record still wants, in safety order
 //	stage.go     the stage, and when to look again
 //	stalled.go   what time alone will not mend, and what a human can do

@@ -2,8 +2,11 @@ package rollout
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 // deleteReleases deletes idle release objects beyond the limit, the oldest objects
@@ -35,4 +38,24 @@ func (v view) isIdle(r *Release) bool {
 	_, held := v.heldSince(r)
 	used := held || r.Held != 0 || v.isCandidate(r) || v.isStable(r) || v.isLive(r) || r.hasChildren()
 	return decided && !used && r.Owner == "" && !r.Deleting && v.claimant(r) == nil
+}
+
+// prune lets the oldest records go, many at a time and while nothing is under way,
+// once there are a tenth more than the limit. The ledger keeps what decisions ask for.
+func (v view) prune() *Entry {
+	limit := v.Track.recordLimit()
+	if v.Log.Head == nil || v.state.Candidate != nil || v.recalling() != nil || v.head()-v.Log.First+1 <= limit+limit/10 {
+		return nil
+	}
+	first := v.next() - limit + 1
+	e := v.note(v1alpha1.EventPruned, "RecordLimit", fmt.Sprintf("records before number %d go, but for what every version is remembered by", first))
+	e.Pruned = &v1alpha1.PrunedRecords{BeforeSequence: first}
+	return e
+}
+
+func (v view) deleteRecords() []Action {
+	if len(v.Log.Pruned) == 0 {
+		return nil
+	}
+	return []Action{DeleteRecords{Sequences: v.Log.Pruned}}
 }

@@ -64,6 +64,10 @@ type Log struct {
 	// ActionsSince: whether an action that is not younger was carried out is not known
 	// any more; zero: it is of all.
 	ActionsSince time.Time
+	// First is the record from which the chain is whole, and Pruned are those before it
+	// that are there still and are to go.
+	First  int64
+	Pruned []int64
 	// Broken says what is wrong with the chain of records; "" when it verifies.
 	Broken string
 }

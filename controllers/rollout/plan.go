@@ -57,6 +57,9 @@ type Entry struct {
 	State      v1alpha1.TrackState
 	// Confirm: decide again on live reads before this is appended.
 	Confirm bool
+	// Pruned says which records go with this one; the ledger adds the digest of those
+	// that stay.
+	Pruned *v1alpha1.PrunedRecords
 	// LastStamp is, where the log is lost, the newest record that any object was
 	// written for: the log goes on after it.
 	LastStamp int64
@@ -73,6 +76,9 @@ type LiftMark struct{ Release string }
 
 // DeleteRelease deletes a release object that nothing needs any more.
 type DeleteRelease struct{ Release string }
+
+// DeleteRecords deletes records that were pruned.
+type DeleteRecords struct{ Sequences []int64 }
 
 // Action is one small idempotent write.
 type Action interface{ action() }
@@ -143,3 +149,4 @@ func (DeleteChildren) action() {}
 func (MarkHeld) action()       {}
 func (LiftMark) action()       {}
 func (DeleteRelease) action()  {}
+func (DeleteRecords) action()  {}

@@ -66,8 +66,8 @@ func (w *World) checkOpened(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRe
 
 // verdict of a version, as the records tell.
 func (w *World) verdict(version string) v1alpha1.RecordEvent {
-	for i := len(w.Records) - 1; i >= 0; i-- {
-		spec := &w.Records[i].Spec
+	for i := len(w.history) - 1; i >= 0; i-- {
+		spec := &w.history[i].Spec
 		if spec.Event.IsVerdict() && spec.Release != nil && spec.Release.Version == version {
 			return spec.Event
 		}
@@ -80,7 +80,7 @@ func (w *World) proven(ref v1alpha1.ReleaseRef) bool {
 	if w.verdict(ref.Version).IsNegative() {
 		return false
 	}
-	return slices.ContainsFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool {
+	return slices.ContainsFunc(w.history, func(r v1alpha1.ReleaseRecord) bool {
 		became := r.Spec.Event == v1alpha1.EventPromoted || r.Spec.Event == v1alpha1.EventRolledBack || r.Spec.Event == v1alpha1.EventAdopted
 		return became && r.Spec.State.Stable != nil && r.Spec.State.Stable.UID == ref.UID
 	})

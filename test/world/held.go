@@ -115,7 +115,7 @@ func (w *World) CheckHistory() error {
 
 // decided: the records say how a version fared.
 func (w *World) decided(version string) bool {
-	return slices.ContainsFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool {
+	return slices.ContainsFunc(w.history, func(r v1alpha1.ReleaseRecord) bool {
 		return (r.Spec.Event.IsVerdict() || r.Spec.Event == v1alpha1.EventAdopted) && r.Spec.Release.Version == version
 	})
 }

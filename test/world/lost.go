@@ -27,7 +27,7 @@ func (w *World) RestoreRecords() bool {
 }
 
 func (w *World) setRecords(records []v1alpha1.ReleaseRecord) {
-	w.Records, w.logs, w.digests = records, nil, nil
+	w.Records, w.history, w.digests = records, records, map[int64]string{}
 	for i := range records {
 		w.noteRecord(&records[i].Spec)
 	}
@@ -70,4 +70,24 @@ func (w *World) checkAdopted(o rollout.Observation, spec *v1alpha1.ReleaseRecord
 		}
 	}
 	return nil
+}
+
+// deleteRecords deletes records that were pruned.
+func (p *Planner) deleteRecords(a rollout.DeleteRecords) []write {
+	w := p.World
+	var writes []write
+	for _, sequence := range a.Sequences {
+		writes = append(writes, write{fmt.Sprintf("delete record %d", sequence), func() (bool, error) {
+			i := slices.IndexFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool { return r.Spec.Sequence == sequence })
+			if i < 0 {
+				return true, nil
+			}
+			if limit := w.Track.Spec.Retention.RecordLimit; limit == nil || len(w.Records)-i <= int(*limit) {
+				return false, fmt.Errorf("record %d goes, and there are %d from it on", sequence, len(w.Records)-i)
+			}
+			w.Records = slices.Delete(slices.Clone(w.Records), i, i+1)
+			return false, w.CheckLog()
+		}})
+	}
+	return writes
 }

@@ -52,7 +52,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 	o := rollout.Observation{
 		Now: w.Now, Namespace: Namespace, TrackName: TrackName, Actor: Actor,
 		Track: &track,
-		Log:   w.log(len(c.Records)),
+		Log:   w.logOf(c.Records),
 	}
 	if w.TrackGone {
 		o.Track = nil

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -163,15 +164,17 @@ type World struct {
 
 	counter int64
 	reader  *ledger.Reader
-	// logs are the indexes of the log by the number of records read: none is ever
-	// changed, and so each is made once.
-	logs []rollout.Log
+	// logs are the indexes of logs that were read: none is ever changed, and so each is
+	// made once.
+	logs map[uint64]rollout.Log
 	// trafficked is, by release, the last moment at which a route object or a
 	// router had weight for it.
 	trafficked map[string]time.Time
-	// digests of the records as they were appended, and the weights that any of
-	// them set, by route.
-	digests []string
+	// history are all records since the log began, be they pruned.
+	history []v1alpha1.ReleaseRecord
+	// digests of the records as they were appended, by number, and the weights that any
+	// of them set, by route.
+	digests map[int64]string
 	// unmarked are the releases whose mark somebody took.
 	unmarked map[string]bool
 	// lost are the records that somebody took, forgotten the releases that were there
@@ -197,6 +200,8 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		reader:      ledger.NewReader(),
 		trafficked:  map[string]time.Time{},
 		weights:     map[string]map[string]bool{},
+		logs:        map[uint64]rollout.Log{},
+		digests:     map[int64]string{},
 		unmarked:    map[string]bool{},
 		forgotten:   map[types.UID]bool{},
 		answered:    map[string]bool{},
@@ -240,13 +245,23 @@ func (w *World) Head() v1alpha1.TrackState {
 	return w.Records[len(w.Records)-1].Spec.State
 }
 
-// log is the index over the first n records.
-func (w *World) log(n int) rollout.Log {
-	for len(w.logs) <= n {
-		w.logs = append(w.logs, w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, w.Records[:len(w.logs)]))
+// logOf is the index over records as a cache holds them.
+func (w *World) logOf(records []v1alpha1.ReleaseRecord) rollout.Log {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for i := range records {
+		_, _ = h.WriteString(string(records[i].UID) + "/" + records[i].ResourceVersion + " ")
 	}
-	return w.logs[n]
+	key := h.Sum64()
+	log, known := w.logs[key]
+	if !known {
+		log = w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, records)
+		w.logs[key] = log
+	}
+	return log
 }
+
+var seed = maphash.MakeSeed()
 
 // EditRecord changes what a record says, as nobody can but who switches the guards
 // off.
@@ -254,7 +269,6 @@ func (w *World) EditRecord(sequence int, change func(*v1alpha1.ReleaseRecordSpec
 	w.Records = slices.Clone(w.Records)
 	change(&w.Records[sequence-1].Spec)
 	w.Records[sequence-1].ResourceVersion += "0"
-	w.logs = nil
 }
 
 // Break makes all pods of a release unready; Heal makes them ready.

@@ -12,7 +12,14 @@ import (
 
 // confirm reads the newest record past the cache, before anything is created.
 func (p *Planner) confirm() write {
-	return write{do: func() (bool, error) { return len(p.objects.Records) != len(p.World.Records), nil }}
+	return write{do: func() (bool, error) { return last(p.objects.Records) != last(p.World.Records), nil }}
+}
+
+func last(records []v1alpha1.ReleaseRecord) int64 {
+	if len(records) == 0 {
+		return 0
+	}
+	return records[len(records)-1].Spec.Sequence
 }
 
 func (p *Planner) expand(action rollout.Action) []write {
@@ -39,6 +46,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.mark(a.Release, 0)}
 	case rollout.DeleteRelease:
 		return []write{p.deleteRelease(a.Release)}
+	case rollout.DeleteRecords:
+		return p.deleteRecords(a)
 	}
 	panic(fmt.Sprintf("no such action: %T", action))
 }

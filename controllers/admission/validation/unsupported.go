@@ -40,7 +40,6 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.rollout.capacity", Values: []string{"Proportional"}, Instead: "leave it out: a candidate has its full size"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
-	{Kind: "ReleaseTrack", Field: "spec.retention.recordLimit", Instead: "leave it out: records are kept"},
 	{Kind: "ReleaseTrack", Field: "spec.requires", Instead: "publish the release after it was promoted there"},
 
 	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"SkipHold", "BreakGlass"}, Instead: "use Approve, Abort, Retry or Rollback"},
