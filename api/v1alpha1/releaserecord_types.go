@@ -187,7 +187,7 @@ type ReleaseRecordSpec struct {
 }
 
 // PrunedRecords are those before a record of the log, but for the newest verdict, the
-// newest promotion and the newest content digest of every version, and the newest
+// newest promotion and the first content digest of every version, and the newest
 // Adopted.
 type PrunedRecords struct {
 	// beforeSequence is the sequence number of the oldest record that stays with all

@@ -16,29 +16,29 @@ func KeptDigest(records []v1alpha1.ReleaseRecord, before int64) string {
 }
 
 // keepers are the records before one that the log is remembered by: of every version
-// the newest verdict, the newest promotion and the newest content digest, and the
-// newest Adopted. What is newer takes part: it may have taken their place.
+// the newest verdict, the newest promotion and the first content digest, and the newest
+// Adopted. What is newer takes part: it may have taken their place.
 func keepers(records []*v1alpha1.ReleaseRecord, before int64) []*v1alpha1.ReleaseRecord {
-	newest := map[string]int{}
+	decide := map[string]int{}
 	for i, record := range records {
 		spec := &record.Spec
 		if about := spec.Release; about != nil {
 			if spec.Event.IsVerdict() {
-				newest["verdict "+about.Version] = i
+				decide["verdict "+about.Version] = i
 			}
-			if about.ContentDigest != "" {
-				newest["content "+about.Version] = i
+			if _, known := decide["content "+about.Version]; about.ContentDigest != "" && !known {
+				decide["content "+about.Version] = i
 			}
 		}
 		if stable := becameStable(spec); stable != nil {
-			newest["promotion "+stable.Version] = i
+			decide["promotion "+stable.Version] = i
 		}
 		if spec.Event == v1alpha1.EventAdopted {
-			newest["adopted"] = i
+			decide["adopted"] = i
 		}
 	}
 	keep := make([]bool, len(records))
-	for _, i := range newest {
+	for _, i := range decide {
 		keep[i] = true
 	}
 	var kept []*v1alpha1.ReleaseRecord

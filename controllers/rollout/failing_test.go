@@ -278,6 +278,22 @@ func historyLimit(t *testing.T) {
 	s.end()
 }
 
+// recordLimit: the oldest records go, many at a time; an old version that comes back
+// has its verdict all the same.
+func recordLimit(t *testing.T) {
+	s := serving(t, track(warm(0, 0), func(spec *v1alpha1.ReleaseTrackSpec) { spec.Retention.RecordLimit = ptr(int32(10)) }))
+	for _, n := range []string{"2", "3"} {
+		s.publish("shop-"+n, release(n+".0"), fine())
+		s.untilStable("shop-" + n)
+	}
+	s.user("delete shop-1", func() { s.Delete("shop-1") })
+	s.lines = nil
+	s.run()
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.end()
+}
+
 // routesGoWithTheTrack where it says so; what has pods keeps them.
 func routesGoWithTheTrack(t *testing.T) {
 	s := serving(t, track())

@@ -47,6 +47,7 @@ var stories = map[string]func(*testing.T){
 	"pinned-is-held":             pinnedIsHeld,
 	"records-lost":               recordsLost,
 	"history-limit":              historyLimit,
+	"record-limit":               recordLimit,
 	"routes-go-with-the-track":   routesGoWithTheTrack,
 	// Going back.
 	"abort":                   abort,
