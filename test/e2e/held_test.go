@@ -8,8 +8,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -142,4 +144,27 @@ var _ = story("idle releases beyond the limit go, but none that is held or that 
 		w.expectOnly("5.0.0", start)
 		Expect(w.pods(ctx, "1.0.0")).To(BeEmpty())
 		Expect(w.recordsOf(ctx, "1.0.0", v1alpha1.EventAttemptOpened)).To(HaveLen(1))
+	})
+
+var _ = story("an application is taken out of Strata as docs/uninstall.md says, and serves on",
+	Label("deleting", "uninstall", "scenario-26"), func(ctx context.Context, w *world) {
+		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.untilHeld(ctx, "1.0.0")
+		before, start := w.pods(ctx, "1.0.0"), time.Now()
+
+		Expect(w.Client.Delete(ctx, w.NewTrack(w.namespace))).To(Succeed())
+		w.untilHeld(ctx)
+		Expect(w.Client.DeleteAllOf(ctx, &v1alpha1.ImmutableRelease{}, client.InNamespace(w.namespace), client.PropagationPolicy(metav1.DeletePropagationOrphan))).To(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			var left v1alpha1.ImmutableReleaseList
+			g.Expect(w.Client.List(ctx, &left, client.InNamespace(w.namespace))).To(Succeed())
+			g.Expect(left.Items).To(BeEmpty())
+		}).WithTimeout(patience).Should(Succeed())
+		var deployments appsv1.DeploymentList
+		Expect(w.Client.List(ctx, &deployments, client.InNamespace(w.namespace))).To(Succeed())
+		Expect(deployments.Items).To(HaveLen(1))
+		Expect(deployments.Items[0].OwnerReferences).To(BeEmpty())
+		time.Sleep(5 * time.Second)
+		w.expectOnly("1.0.0", start)
+		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
 	})
