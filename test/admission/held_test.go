@@ -64,18 +64,21 @@ var _ = Describe("A release that is held", func() {
 		Expect(admin.Patch(ctx, other, mergePatch(putMark))).To(MatchError(ContainSubstring("strata.dev/")))
 	})
 
-	It("takes the same manifest again, whatever the way, and is held as before", func() {
+	It("takes the same manifest again by apply, and is held as before; a replacement of the whole object would lose the mark", func() {
 		path := releaseManifest()
 		output, err := kubectl(nil, "-n", namespace, "apply", "-f", path)
 		Expect(err).NotTo(HaveOccurred(), output)
 		applied := &v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-1-4-2"}}
 		Expect(operator.Patch(ctx, applied, mergePatch(putMark))).To(Succeed())
-		for _, way := range [][]string{{"apply"}, {"apply", "--server-side", "--force-conflicts"}, {"replace"}, {"apply"}} {
+		for _, way := range [][]string{{"apply"}, {"apply", "--server-side", "--force-conflicts"}, {"apply"}} {
 			output, err := kubectl(nil, append(append([]string{"-n", namespace}, way...), "-f", path)...)
 			Expect(err).NotTo(HaveOccurred(), "%v: %s", way, output)
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(applied), applied)).To(Succeed())
 			Expect(applied.Labels).To(HaveKeyWithValue(v1alpha1.LabelHeld, "7"), "%v", way)
 		}
+		output, err = kubectl(nil, "-n", namespace, "replace", "-f", path)
+		Expect(err).To(HaveOccurred())
+		Expect(output).To(ContainSubstring("strata.dev/held"))
 	})
 
 	It("can be deleted once it is let go", func() {

@@ -75,10 +75,7 @@ func (r Rule) render() admissionv1.Validation {
 	return v
 }
 
-// RequestedBy stamps on a release who published it, and keeps that. A manifest that
-// takes the place of the whole object, as kubectl replace has it, lacks all that is
-// reserved: it gets the mark of a held release back too. Who takes the mark alone is
-// refused by the policies.
+// RequestedBy stamps on a release who published it, and keeps that.
 func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicyBinding) {
 	const name = "strata-requested-by"
 	fail := admissionv1.Fail
@@ -101,17 +98,12 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 					Name:       "published-under-this-policy",
 					Expression: `oldObject == null || '` + v1alpha1.AnnotationRequestedBy + `' in oldObject.metadata.?annotations.orValue({})`,
 				}},
-				Variables: []admissionv1.Variable{
-					variable("requestedBy",
-						`oldObject == null ? request.userInfo.username : oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`']`),
-					variable("replaced", `oldObject != null && !('`+v1alpha1.AnnotationRequestedBy+`' in object.metadata.?annotations.orValue({}))`),
-					variable("oldMark", `oldObject == null ? optional.none() : oldObject.metadata.?labels[?'`+v1alpha1.LabelHeld+`']`),
-				},
+				Variables: []admissionv1.Variable{variable("requestedBy",
+					`oldObject == null ? request.userInfo.username : oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`']`)},
 				Mutations: []admissionv1.Mutation{{
 					PatchType: admissionv1.PatchTypeApplyConfiguration,
 					ApplyConfiguration: &admissionv1.ApplyConfiguration{
-						Expression: `Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}, ` +
-							`labels: {?'` + v1alpha1.LabelHeld + `': variables.replaced ? variables.oldMark : optional.none()}}}`,
+						Expression: `Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}}}`,
 					},
 				}},
 			},
