@@ -6,6 +6,7 @@
 //	Confirm  is the newest record that was read still the newest?
 //	Prune    which older records stay when the log is cut short
 //	Read     the index that decisions are made from
+//	Restorable  may this record be brought back?
 //	Verify   is every record as it was written, and none missing?
 //
 // A record is only ever created. Whoever loses the race for a sequence number gets

@@ -87,3 +87,25 @@ func TestActionsOfPrunedRecordsAreOver(t *testing.T) {
 		}
 	}
 }
+
+// TestRestorable: a log comes back from its newest record on, and nothing else does.
+func TestRestorable(t *testing.T) {
+	records := left(prunedAt(t, 8))
+	for i := len(records) - 1; i >= 0; i-- {
+		if err := Restorable(&records[i], records[i+1:]); err != nil {
+			t.Errorf("record %d: %v", records[i].Spec.Sequence, err)
+		}
+		if i > 0 && Verify(records[i:]) == nil {
+			t.Errorf("the log verifies from record %d on, and is not whole", records[i].Spec.Sequence)
+		}
+	}
+	whole := rolloutOf(t)
+	if Restorable(&whole[3], whole[5:]) == nil || Restorable(&whole[9], whole[:9]) == nil {
+		t.Error("a record was added that the log does not ask for")
+	}
+	edited := whole[3]
+	edited.Spec.Message = "nothing happened"
+	if Restorable(&edited, whole[4:]) == nil || Restorable(&edited, nil) == nil {
+		t.Error("an edited record was taken")
+	}
+}

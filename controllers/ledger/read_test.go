@@ -141,7 +141,7 @@ func TestReaderFindsWhatChanges(t *testing.T) {
 		},
 		"missing": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return append(r[:3], r[4:]...) },
 		"shorter": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[:5] },
-		"pruned":  func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[2:] },
+		"cut":     func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[2:] },
 		"another track's": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord {
 			r[9].Spec.TrackName, r[9].ResourceVersion = "cart", "999"
 			return r

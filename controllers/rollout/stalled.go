@@ -32,7 +32,7 @@ func (v view) lostLog() string {
 		why = "they are looked for"
 	}
 	return "objects of this track were written for records that are lost, and " + why +
-		": delete the track, which leaves everything serving, restore its records, and create it again"
+		": restore its records, the newest first (docs/restore.md); until then nothing is decided"
 }
 
 // keptWeight: a verdict fell, and there is nothing that could take the weight.

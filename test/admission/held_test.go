@@ -78,7 +78,7 @@ var _ = Describe("A release that is held", func() {
 		}
 		output, err = kubectl(nil, "-n", namespace, "replace", "-f", path)
 		Expect(err).To(HaveOccurred())
-		Expect(output).To(ContainSubstring("strata.dev/held"))
+		Expect(output).To(ContainSubstring("strata.dev/ are the operator"))
 	})
 
 	It("can be deleted once it is let go", func() {

@@ -58,6 +58,9 @@ const publishInstead = `, and a release never changes. Publish a new ImmutableRe
 // letGoInstead ends every refusal to delete a release that is held.
 const letGoInstead = `. It is let go once another release has its traffic and the retention of the track keeps it no longer: publish a newer one, or roll back by a ReleaseAction. To delete it sooner, lower spec.retention, take the pin off, or delete the track, whose application serves on.`
 
+// recordIsCreated: who may bring a record back is said by the policy of records.
+const recordIsCreated = `(request.operation == 'CREATE' && request.resource.resource == 'releaserecords')`
+
 // held finds what the operator has marked, on what is stored.
 const held = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelHeld + `' in oldObject.metadata.labels`
 
@@ -102,7 +105,7 @@ var Policies = []Policy{
 		Rules: []Rule{
 			{
 				ID:         "STRATA-003",
-				Expression: `variables.operator || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Expression: `variables.operator || ` + recordIsCreated + ` || (` + reservedKept("labels", "oldLabels", "") + `)`,
 				Message:    "labels that begin with " + v1alpha1.ReservedPrefix + " are the operator's: leave them out, and leave them as they are",
 			},
 			{
@@ -168,8 +171,8 @@ var Policies = []Policy{
 		Rules: []Rule{
 			{
 				ID:         "STRATA-005",
-				Expression: `request.operation != 'CREATE' || variables.operator`,
-				Message:    "records are written by the operator alone; to ask for something, create a ReleaseAction",
+				Expression: `request.operation != 'CREATE' || variables.operator || authorizer.group('` + v1alpha1.GroupVersion.Group + `').resource('releasetracks').namespace(object.metadata.namespace).name(object.spec.trackName).check('restore').allowed()`,
+				Message:    "records are written by the operator alone; to ask for something, create a ReleaseAction, and to bring a lost log back, have the verb restore on its releasetrack",
 			},
 			{
 				ID:         "STRATA-006",
