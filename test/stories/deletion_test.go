@@ -13,6 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/stories/cluster"
 )
@@ -64,6 +65,28 @@ var _ = story("the routes of a track go with it where it says so, and only from 
 		g.Expect(stable.OwnerReferences).To(BeEmpty())
 	}).Should(Succeed())
 	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
+})
+
+var _ = It("records are lost: what serves is adopted, serves on, and the next release follows", SpecTimeout(time.Minute), func(ctx SpecContext) {
+	w := open(ctx)
+	w.startOperator()
+	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	before, last := w.pods(ctx, "1.0.0"), len(w.records(ctx))
+	w.stopOperators()
+	Expect(w.Client.DeleteAllOf(ctx, &v1alpha1.ReleaseRecord{}, client.InNamespace(w.namespace))).To(Succeed())
+	w.startOperator()
+	Eventually(ctx, func(g Gomega) {
+		records := w.records(ctx)
+		g.Expect(records).NotTo(BeEmpty())
+		g.Expect(records[0].Spec.Event).To(Equal(v1alpha1.EventAdopted))
+		g.Expect(records[0].Spec.Sequence).To(BeNumerically("<=", last+1))
+	}).Should(Succeed())
+	w.untilSettled(ctx, "1.0.0")
+	Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
+	w.create(ctx, w.release("2.0.0", w.Component("api", 1)))
+	w.untilSettled(ctx, "2.0.0")
+	Expect(ledger.Verify(w.records(ctx))).To(Succeed())
+	Expect(w.moves()).To(Equal([]string{"1.0.0:100", "2.0.0:100"}))
 })
 
 // held are the names of the releases with a mark.
