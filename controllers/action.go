@@ -13,18 +13,36 @@ func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 		before := latest(r.notes.of(w.key), &w.actions[i])
 		sequence, answered := w.Log.Actions[before.Name]
 		record := w.record(sequence)
+		if !answered && !before.CreationTimestamp.After(w.Log.ActionsSince) && before.Status.Outcome == "" {
+			if err := r.reportAction(ctx, w, before, forgottenAction); err != nil {
+				return err
+			}
+		}
 		if !answered || record == nil || before.Status.RecordSequence == sequence {
 			continue
 		}
-		after := before.DeepCopy()
-		if after.Status = actionStatus(before, record); after.Status.Outcome == "" {
-			continue
+		if status := actionStatus(before, record); status.Outcome != "" {
+			if err := r.reportAction(ctx, w, before, status); err != nil {
+				return err
+			}
 		}
-		if _, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now); err != nil {
-			return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
-		}
-		r.tell(after, actionNotices(after))
 	}
+	return nil
+}
+
+// forgottenAction is what is said of an action that may have been carried out.
+var forgottenAction = v1alpha1.ReleaseActionStatus{
+	Outcome: v1alpha1.ActionRefused,
+	Message: "the records that would tell whether this was done are gone: ask for it again by another action",
+}
+
+func (r *TrackReconciler) reportAction(ctx context.Context, w *world, before *v1alpha1.ReleaseAction, status v1alpha1.ReleaseActionStatus) error {
+	after := before.DeepCopy()
+	after.Status = status
+	if _, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now); err != nil {
+		return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
+	}
+	r.tell(after, actionNotices(after))
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,6 +25,9 @@ const fieldManager = traffic.FieldManager
 // append writes the next record. Whoever loses its name to another writer starts
 // over: the error is then ledger.ErrLost.
 func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.Entry) (*v1alpha1.ReleaseRecord, error) {
+	if entry.Pruned != nil {
+		entry.Pruned.KeptDigest = ledger.KeptDigest(w.records, entry.Pruned.BeforeSequence)
+	}
 	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.Now)
 	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
 	if err != nil {
@@ -39,7 +43,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route that is refused keeps nothing from being made. Creates,
+// first error; but a route or a mark that is refused keeps nothing from being made. Creates,
 // and deletes of Jobs, carry no resourceVersion that a newer record would have
 // changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
@@ -55,7 +59,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 			continue
 		}
 		err := r.carryOut(ctx, w, action)
-		if _, isRoute := action.(rollout.WriteRoute); isRoute && err != nil && !isStale(err) {
+		if err != nil && mayBeRefused(action) && !isStale(err) {
 			refused = errors.Join(refused, err)
 			continue
 		}
@@ -66,9 +70,17 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 	return refused
 }
 
+func mayBeRefused(action rollout.Action) bool {
+	switch action.(type) {
+	case rollout.WriteRoute, rollout.MarkHeld:
+		return true
+	}
+	return false
+}
+
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren:
+	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
 		return true
 	}
 	return false
@@ -94,6 +106,15 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.deleteJobs(ctx, w, a)
 	case rollout.DeleteChildren:
 		return r.deleteChildren(ctx, w, a)
+	case rollout.MarkHeld:
+		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
+	case rollout.LiftMark:
+		return r.mark(ctx, w, a.Release, nil)
+	case rollout.DeleteRelease:
+		release := w.release(a.Release)
+		return r.delete(ctx, w, release, asObserved(release))
+	case rollout.DeleteRecords:
+		return r.deleteRecords(ctx, w, a)
 	}
 	return fmt.Errorf("apply %T: no such action", action)
 }
@@ -183,6 +204,19 @@ func (r *TrackReconciler) deleteJobs(ctx context.Context, w *world, a rollout.De
 func (r *TrackReconciler) deleteChildren(ctx context.Context, w *world, a rollout.DeleteChildren) error {
 	for _, object := range w.children.of(w.facts(a.Release)) {
 		if err := r.delete(ctx, w, object, asObserved(object)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *TrackReconciler) deleteRecords(ctx context.Context, w *world, a rollout.DeleteRecords) error {
+	for i := range w.records {
+		record := &w.records[i]
+		if !slices.Contains(a.Sequences, record.Spec.Sequence) {
+			continue
+		}
+		if err := r.delete(ctx, w, record, client.Preconditions{UID: &record.UID}); err != nil {
 			return err
 		}
 	}

@@ -120,7 +120,7 @@ func readyEndpoints(all []discoveryv1.EndpointSlice) map[string]int32 {
 }
 
 // readSeals parses the seals of the releases that are live. Others are not needed
-// to decide anything.
+// to decide anything, unless nobody knows which are.
 func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) error {
 	revisions := &appsv1.ControllerRevisionList{}
 	if err := r.listByLabel(ctx, revisions, w, how); err != nil {
@@ -138,17 +138,18 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 	if w.state().Candidate == nil {
 		clear(note.seals)
 	}
-	for _, live := range w.state().Live {
-		release, revision := w.release(live.Name), byName[resources.SealName(live.Name)]
-		if release == nil || release.UID != live.UID || revision == nil || !metav1.IsControlledBy(revision, release) {
+	for i := range w.releases {
+		release := &w.releases[i]
+		facts, revision := &w.Releases[i], byName[resources.SealName(release.Name)]
+		if !w.isLive(facts) && w.Log.Head != nil || revision == nil || !metav1.IsControlledBy(revision, release) {
 			continue
 		}
 		seal, err := note.readSeal(revision)
 		if err != nil {
-			w.facts(live.Name).Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "SealUnreadable", Message: err.Error()}
+			facts.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "SealUnreadable", Message: err.Error()}
 			continue
 		}
-		w.seals[live.Name] = seal
+		w.seals[release.Name] = seal
 	}
 	return nil
 }

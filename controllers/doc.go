@@ -11,10 +11,13 @@
 //	refused.go   ... the part of it that asks why a child is still missing
 //	apply.go     the record that was decided, or the writes that the newest record
 //	             still wants, in order, stopping at the first error
+//	mark.go      ... the mark of releases that are held
 //	report.go    the statuses, from observation and plan; release.go, track.go and
 //	             action.go hold one small function a condition
 //	events.go    Kubernetes events, a pure diff of old and new statuses
 //	setup.go     watches and indexes
+//
+// Beside it, crds.go marks the CRDs while any release is held.
 //
 // A release whose track does not exist is reconciled under the track's name too,
 // so that it can say so.

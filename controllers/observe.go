@@ -134,6 +134,8 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 			CreationTime: release.CreationTimestamp.Time,
 			RequestedBy:  release.Annotations[v1alpha1.AnnotationRequestedBy],
 			Deleting:     !release.DeletionTimestamp.IsZero(),
+			Held:         resources.HeldBy(release),
+			Owner:        resources.OwnerOf(release),
 			Spec:         &release.Spec,
 		})
 	}
@@ -203,7 +205,11 @@ func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading
 
 // trafficTrack is what providers have to know.
 func (w *world) trafficTrack() traffic.Track {
-	return traffic.Track{Namespace: w.Namespace, Name: w.TrackName, Port: w.port}
+	t := traffic.Track{Namespace: w.Namespace, Name: w.TrackName, Port: w.port}
+	if w.track != nil && w.track.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
+		t.Owner = w.track.UID
+	}
+	return t
 }
 
 func (w *world) port(release, component, port string) (v1alpha1.ComponentPort, bool) {

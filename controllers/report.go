@@ -137,6 +137,9 @@ func (f findings) blocked() *v1alpha1.BlockedBy {
 	if f.failure != nil {
 		return &v1alpha1.BlockedBy{Gate: "Apply", Reason: "ApplyFailed", Message: bound(f.failure.Error())}
 	}
+	if f.plan.Stale && f.plan.Stalled != nil {
+		return f.plan.Stalled
+	}
 	if f.plan.Stale {
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "RecordsLost",
 			Message: fmt.Sprintf("objects of the track carry stamps of newer records than record %d, the last that is there: nothing is decided until the ReleaseRecords are restored", f.sequence())}

@@ -162,10 +162,13 @@ func asWritten(object client.Object) client.Object {
 // OfInterest is the predicate of the watch of tracks.
 func OfInterest() predicate.Predicate { return ofInterest }
 
-// ofInterest passes what changes a decision, and an object that has lost its
-// status: nothing is decided from it, but people miss it.
+// ofInterest passes what changes a decision, or the mark of a held release, and an
+// object that has lost its status: nothing is decided from it, but people miss it.
 var ofInterest = predicate.Or(
 	predicate.GenerationChangedPredicate{},
+	predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
+		return e.ObjectOld.GetLabels()[v1alpha1.LabelHeld] != e.ObjectNew.GetLabels()[v1alpha1.LabelHeld]
+	}},
 	predicate.NewPredicateFuncs(func(object client.Object) bool {
 		if action, ok := object.(*v1alpha1.ReleaseAction); ok {
 			return action.Status.Outcome == ""

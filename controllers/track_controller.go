@@ -118,7 +118,7 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 		}
 		plan := rollout.Compute(w.Observation)
 		switch {
-		case !w.live && (plan.Stale || plan.Append != nil && plan.Append.Confirm):
+		case !w.live && (plan.Stale || plan.Confirm || plan.Append != nil && plan.Append.Confirm):
 			how.live = true
 		case plan.Stale:
 			plan.After = lostLogRetry

@@ -23,6 +23,11 @@ const (
 	LabelRoute = ReservedPrefix + "route"
 )
 
+// LabelHeld is the mark of a release that serves, is warm or is pinned, and of the
+// CRDs of Strata while there is one: admission refuses their deletion by the mark
+// alone. On a release its value is the sequence number of the record that held it.
+const LabelHeld = ReservedPrefix + "held"
+
 // Annotations written by the operator.
 const (
 	// AnnotationSequence is the sequence number of the record that justified the

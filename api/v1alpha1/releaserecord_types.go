@@ -41,7 +41,7 @@ type ReleaseRecordList struct {
 
 // RecordEvent is what a record decides or notes.
 //
-// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Refused;BreakGlass;Drift
+// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Refused;Pruned;BreakGlass;Drift
 type RecordEvent string
 
 const (
@@ -77,6 +77,9 @@ const (
 	EventAdopted RecordEvent = "Adopted"
 	// EventRefused: an action was not carried out.
 	EventRefused RecordEvent = "Refused"
+	// EventPruned: records before one of them go, but for those that the log is
+	// remembered by.
+	EventPruned RecordEvent = "Pruned"
 	// EventBreakGlass: interactive access was opened, used or closed.
 	EventBreakGlass RecordEvent = "BreakGlass"
 	// EventDrift: something that runs was found changed, and repaired.
@@ -105,7 +108,8 @@ type ReleaseRecordSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	TrackName string `json:"trackName"`
 
-	// sequence is the place in the log, from 1, without gaps.
+	// sequence is the place in the log, from 1. Gaps are of records that a Pruned one
+	// tells of.
 	//
 	// +required
 	// +kubebuilder:validation:Minimum=1
@@ -162,6 +166,11 @@ type ReleaseRecordSpec struct {
 	// +optional
 	Release *RecordedRelease `json:"release,omitempty"`
 
+	// pruned says which records go with this one. Unset: none.
+	//
+	// +optional
+	Pruned *PrunedRecords `json:"pruned,omitempty"`
+
 	// state is what holds after this record. The newest record's state alone is what
 	// the operator carries out.
 	//
@@ -175,4 +184,23 @@ type ReleaseRecordSpec struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	Digest string `json:"digest"`
+}
+
+// PrunedRecords are those before a record of the log, but for the newest verdict, the
+// newest promotion and the first content digest of every version, and the newest
+// Adopted.
+type PrunedRecords struct {
+	// beforeSequence is the sequence number of the oldest record that stays with all
+	// that follow it, at least 1.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	BeforeSequence int64 `json:"beforeSequence"`
+
+	// keptDigest is over the numbers and digests of the older records that stay: none
+	// of them is edited, added or removed unnoticed. sha256: and 64 hexadecimal digits.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	KeptDigest string `json:"keptDigest"`
 }

@@ -95,7 +95,9 @@ type ReleaseTrackSpec struct {
 	Requires []RequiredTrack `json:"requires,omitempty"`
 
 	// deletionPolicy is what becomes of the routes when the track is deleted: Orphan
-	// leaves them, and the releases, serving; Delete removes them. Unset: Orphan.
+	// leaves them, and the releases, serving. With Delete the track owns its routes, and
+	// they go with it, also while the operator is down; releases and their pods stay
+	// until they are deleted. Unset: Orphan.
 	//
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
@@ -152,16 +154,19 @@ type RetentionSpec struct {
 	// +kubebuilder:validation:Maximum=31536000
 	WarmSeconds *int32 `json:"warmSeconds,omitempty"`
 
-	// historyLimit is how many idle release objects are kept, 0 to 1000; never
-	// removed are those that a GitOps tool owns. Unset: all are kept. Zero: none.
+	// historyLimit is how many idle release objects are kept, 0 to 1000: of those that
+	// have had their verdict and have no pods, the oldest beyond it are removed. Never
+	// removed are those that are held, and those that Argo CD, Flux, Helm or an owner
+	// reference speak for, and these do not count. Unset: all are kept. Zero: none.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	HistoryLimit *int32 `json:"historyLimit,omitempty"`
 
-	// recordLimit is how many records of the log are kept, 50 to 10000. Unset: 500.
-	// The newest verdict and the newest Promoted of every version are always kept.
+	// recordLimit is how many records of the log are kept, 50 to 10000: where there are
+	// a tenth more, the oldest go. Unset: 500. The newest verdict and the newest Promoted
+	// of every version are always kept, beside those.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=50

@@ -42,7 +42,7 @@ func (h *actionHandler) Handle(ctx context.Context, req admission.Request) admis
 	if len(errs) > 0 {
 		return answer(req, errs)
 	}
-	allowed, err := h.mayAsk(ctx, req, action)
+	allowed, err := mayDo(ctx, h.writer, req, action.Spec.TrackName, validation.Verb(action.Spec.Action))
 	if err != nil {
 		return unanswerable(err)
 	}
@@ -72,20 +72,20 @@ func (h *actionHandler) update(req admission.Request, action *v1alpha1.ReleaseAc
 	return answer(req, validation.ReservedMetadata(action, old, reservedBy(req, h.operator)))
 }
 
-// mayAsk asks the authorizer whether the user has the action's verb on the track.
-func (h *actionHandler) mayAsk(ctx context.Context, req admission.Request, action *v1alpha1.ReleaseAction) (bool, error) {
+// mayDo asks the authorizer whether the user has a verb on a track.
+func mayDo(ctx context.Context, writer client.Writer, req admission.Request, track, verb string) (bool, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: req.UserInfo.Username, UID: req.UserInfo.UID, Groups: req.UserInfo.Groups,
 		Extra: map[string]authorizationv1.ExtraValue{},
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: "releasetracks",
-			Namespace: req.Namespace, Name: action.Spec.TrackName, Verb: validation.Verb(action.Spec.Action),
+			Namespace: req.Namespace, Name: track, Verb: verb,
 		},
 	}}
 	for key, values := range req.UserInfo.Extra {
 		review.Spec.Extra[key] = authorizationv1.ExtraValue(values)
 	}
-	if err := h.writer.Create(ctx, review); err != nil {
+	if err := writer.Create(ctx, review); err != nil {
 		return false, fmt.Errorf("review the access of %s: %w", req.UserInfo.Username, err)
 	}
 	return review.Status.Allowed, nil

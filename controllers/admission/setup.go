@@ -122,7 +122,7 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 		guards.PathExplain:    &explainHandler{decoder: decoder},
 		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator},
 		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},
-		guards.PathRecord:     &recordHandler{operator: operator},
+		guards.PathRecord:     &recordHandler{decoder: decoder, operator: operator, live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathPolicy:     &policyHandler{decoder: decoder},
 		guards.PathDeployment: &deploymentHandler{operator: operator},
 	} {

@@ -15,13 +15,14 @@ import (
 )
 
 // Chain makes of an entry the record that follows head, or the first record of
-// the track where head is nil. Its time is now in UTC, to the microsecond, but
+// the track where head is nil: number 1, or, where the log is lost, the number after
+// the newest stamp. Its time is now in UTC, to the microsecond, but
 // never before head's: clocks of two leaders differ, and the log must not run
 // backwards.
 func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Entry, now time.Time) v1alpha1.ReleaseRecordSpec {
 	spec := v1alpha1.ReleaseRecordSpec{
 		TrackName:  trackName,
-		Sequence:   1,
+		Sequence:   entry.LastStamp + 1,
 		Time:       metav1.NewMicroTime(now.UTC().Truncate(time.Microsecond)),
 		Actor:      entry.Actor,
 		Event:      entry.Event,
@@ -29,6 +30,7 @@ func Chain(trackName string, head *v1alpha1.ReleaseRecordSpec, entry rollout.Ent
 		Message:    resources.Bound(entry.Message, maxMessageBytes),
 		ActionName: entry.ActionName,
 		Release:    entry.Release,
+		Pruned:     entry.Pruned,
 		State:      entry.State,
 	}
 	if head != nil {

@@ -4,7 +4,9 @@
 //	Chain    an entry, as the record that follows the newest one
 //	Append   create it: of all who try that sequence number, one succeeds
 //	Confirm  is the newest record that was read still the newest?
+//	Prune    which older records stay when the log is cut short
 //	Read     the index that decisions are made from
+//	Restorable  may this record be brought back?
 //	Verify   is every record as it was written, and none missing?
 //
 // A record is only ever created. Whoever loses the race for a sequence number gets

@@ -13,13 +13,26 @@ import (
 //
 // It hashes every record. A Reader does so once.
 func Read(records []v1alpha1.ReleaseRecord) rollout.Log {
+	return readSorted(sorted(records))
+}
+
+func readSorted(list []*v1alpha1.ReleaseRecord) rollout.Log {
 	log := emptyLog()
-	list := sorted(records)
-	for _, record := range list {
+	kept, gone, chain, by := pruned(list)
+	for _, record := range slices.Concat(kept, chain) {
 		note(&log, &record.Spec)
 	}
 	if err := verifySorted(list); err != nil {
 		log.Broken = err.Error()
+	}
+	for _, record := range gone {
+		log.Pruned = append(log.Pruned, record.Spec.Sequence)
+	}
+	if len(chain) > 0 {
+		log.First = chain[0].Spec.Sequence
+	}
+	if by != nil && len(chain) > 0 && chain[0].Spec.Time.After(log.ActionsSince) {
+		log.ActionsSince = chain[0].Spec.Time.Time
 	}
 	return log
 }
@@ -46,15 +59,23 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 		if about.ContentDigest != "" && log.ContentDigests[about.Version] == "" {
 			log.ContentDigests[about.Version] = about.ContentDigest
 		}
-		if spec.Event == v1alpha1.EventAttemptOpened {
+		if about.Attempt > log.Attempts[about.Version] {
 			log.Attempts[about.Version] = about.Attempt
+		}
+		if spec.Event == v1alpha1.EventAttemptOpened {
 			delete(log.Tests, about.Version)
 		}
 		if about.Test != nil {
 			log.Tests[about.Version] = withResult(log.Tests[about.Version], *about.Test)
 		}
-		if spec.Event.IsVerdict() {
+		switch {
+		case spec.Event.IsVerdict():
 			log.Verdicts[about.Version] = verdict(spec)
+		case spec.Event == v1alpha1.EventAdopted:
+			adopted := verdict(spec)
+			adopted.Event = v1alpha1.EventPromoted // What serves got there somehow.
+			log.Verdicts[about.Version] = adopted
+			log.LostTime, log.ActionsSince = spec.Time.Time, spec.Time.Time
 		}
 	}
 	if stable := becameStable(spec); stable != nil {

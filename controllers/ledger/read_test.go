@@ -42,6 +42,7 @@ func wantLog(records []v1alpha1.ReleaseRecord) rollout.Log {
 			{Name: "smoke", JobName: "smoke-2", Outcome: v1alpha1.TestPassed},
 			{Name: "errors", JobName: "errors-2", Outcome: v1alpha1.TestPassed},
 		}},
+		First:   1,
 		Actions: map[string]int64{"retry-1": 5, "abort-1": 8, "rollback-1": 9},
 	}
 }
@@ -91,6 +92,22 @@ func TestAdoptedBecomesStable(t *testing.T) {
 	}
 }
 
+// TestALostLogGoesOn after the newest stamp, and says what it does not know.
+func TestALostLogGoesOn(t *testing.T) {
+	adopted := entry(v1alpha1.EventAdopted, "1.0.0", 0)
+	adopted.State.Stable, adopted.LastStamp = ref("1.0.0"), 41
+	log := Read(chained(t, adopted))
+	if log.Head.Sequence != 42 || log.Broken != "" {
+		t.Errorf("head %d, broken %q", log.Head.Sequence, log.Broken)
+	}
+	if verdict := log.Verdicts["1.0.0"]; verdict.Event != v1alpha1.EventPromoted {
+		t.Errorf("verdict %+v", verdict)
+	}
+	if at := log.Head.Time.Time; !log.LostTime.Equal(at) || !log.ActionsSince.Equal(at) {
+		t.Errorf("lost at %s, actions since %s", log.LostTime, log.ActionsSince)
+	}
+}
+
 // TestReaderFollowsTheLog reads after every record, and says each time what Read
 // says; answers given before stay as they were.
 func TestReaderFollowsTheLog(t *testing.T) {
@@ -124,7 +141,7 @@ func TestReaderFindsWhatChanges(t *testing.T) {
 		},
 		"missing": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return append(r[:3], r[4:]...) },
 		"shorter": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[:5] },
-		"pruned":  func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[2:] },
+		"cut":     func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord { return r[2:] },
 		"another track's": func(r []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord {
 			r[9].Spec.TrackName, r[9].ResourceVersion = "cart", "999"
 			return r

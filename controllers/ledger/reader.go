@@ -3,6 +3,7 @@ package ledger
 import (
 	"hash/maphash"
 	"maps"
+	"slices"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -21,9 +22,11 @@ type Reader struct {
 	tracks map[types.NamespacedName]*remembered
 }
 
-// remembered is the index over the records of a track up to log.Head.
+// remembered is the index over the first records of a track.
 type remembered struct {
 	log rollout.Log
+	// count of those records, be they pruned ones that count for nothing.
+	count int
 	// prints is over UID and resourceVersion of those records in order: equal
 	// prints, unchanged records.
 	prints uint64
@@ -42,13 +45,19 @@ func (r *Reader) Read(track types.NamespacedName, records []v1alpha1.ReleaseReco
 	defer r.mu.Unlock()
 
 	known := r.tracks[track]
-	if known == nil || known.log.Count > len(list) || known.prints != r.prints(list[:known.log.Count]) {
+	if known == nil || known.count > len(list) || known.prints != r.prints(list[:known.count]) {
 		known = &remembered{log: emptyLog()}
 	}
-	fresh := list[known.log.Count:]
-	if len(fresh) > 0 {
+	fresh := list[known.count:]
+	whole := known.count == 0 || slices.ContainsFunc(fresh, func(record *v1alpha1.ReleaseRecord) bool { return record.Spec.Pruned != nil })
+	switch {
+	case whole && len(fresh) > 0:
+		known = &remembered{log: readSorted(list)}
+		own(&known.log)
+	case len(fresh) > 0:
 		known = extend(known, fresh)
 	}
+	known.count = len(list)
 	if known.log.Broken != "" {
 		// What is wrong may be put right by a restore: look at all of it again.
 		delete(r.tracks, track)
@@ -84,10 +93,16 @@ func extend(known *remembered, fresh []*v1alpha1.ReleaseRecord) *remembered {
 		}
 		note(&log, &record.Spec)
 	}
-	// A pointer into the list would keep all of it in memory.
-	head := *log.Head
-	log.Head = &head
+	own(&log)
 	return &remembered{log: log}
+}
+
+// own copies the head: a pointer into the list would keep all of it in memory.
+func own(log *rollout.Log) {
+	if log.Head != nil {
+		head := *log.Head
+		log.Head = &head
+	}
 }
 
 func (r *Reader) prints(records []*v1alpha1.ReleaseRecord) uint64 {

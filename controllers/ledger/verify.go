@@ -22,7 +22,8 @@ func (e *BrokenError) Error() string {
 
 // Verify checks that the records of a track, given in any order, are a chain from
 // the oldest that is kept: none edited, missing, renumbered or there twice. The
-// oldest is the anchor: what it says of its predecessor is not checked. It answers
+// oldest is number 1, or says that those before it were lost. Where records were pruned, the chain is whole from where the newest Pruned says, and the older
+// ones that stay are those that it has a digest of; others count for nothing. It answers
 // with a *BrokenError for the first sequence number that is wrong, else nil.
 func Verify(records []v1alpha1.ReleaseRecord) error {
 	return verifySorted(sorted(records))
@@ -42,12 +43,40 @@ func sorted(records []v1alpha1.ReleaseRecord) []*v1alpha1.ReleaseRecord {
 }
 
 func verifySorted(records []*v1alpha1.ReleaseRecord) error {
+	kept, _, chain, by := pruned(records)
+	if by != nil {
+		if err := verifyKept(kept, chain, by); err != nil {
+			return err
+		}
+	} else if len(chain) > 0 && chain[0].Spec.Sequence != 1 && chain[0].Spec.Event != v1alpha1.EventAdopted {
+		first := &chain[0].Spec
+		return &BrokenError{TrackName: first.TrackName, Sequence: first.Sequence - 1, Problem: fmt.Sprintf("it is missing; the oldest is %d", first.Sequence)}
+	}
 	var previous *v1alpha1.ReleaseRecordSpec
-	for _, record := range records {
+	for _, record := range chain {
 		if err := verifyNext(previous, record); err != nil {
 			return err
 		}
 		previous = &record.Spec
+	}
+	return nil
+}
+
+func verifyKept(kept, chain []*v1alpha1.ReleaseRecord, by *v1alpha1.ReleaseRecord) error {
+	for _, record := range kept {
+		if err := verifyNext(nil, record); err != nil {
+			return err
+		}
+	}
+	says := by.Spec.Pruned
+	broken := &BrokenError{TrackName: by.Spec.TrackName, Sequence: says.BeforeSequence}
+	if len(chain) == 0 || chain[0].Spec.Sequence != says.BeforeSequence {
+		broken.Problem = fmt.Sprintf("it is missing, and record %d says that it stays", by.Spec.Sequence)
+		return broken
+	}
+	if keptDigest(kept) != says.KeptDigest {
+		broken.Problem = fmt.Sprintf("the records before it are not those that record %d left", by.Spec.Sequence)
+		return broken
 	}
 	return nil
 }
@@ -80,6 +109,29 @@ func verifyNext(previous *v1alpha1.ReleaseRecordSpec, record *v1alpha1.ReleaseRe
 	}
 	if previous != nil && spec.Time.Time.Before(previous.Time.Time) {
 		return broken(spec.Sequence, "it is older than the one before it")
+	}
+	return nil
+}
+
+// Restorable says whether a record may be added to those that a track has: it is as it
+// was written, and either the first, or the one that the oldest names as the one before
+// it, or one of those that were pruned. So a log is restored from its newest record on,
+// and nothing is added to it.
+func Restorable(record *v1alpha1.ReleaseRecord, there []v1alpha1.ReleaseRecord) error {
+	if err := verifyNext(nil, record); err != nil {
+		return err
+	}
+	list := sorted(there)
+	if len(list) == 0 {
+		return nil
+	}
+	for _, other := range list {
+		if p := other.Spec.Pruned; p != nil && record.Spec.Sequence < p.BeforeSequence {
+			return nil
+		}
+	}
+	if oldest := &list[0].Spec; oldest.Sequence != record.Spec.Sequence+1 || oldest.PreviousDigest != record.Spec.Digest {
+		return fmt.Errorf("the track has records, and record %d is not the one before the oldest, %d: a log is restored from its newest record on", record.Spec.Sequence, oldest.Sequence)
 	}
 	return nil
 }

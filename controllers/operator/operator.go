@@ -163,6 +163,9 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 	}); err != nil {
 		return err
 	}
+	if err := controllers.SetupCRDs(mgr); err != nil {
+		return err
+	}
 	return admission.Setup(mgr, admission.Options{
 		Operator:  guards.Identity{Username: options.username(), Bound: options.Username == ""},
 		Namespace: options.Namespace,

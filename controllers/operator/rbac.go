@@ -5,10 +5,15 @@ package operator
 // ConfigMaps and Secrets that a release names, to freeze them, but never list or
 // watch them: nobody learns from it which there are.
 //
-// The kinds of Strata: the operator reports on them and appends to the log.
+// The kinds of Strata: the operator reports on them, appends to the log, marks the
+// releases that are held, and deletes what retention does not keep.
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releaseactions,verbs=get;list;watch
-// +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=patch;delete
+// +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch
+//
+// The CRDs of Strata are marked while any release is held.
+// +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=immutablereleases.strata.dev;releasetracks.strata.dev;releaserecords.strata.dev;releaseactions.strata.dev;releasepolicies.strata.dev,verbs=get;patch
 //
 // What a release owns. Deployments and their autoscalers are patched for their size
 // alone, Services are updated where they are routes of type Service.

@@ -249,6 +249,20 @@ func StampOf(meta metav1.Object) int64 {
 	return sequence
 }
 
+// HeldBy is the sequence number of the record that a release is held by; 0 where it
+// has no mark. A mark that cannot be read is an old one.
+func HeldBy(meta metav1.Object) int64 {
+	mark, held := meta.GetLabels()[v1alpha1.LabelHeld]
+	if !held {
+		return 0
+	}
+	sequence, err := strconv.ParseInt(mark, 10, 64)
+	if err != nil {
+		return 1
+	}
+	return max(sequence, 1)
+}
+
 func (s *Seal) component(name string) (*SealedComponent, error) {
 	for i := range s.Components {
 		if s.Components[i].Name == name {

@@ -135,7 +135,8 @@ func (v view) close(event v1alpha1.RecordEvent, reason, message string) *Entry {
 }
 
 // passOver gives releases that were never tried, because a newer one was desired,
-// their verdict, also where that one is gone by now. A pin passes nothing over.
+// their verdict, also where that one is gone by now, and those whose records are lost.
+// A pin passes nothing over.
 func (v view) passOver() *Entry {
 	if v.Track.Spec.ReleaseName != "" {
 		return nil
@@ -146,6 +147,7 @@ func (v view) passOver() *Entry {
 	}
 	for i := range v.Releases {
 		r := &v.Releases[i]
+		forgotten := v.forgotten(r)
 		if r.Deleting || v.verdict(r) != "" || v.claimant(r) != nil || v.isCandidate(r) || v.isStable(r) {
 			continue
 		}
@@ -153,10 +155,13 @@ func (v view) passOver() *Entry {
 		if v.compareAge(r, newest) < 0 {
 			by = newest.Name
 		}
-		if by == "" {
+		if by == "" && !forgotten {
 			continue
 		}
 		e := v.about(r, v1alpha1.EventSuperseded, "PassedOver", by+" is newer")
+		if forgotten {
+			e.Reason, e.Message = "RecordsLost", "how it fared is not known any more: try it by a ReleaseAction Retry, or pin it"
+		}
 		e.Confirm = true
 		return e
 	}

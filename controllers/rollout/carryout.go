@@ -5,9 +5,11 @@ import (
 )
 
 // carryOut lists what the newest record wants done and the world does not show
-// yet, in safety order: traffic to where it belongs, then making, then breaking.
+// yet, in safety order: what is about to serve is held, traffic goes to where it
+// belongs, then making, then breaking.
 func (v view) carryOut() []Action {
 	var do []Action
+	do = append(do, v.markHeld()...)
 	do = append(do, v.writeRoutes()...)
 	do = append(do, v.seal()...)
 	do = append(do, v.createChildren()...)
@@ -21,6 +23,9 @@ func (v view) carryOut() []Action {
 	do = append(do, v.createJobs()...)
 	do = append(do, v.deleteJobs()...)
 	do = append(do, v.deleteChildren()...)
+	do = append(do, v.liftMarks()...)
+	do = append(do, v.deleteReleases()...)
+	do = append(do, v.deleteRecords()...)
 	return do
 }
 

@@ -21,6 +21,7 @@ var decisions = []struct {
 	{"promote", view.promote},
 	{"passOver", view.passOver},
 	{"retire", view.retire},
+	{"prune", view.prune},
 }
 
 // Compute is the decision about a track: the next record to append, or, when
@@ -28,12 +29,17 @@ var decisions = []struct {
 // deterministic, and depends on nothing but its argument.
 func Compute(o Observation) Plan {
 	v := look(o)
-	if v.Track == nil || v.Track.Deleting {
+	if v.Track == nil {
+		do := v.liftAllMarks()
+		return Plan{Stage: Settled, Do: do, Confirm: len(do) > 0}
+	}
+	if v.Track.Deleting {
 		return Plan{Stage: Settled}
 	}
 	plan := v.outlook()
 	if v.stale() {
-		plan.Stale = true
+		plan.Append = v.adopt()
+		plan.Stale = plan.Append == nil
 		return plan
 	}
 	if v.Log.Broken == "" {
@@ -51,22 +57,19 @@ func Compute(o Observation) Plan {
 
 // stale says whether the world has been moved on by a record that the log, as it
 // was read, does not have.
-func (v view) stale() bool {
-	var head int64
-	if v.Log.Head != nil {
-		head = v.Log.Head.Sequence
-	}
+func (v view) stale() bool { return v.lastStamp() > v.head() }
+
+// lastStamp is the newest record that any object of the track was written for.
+func (v view) lastStamp() int64 {
+	var last int64
 	for _, route := range v.Routes {
-		if route.Sequence > head {
-			return true
-		}
+		last = max(last, route.Sequence)
 	}
 	for _, r := range v.Releases {
+		last = max(last, r.Held)
 		for _, c := range r.Components {
-			if max(c.Sequence, c.ServiceSequence, c.AutoscalerSequence) > head {
-				return true
-			}
+			last = max(last, c.Sequence, c.ServiceSequence, c.AutoscalerSequence)
 		}
 	}
-	return false
+	return last
 }

@@ -152,13 +152,13 @@ func (v view) creationTime(r *Release) time.Time {
 }
 
 // decidedAbout says whether an unpinned release must not be tried: a verdict
-// names it, its version, or a release created later. An attempt that a Retry
-// opened is beyond that.
+// names it, its version, or a release created later; or the records that would tell
+// are lost. An attempt that a Retry opened is beyond that.
 func (v view) decidedAbout(r *Release) bool {
 	if v.isCandidate(r) && v.state.Candidate.Retry {
 		return false
 	}
-	if v.verdict(r) != "" {
+	if v.verdict(r) != "" || v.forgotten(r) {
 		return true
 	}
 	return v.decidedLater(r) != ""

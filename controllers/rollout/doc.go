@@ -34,6 +34,9 @@
 //	retire.go    drain, warm releases, when pods may go
 //	capacity.go  how large a component is, and how large before it takes weight
 //	workers.go   whose workers run, and when they stop
+//	adopt.go     what is taken over when records are lost
+//	held.go      the mark of releases that nobody may delete
+//	history.go   release objects and records that go
 //	carryout.go  the writes that the newest record still wants, in safety order
 //	stage.go     the stage, and when to look again
 //	stalled.go   what time alone will not mend, and what a human can do

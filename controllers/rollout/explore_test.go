@@ -110,6 +110,12 @@ func (e *explorer) track() v1alpha1.ReleaseTrackSpec {
 		ProgressDeadlineSeconds: ptr(int32(60)),
 		FailureSeconds:          ptr(int32(20)),
 	}
+	if e.chance(30) {
+		spec.Retention.HistoryLimit = ptr(int32(e.random.IntN(3)))
+	}
+	if e.chance(50) {
+		spec.Retention.RecordLimit = ptr(int32(5 + e.random.IntN(15)))
+	}
 	spec.Traffic.DrainSeconds = ptr(int32(5 * e.random.IntN(3)))
 	e.editPolicies(&spec)
 	e.editSteps(&spec)
@@ -229,10 +235,14 @@ func (e *explorer) write(p *world.Planner) bool {
 // The world must come to rest, and stay so however long one waits.
 func (e *explorer) fair() bool {
 	p := e.planners[0]
-	began := len(e.Records)
+	began := e.sequence()
 	for range 2000 {
 		p.Sync()
 		plan := p.Think(false)
+		if plan.Stale && e.RestoreRecords() {
+			e.tell("> the records are restored")
+			continue
+		}
 		if plan.Stale {
 			return e.fail(fmt.Errorf("stale on a fresh look"))
 		}
@@ -266,12 +276,20 @@ func (e *explorer) fair() bool {
 	return e.fail(fmt.Errorf("no end of it"))
 }
 
-func (e *explorer) rest(began int) bool {
+// sequence is the number of the newest record.
+func (e *explorer) sequence() int64 {
+	if n := len(e.Records); n > 0 {
+		return e.Records[n-1].Spec.Sequence
+	}
+	return 0
+}
+
+func (e *explorer) rest(began int64) bool {
 	s := story{t: e.t, World: e.World}
-	if grew := len(e.Records) - began; grew > 120 {
+	if grew := e.sequence() - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.ended()) && e.fail(e.AtRest())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.CheckHistory()) && e.fail(e.ended()) && e.fail(e.AtRest())
 }
 
 // ended: in a fair world every attempt comes to its end, unless it waits for people,

@@ -208,6 +208,110 @@ func releaseDeleted(t *testing.T) {
 	s.end()
 }
 
+// trackDeleted: it holds nothing any more; one of its name goes on from there.
+func trackDeleted(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilStable("shop-2")
+	s.deleteRelease("shop-1")
+	s.user("delete the track", func() { s.TrackGone = true })
+	s.run()
+	s.deleteRelease("shop-1")
+	s.user("create the track again", func() { s.TrackGone = false })
+	s.run()
+	s.deleteRelease("shop-2")
+	s.end()
+}
+
+// pinnedIsHeld: also while it has no traffic. What drains after a failure is held
+// until it is retired.
+func pinnedIsHeld(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)),
+		world.Script{ReadyAfter: 5 * time.Second, Tests: map[string]world.TestScript{"probe": {After: 5 * time.Second, Fails: true}}})
+	s.pin("shop-2")
+	s.run()
+	s.deleteRelease("shop-2")
+	s.pin("")
+	s.run()
+	s.deleteRelease("shop-2")
+	s.run()
+	s.end()
+}
+
+// recordsLost: what serves is stable, what stood by drains, and what nobody remembers
+// is neither tried nor asked for again.
+func recordsLost(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilStable("shop-2")
+	s.publish("shop-3", release("3.0"), fine())
+	s.untilWeight("shop-3", 100)
+	s.ask(v1alpha1.ActionRollback, "shop-2")
+	s.pass(10 * time.Second)
+	s.lines = nil
+	s.user("all records are lost", s.LoseRecords)
+	s.run()
+	s.ask(v1alpha1.ActionRetry, "shop-3")
+	s.untilStable("shop-3")
+	s.run()
+	s.end()
+}
+
+// historyLimit: the oldest idle releases go, but neither one that is owned nor one
+// that is pinned; one that comes back is not deployed.
+func historyLimit(t *testing.T) {
+	s := serving(t, track(warm(0, 0), func(spec *v1alpha1.ReleaseTrackSpec) { spec.Retention.HistoryLimit = ptr(int32(1)) }))
+	for _, n := range []string{"2", "3", "4", "5"} {
+		s.publish("shop-"+n, release(n+".0"), fine())
+		if n == "2" {
+			s.user("Argo CD owns shop-2", func() { s.Releases["shop-2"].Owner = "Argo CD" })
+		}
+		s.untilStable("shop-" + n)
+	}
+	s.lines = nil
+	s.run()
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.pin("shop-1")
+	s.run()
+	s.end()
+}
+
+// recordLimit: the oldest records go, many at a time; an old version that comes back
+// has its verdict all the same.
+func recordLimit(t *testing.T) {
+	s := serving(t, track(warm(0, 0), func(spec *v1alpha1.ReleaseTrackSpec) { spec.Retention.RecordLimit = ptr(int32(10)) }))
+	for _, n := range []string{"2", "3"} {
+		s.publish("shop-"+n, release(n+".0"), fine())
+		s.untilStable("shop-" + n)
+	}
+	s.user("delete shop-1", func() { s.Delete("shop-1") })
+	s.lines = nil
+	s.run()
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.end()
+}
+
+// routesGoWithTheTrack where it says so; what has pods keeps them.
+func routesGoWithTheTrack(t *testing.T) {
+	s := serving(t, track())
+	s.user("routes go with the track from now on", func() { s.Track.Spec.DeletionPolicy = v1alpha1.DeletionDelete })
+	s.run()
+	s.user("delete the track", func() { s.TrackGone = true })
+	s.run()
+	s.user("create the track again", func() { s.TrackGone = false })
+	s.run()
+	s.end()
+}
+
+// deleteRelease is what a user may try.
+func (s *story) deleteRelease(name string) {
+	deleted := s.Delete(name)
+	s.tell(">", "delete %s: %s", name, map[bool]string{true: "done", false: "refused, it is held"}[deleted])
+}
+
 func stableDeleted(t *testing.T) {
 	s := serving(t, track())
 	s.user("delete shop-1, which only the guards being off allows", func() { delete(s.Releases, "shop-1") })

@@ -62,6 +62,15 @@ type Log struct {
 	// Actions are the names of the actions carried out or refused, with the
 	// sequence number of the record.
 	Actions map[string]int64
+	// LostTime is when the log began anew because all records were lost; zero: never.
+	LostTime time.Time
+	// ActionsSince: whether an action that is not younger was carried out is not known
+	// any more; zero: it is of all.
+	ActionsSince time.Time
+	// First is the record from which the chain is whole, and Pruned are those before it
+	// that are there still and are to go.
+	First  int64
+	Pruned []int64
 	// Broken says what is wrong with the chain of records; "" when it verifies.
 	Broken string
 }
@@ -110,6 +119,12 @@ type Release struct {
 	CreationTime time.Time
 	RequestedBy  string
 	Deleting     bool
+	// Held is the sequence number in the mark that keeps the object from being
+	// deleted; 0 without a mark.
+	Held int64
+	// Owner is who would create the object again if it were deleted: a GitOps tool;
+	// "" for nobody.
+	Owner string
 	// Spec is the release's spec. It is shared with the cache: read only.
 	Spec *v1alpha1.ImmutableReleaseSpec
 	// Sealed is nil until the seal is written.

@@ -2,6 +2,7 @@ package rollout_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,15 +100,17 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-// TestNothingIsDone where nothing may be: without a track, while one goes, and on
-// what is older than the world.
+// TestNothingIsDone where nothing may be: without a track, but that it holds nothing,
+// while one goes, and on what is older than the world.
 func TestNothingIsDone(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*rollout.Observation)
 		stale  bool
 		reason string
+		does   []rollout.Action
 	}{
-		"no track":           {change: func(o *rollout.Observation) { o.Track = nil }},
+		"no track": {change: func(o *rollout.Observation) { o.Track = nil },
+			does: []rollout.Action{rollout.LiftMark{Release: "shop-1"}, rollout.LiftMark{Release: "shop-2"}}},
 		"a track that goes":  {change: func(o *rollout.Observation) { o.Track.Deleting = true }},
 		"an older log":       {change: func(o *rollout.Observation) { o.Log.Head.Sequence = 3 }, stale: true},
 		"a newer Deployment": {change: func(o *rollout.Observation) { o.Releases[1].Components[0].Sequence = 1000 }, stale: true},
@@ -117,7 +120,7 @@ func TestNothingIsDone(t *testing.T) {
 			o := candidateAt(t, 20)
 			c.change(&o)
 			plan := rollout.Compute(o)
-			if plan.Append != nil || plan.Do != nil {
+			if plan.Append != nil || !slices.Equal(plan.Do, c.does) {
 				t.Errorf("does %+v %+v", plan.Append, plan.Do)
 			}
 			if plan.Stale != c.stale {

@@ -8,12 +8,13 @@ import (
 )
 
 // answer carries out, or refuses, the oldest action that is waiting. Every answer
-// is one record that names the action, and so it is given once. A Rollback or Retry
+// is one record that names the action, and so it is given once: never to an action
+// that may have been carried out by a record that is gone. A Rollback or Retry
 // waits while a Rollback is still bringing its release up.
 func (v view) answer() *Entry {
 	for i := range v.Actions {
 		a := &v.Actions[i]
-		if _, done := v.Log.Actions[a.Name]; done {
+		if _, done := v.Log.Actions[a.Name]; done || !a.CreationTimestamp.After(v.Log.ActionsSince) {
 			continue
 		}
 		waits := a.Spec.Action == v1alpha1.ActionRollback || a.Spec.Action == v1alpha1.ActionRetry

@@ -28,6 +28,8 @@ type Plan struct {
 	// Do is what the newest record still wants done in the world, in safety
 	// order. It is empty while there is a record to append.
 	Do []Action
+	// Confirm: decide again on live reads before any of Do is done.
+	Confirm bool
 	// After is when to look again; 0: only when something changes.
 	After time.Duration
 	// Blocked is the first gate that keeps weight from rising, nil when none does.
@@ -55,7 +57,28 @@ type Entry struct {
 	State      v1alpha1.TrackState
 	// Confirm: decide again on live reads before this is appended.
 	Confirm bool
+	// Pruned says which records go with this one; the ledger adds the digest of those
+	// that stay.
+	Pruned *v1alpha1.PrunedRecords
+	// LastStamp is, where the log is lost, the newest record that any object was
+	// written for: the log goes on after it.
+	LastStamp int64
 }
+
+// MarkHeld puts the mark on a release without which it could be deleted.
+type MarkHeld struct {
+	Release  string
+	Sequence int64
+}
+
+// LiftMark takes the mark off a release that is held no longer.
+type LiftMark struct{ Release string }
+
+// DeleteRelease deletes a release object that nothing needs any more.
+type DeleteRelease struct{ Release string }
+
+// DeleteRecords deletes records that were pruned.
+type DeleteRecords struct{ Sequences []int64 }
 
 // Action is one small idempotent write.
 type Action interface{ action() }
@@ -145,3 +168,7 @@ func (CreateJob) action()       {}
 func (DeleteJobs) action()      {}
 func (WriteRoute) action()      {}
 func (DeleteChildren) action()  {}
+func (MarkHeld) action()        {}
+func (LiftMark) action()        {}
+func (DeleteRelease) action()   {}
+func (DeleteRecords) action()   {}

@@ -16,6 +16,7 @@ const (
 	DefaultWarmReleases     = 1
 	DefaultWarm             = 86400 * time.Second
 	DefaultTestDeadline     = 600 * time.Second
+	DefaultRecords          = 500
 )
 
 // settle is how long endpoints are ready before weight rises onto them: routers
@@ -81,6 +82,22 @@ func (t *Track) warm() time.Duration {
 		return DefaultWarm
 	}
 	return seconds(t.Spec.Retention.WarmSeconds, DefaultWarm)
+}
+
+// recordLimit is how many records of the log are kept.
+func (t *Track) recordLimit() int64 {
+	if t.Spec.Retention == nil || t.Spec.Retention.RecordLimit == nil {
+		return DefaultRecords
+	}
+	return int64(*t.Spec.Retention.RecordLimit)
+}
+
+// historyLimit is how many idle release objects are kept; nil: all.
+func (t *Track) historyLimit() *int32 {
+	if t.Spec.Retention == nil {
+		return nil
+	}
+	return t.Spec.Retention.HistoryLimit
 }
 
 func seconds(s *int32, otherwise time.Duration) time.Duration {

@@ -12,7 +12,7 @@ import (
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():
-		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: "objects of this track carry stamps of records, and there are no records: restore the ReleaseRecords of the track from a backup"}
+		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogMissing", Message: v.lostLog()}
 	case v.Log.Broken != "":
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": what serves is kept up, and nothing is decided until the ReleaseRecords are restored as they were"}
 	case v.candidate != nil:
@@ -24,6 +24,16 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 		}
 	}
 	return nil
+}
+
+// lostLog says why nothing can be adopted.
+func (v view) lostLog() string {
+	_, why := v.adoptable()
+	if why == "" {
+		why = "they are looked for"
+	}
+	return "objects of this track were written for records that are lost, and " + why +
+		": restore its records, the newest first (docs/restore.md); until then nothing is decided"
 }
 
 // keptWeight: a verdict fell, and there is nothing that could take the weight.

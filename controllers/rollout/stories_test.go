@@ -49,6 +49,12 @@ var stories = map[string]func(*testing.T){
 	"stable-deleted-and-passed":  stableDeletedAndPassed,
 	"first-deleted-at-100":       firstDeletedAt100,
 	"stable-down-without-route":  stableDownWithoutRoute,
+	"track-deleted":              trackDeleted,
+	"pinned-is-held":             pinnedIsHeld,
+	"records-lost":               recordsLost,
+	"history-limit":              historyLimit,
+	"record-limit":               recordLimit,
+	"routes-go-with-the-track":   routesGoWithTheTrack,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

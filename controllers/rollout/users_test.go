@@ -65,6 +65,9 @@ func (e *explorer) publish() {
 	if len(e.Track.Spec.Requires) > 0 && e.chance(60) {
 		e.decideElsewhere(name)
 	}
+	if e.chance(20) {
+		e.Releases[name].Owner = "Argo CD"
+	}
 }
 
 // components of a release: web, often autoscaled, api, and often a worker.
@@ -131,8 +134,9 @@ func (e *explorer) user() {
 			e.Lose(name, "Unschedulable")
 		}
 	case n < 85:
-		e.tell("> delete %s", name)
-		delete(e.Releases, name)
+		e.deleteRelease(name)
+	case n < 86:
+		e.loseRecords()
 	case n < 88:
 		e.RouterDown = !e.RouterDown
 		e.tell("> router down: %t", e.RouterDown)
@@ -143,6 +147,9 @@ func (e *explorer) user() {
 		e.editPolicies(&e.Track.Spec)
 		r := e.Track.Spec.Rollout
 		e.tell("> other policies: %s %s %s", r.FailurePolicy, r.SupersedePolicy, r.AdvancePolicy)
+	case n < 93 && e.chance(30):
+		e.Track.Spec.DeletionPolicy = oneOf(e, v1alpha1.DeletionDelete, v1alpha1.DeletionOrphan)
+		e.tell("> routes that go with the track: %s", e.Track.Spec.DeletionPolicy)
 	case n < 94:
 		e.editRoutes(&e.Track.Spec)
 		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
@@ -185,6 +192,34 @@ func (e *explorer) decideElsewhere(name string) {
 	version := e.Releases[name].Spec.Version
 	e.tell("> in staging, version %s: %s, %s", version, verdict, content)
 	e.Decide(staging, version, content, verdict)
+}
+
+// loseRecords of a track with a route: without any object that was written for a
+// record, it is a new one.
+func (e *explorer) loseRecords() {
+	if len(e.Routes) == 0 {
+		return
+	}
+	e.tell("> the records are lost, and the operator starts again")
+	e.LoseRecords()
+	for _, p := range e.planners {
+		p.Crash()
+	}
+}
+
+// deleteRelease is refused for what is held, as long as the guards are on.
+func (e *explorer) deleteRelease(name string) {
+	switch r := e.Releases[name]; {
+	case r == nil:
+	case r.Held != 0 && e.chance(30):
+		e.tell("> take the mark off %s", name)
+		e.Unmark(name)
+	case e.chance(60):
+		e.tell("> delete %s: %t", name, e.Delete(name))
+	default:
+		e.tell("> delete %s, the guards being off", name)
+		delete(e.Releases, name)
+	}
 }
 
 // ask is for what makes sense most of the time, and for anything else.

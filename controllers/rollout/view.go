@@ -54,10 +54,11 @@ func (r *Release) sound() bool {
 // now is the observation's time in the precision of records.
 func (v view) now() metav1.MicroTime { return metav1.NewMicroTime(v.Now) }
 
-// next is the sequence number of the record that would be appended.
+// next is the sequence number of the record that would be appended. A log that was
+// lost goes on after the newest stamp.
 func (v view) next() int64 {
 	if v.Log.Head == nil {
-		return 1
+		return v.lastStamp() + 1
 	}
 	return v.Log.Head.Sequence + 1
 }

@@ -3,7 +3,9 @@ package traffic
 import (
 	"maps"
 	"slices"
+	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -53,8 +55,30 @@ func Labels(t Track, route string) map[string]string {
 	return map[string]string{v1alpha1.LabelTrack: t.Name, v1alpha1.LabelRoute: route}
 }
 
-// Mark puts the labels of a route and the stamp of a record on an object, and
-// leaves all other metadata as it is.
+// Goes says whether an object goes with the track exactly where the track asks for it.
+func Goes(object client.Object, t Track) bool {
+	return slices.EqualFunc(object.GetOwnerReferences(), owners(object, t), func(a, b metav1.OwnerReference) bool { return a.UID == b.UID })
+}
+
+// owners are those that an object should have: of the tracks, this one or none; of
+// others, those that it has.
+func owners(object client.Object, t Track) []metav1.OwnerReference {
+	var owners []metav1.OwnerReference
+	found := false
+	for _, owner := range object.GetOwnerReferences() {
+		isTrack := owner.Kind == "ReleaseTrack" && strings.HasPrefix(owner.APIVersion, v1alpha1.GroupVersion.Group+"/")
+		if !isTrack || owner.UID == t.Owner {
+			owners, found = append(owners, owner), found || isTrack
+		}
+	}
+	if t.Owner != "" && !found {
+		owners = append(owners, metav1.OwnerReference{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ReleaseTrack", Name: t.Name, UID: t.Owner})
+	}
+	return owners
+}
+
+// Mark puts the labels of a route, the stamp of a record, and the track as its owner
+// where it goes with it, on an object, and leaves all other metadata as it is.
 func Mark(object client.Object, t Track, route string, sequence int64) {
 	labels := maps.Clone(object.GetLabels())
 	if labels == nil {
@@ -62,6 +86,7 @@ func Mark(object client.Object, t Track, route string, sequence int64) {
 	}
 	maps.Copy(labels, Labels(t, route))
 	object.SetLabels(labels)
+	object.SetOwnerReferences(owners(object, t))
 
 	object.SetAnnotations(maps.Clone(object.GetAnnotations()))
 	resources.Stamp(object, sequence)

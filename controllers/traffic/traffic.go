@@ -10,8 +10,9 @@
 // Each provider lives in a package of its own and is entered in one place,
 // package providers. A provider owns whole objects, found by the labels
 // strata.dev/track and strata.dev/route; an object of the same name without them
-// is somebody else's and never touched. Objects carry no owner reference: the
-// application serves on when its track is deleted.
+// is somebody else's and never touched. Objects carry no owner reference, and the
+// application serves on when its track is deleted; unless the track asks for the
+// contrary: then it owns them, and the garbage collector needs no operator.
 //
 // Every write carries the resourceVersion of the object that was observed, and
 // stamps it with the sequence number of the record that justifies it. A write
@@ -24,6 +25,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/source"
@@ -39,6 +41,8 @@ const FieldManager = "strata"
 type Track struct {
 	Namespace string
 	Name      string
+	// Owner is the UID of the track where its routes go with it; "" where they stay.
+	Owner types.UID
 	// Port is the port of a component of a release of this track, by the port's
 	// name. ok is false where the release is gone, or has no such component or port.
 	Port func(release, component, port string) (p v1alpha1.ComponentPort, ok bool)

@@ -29,6 +29,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission"
@@ -200,7 +201,10 @@ func waitUntilGuarded() {
 		}
 		// Refused by the webhook.
 		track := newTrack(namespace, "probe")
-		track.Spec.DeletionPolicy = v1alpha1.DeletionDelete
+		track.Spec.Traffic = &v1alpha1.TrafficSpec{Routes: []v1alpha1.Route{{
+			Name: "public", ComponentName: "web", PortName: "grpc", Type: v1alpha1.RouteGatewayAPI,
+			GatewayAPI: &v1alpha1.GatewayAPIRoute{Kind: "GRPCRoute", ParentRefs: []gatewayv1.ParentReference{{Name: "public"}}},
+		}}}
 		g.Expect(admin.Create(ctx, track)).To(MatchError(ContainSubstring("not supported yet")))
 		// Refused by the last policy of the table.
 		deployment := versioned(namespace, "probe-1", "web")

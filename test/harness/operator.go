@@ -67,6 +67,22 @@ func (e *Environment) RestartOperator(ctx context.Context) error {
 	return nil
 }
 
+// ScaleOperator sets how many pods the operator has; 0 takes it away.
+func (e *Environment) ScaleOperator(ctx context.Context, replicas int32) error {
+	var deployments appsv1.DeploymentList
+	if err := e.Client.List(ctx, &deployments, client.InNamespace(e.OperatorNamespace)); err != nil {
+		return fmt.Errorf("list the operator's Deployments: %w", err)
+	}
+	for i := range deployments.Items {
+		scaled := deployments.Items[i].DeepCopy()
+		scaled.Spec.Replicas = &replicas
+		if err := e.Client.Patch(ctx, scaled, client.MergeFrom(&deployments.Items[i])); err != nil {
+			return fmt.Errorf("scale Deployment %s: %w", scaled.Name, err)
+		}
+	}
+	return nil
+}
+
 // OperatorUser is the user name by which the API server knows the operator.
 func (e *Environment) OperatorUser(ctx context.Context) (string, error) {
 	pods, err := e.operatorPods(ctx)

@@ -13,12 +13,14 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/stories/cluster"
 )
 
 var _ = story("a track is deleted: routes, Deployments and log stay, and a new track of the name goes on from there", func(ctx context.Context, w *world) {
 	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	Expect(w.held(ctx)).To(Equal([]string{"shop-1-0-0"}))
 	route, before, records := w.route(ctx), w.pods(ctx, "1.0.0"), len(w.records(ctx))
 	stable := &corev1.Service{}
 	w.get(ctx, stable, "shop-api")
@@ -27,6 +29,7 @@ var _ = story("a track is deleted: routes, Deployments and log stay, and a new t
 
 	Expect(w.Client.Delete(ctx, w.track())).To(Succeed())
 	w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionReady, HavePrefix("Ready=False TrackNotFound"))
+	Eventually(ctx, w.held).WithArguments(ctx).Should(BeEmpty())
 	w.restartOperator()
 	Consistently(ctx, func(g Gomega) {
 		g.Expect(w.route(ctx).ResourceVersion).To(Equal(route.ResourceVersion))
@@ -36,11 +39,67 @@ var _ = story("a track is deleted: routes, Deployments and log stay, and a new t
 
 	w.create(ctx, w.track(internalRoute))
 	w.untilSettled(ctx, "1.0.0")
+	Eventually(ctx, w.held).WithArguments(ctx).Should(Equal([]string{"shop-1-0-0"}))
 	Expect(w.records(ctx)).To(HaveLen(records))
 	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
 	w.create(ctx, w.release("2.0.0", w.Component("api", 1)))
 	w.untilSettled(ctx, "2.0.0")
 })
+
+var _ = story("the routes of a track go with it where it says so, and only from then on", func(ctx context.Context, w *world) {
+	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	track, stable := w.track(), &corev1.Service{}
+	Expect(w.route(ctx).OwnerReferences).To(BeEmpty())
+	w.patch(ctx, track, `{"spec":{"deletionPolicy":"Delete"}}`)
+	Eventually(ctx, func(g Gomega) {
+		w.get(ctx, stable, "shop-api")
+		for _, owners := range [][]metav1.OwnerReference{w.route(ctx).OwnerReferences, stable.OwnerReferences} {
+			g.Expect(owners).To(HaveLen(1))
+			g.Expect(owners[0].UID).To(Equal(track.UID))
+		}
+	}).Should(Succeed())
+	w.patch(ctx, track, `{"spec":{"deletionPolicy":"Orphan"}}`)
+	Eventually(ctx, func(g Gomega) {
+		w.get(ctx, stable, "shop-api")
+		g.Expect(w.route(ctx).OwnerReferences).To(BeEmpty())
+		g.Expect(stable.OwnerReferences).To(BeEmpty())
+	}).Should(Succeed())
+	Expect(w.moves()).To(Equal([]string{"1.0.0:100"}))
+})
+
+var _ = It("records are lost: what serves is adopted, serves on, and the next release follows", SpecTimeout(time.Minute), func(ctx SpecContext) {
+	w := open(ctx)
+	w.startOperator()
+	w.goLive(ctx, w.track(internalRoute), w.release("1.0.0", w.Component("api", 1)))
+	before, last := w.pods(ctx, "1.0.0"), len(w.records(ctx))
+	w.stopOperators()
+	Expect(w.Client.DeleteAllOf(ctx, &v1alpha1.ReleaseRecord{}, client.InNamespace(w.namespace))).To(Succeed())
+	w.startOperator()
+	Eventually(ctx, func(g Gomega) {
+		records := w.records(ctx)
+		g.Expect(records).NotTo(BeEmpty())
+		g.Expect(records[0].Spec.Event).To(Equal(v1alpha1.EventAdopted))
+		g.Expect(records[0].Spec.Sequence).To(BeNumerically("<=", last+1))
+	}).Should(Succeed())
+	w.untilSettled(ctx, "1.0.0")
+	Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
+	w.create(ctx, w.release("2.0.0", w.Component("api", 1)))
+	w.untilSettled(ctx, "2.0.0")
+	Expect(ledger.Verify(w.records(ctx))).To(Succeed())
+	Expect(w.moves()).To(Equal([]string{"1.0.0:100", "2.0.0:100"}))
+})
+
+// held are the names of the releases with a mark.
+func (w *world) held(ctx context.Context) []string {
+	GinkgoHelper()
+	list := &v1alpha1.ImmutableReleaseList{}
+	Expect(w.Client.List(ctx, list, client.InNamespace(w.namespace), client.HasLabels{v1alpha1.LabelHeld})).To(Succeed())
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names
+}
 
 var _ = It("everything of a namespace is deleted, whatever the order, and nothing comes back", SpecTimeout(time.Minute), func(ctx SpecContext) {
 	w := open(ctx)

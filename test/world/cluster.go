@@ -135,6 +135,12 @@ func (w *World) collect() []string {
 	}
 	maps.DeleteFunc(w.Autoscalers, func(_ string, a *Autoscaler) bool { return !owners[string(a.Owner)] })
 	maps.DeleteFunc(w.Disruptions, func(_ string, d *Disruption) bool { return !owners[string(d.Owner)] })
+	for _, name := range slices.Sorted(maps.Keys(w.Routes)) {
+		if w.TrackGone && w.Routes[name].Owned {
+			delete(w.Routes, name)
+			changes = append(changes, "garbage: route object "+name)
+		}
+	}
 	maps.DeleteFunc(w.Seals, func(_ string, s *Seal) bool { return !owners[string(s.Owner)] })
 	return changes
 }

@@ -32,11 +32,19 @@ func (w *World) checkEntry(o rollout.Observation, spec *v1alpha1.ReleaseRecordSp
 		err = checkSuperseded(o, before, spec)
 	case v1alpha1.EventHoldSkipped:
 		err = w.checkSkipped(o, before, spec)
+	case v1alpha1.EventAdopted:
+		err = w.checkAdopted(o, spec)
+	}
+	if spec.ActionName != "" && spec.Event != v1alpha1.EventRecalled {
+		if w.answered[spec.ActionName] {
+			return fmt.Errorf("record %d: action %s is answered a second time", spec.Sequence, spec.ActionName)
+		}
+		w.answered[spec.ActionName] = true
 	}
 	if err != nil {
 		return fmt.Errorf("record %d, %s %s: %w", spec.Sequence, spec.Event, spec.Release.Name, err)
 	}
-	if spec.Event.IsVerdict() && spec.Event != v1alpha1.EventRolledBack && spec.Reason != "PassedOver" && before.Candidate == nil {
+	if spec.Event.IsVerdict() && spec.Event != v1alpha1.EventRolledBack && spec.Reason != "PassedOver" && spec.Reason != "RecordsLost" && before.Candidate == nil {
 		return fmt.Errorf("record %d: %s without an open attempt", spec.Sequence, spec.Event)
 	}
 	if spec.Event.IsNegative() && spec.State.Stable != nil && spec.State.Stable.UID == spec.Release.UID {
@@ -54,6 +62,9 @@ func (w *World) checkOpened(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRe
 	if spec.ActionName != "" {
 		return nil
 	}
+	if w.forgotten[spec.Release.UID] && !spec.Release.Pinned {
+		return fmt.Errorf("nobody knows how it fared before the records were lost")
+	}
 	if v := w.verdict(spec.Release.Version); v.IsNegative() || v == v1alpha1.EventPromoted && !spec.Release.Pinned {
 		return fmt.Errorf("the version has the verdict %s", v)
 	}
@@ -62,8 +73,8 @@ func (w *World) checkOpened(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRe
 
 // verdict of a version, as the records tell.
 func (w *World) verdict(version string) v1alpha1.RecordEvent {
-	for i := len(w.Records) - 1; i >= 0; i-- {
-		spec := &w.Records[i].Spec
+	for i := len(w.history) - 1; i >= 0; i-- {
+		spec := &w.history[i].Spec
 		if spec.Event.IsVerdict() && spec.Release != nil && spec.Release.Version == version {
 			return spec.Event
 		}
@@ -76,8 +87,8 @@ func (w *World) proven(ref v1alpha1.ReleaseRef) bool {
 	if w.verdict(ref.Version).IsNegative() {
 		return false
 	}
-	return slices.ContainsFunc(w.Records, func(r v1alpha1.ReleaseRecord) bool {
-		became := r.Spec.Event == v1alpha1.EventPromoted || r.Spec.Event == v1alpha1.EventRolledBack
+	return slices.ContainsFunc(w.history, func(r v1alpha1.ReleaseRecord) bool {
+		became := r.Spec.Event == v1alpha1.EventPromoted || r.Spec.Event == v1alpha1.EventRolledBack || r.Spec.Event == v1alpha1.EventAdopted
 		return became && r.Spec.State.Stable != nil && r.Spec.State.Stable.UID == ref.UID
 	})
 }

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -14,8 +15,8 @@ import (
 // Check holds what must be true after every single write.
 func (w *World) Check() error {
 	for i := range w.Records {
-		if w.Records[i].Spec.Digest != w.digests[i] {
-			return fmt.Errorf("record %d was rewritten", i+1)
+		if spec := &w.Records[i].Spec; spec.Digest != w.digests[spec.Sequence] {
+			return fmt.Errorf("record %d was rewritten", spec.Sequence)
 		}
 	}
 	if err := w.checkState(); err != nil {
@@ -72,10 +73,23 @@ func candidateRef(state v1alpha1.TrackState) *v1alpha1.ReleaseRef {
 	return &state.Candidate.ReleaseRef
 }
 
-// CheckLog verifies the whole chain, and that what is kept of it at every look is
-// what a reader of all of it finds.
+// CheckLog verifies the whole chain, and that what is left of it tells what all of it
+// told.
 func (w *World) CheckLog() error {
-	return ledger.Verify(w.Records)
+	if err := ledger.Verify(w.Records); err != nil {
+		return err
+	}
+	whole := slices.Clone(w.history)
+	for i := range whole {
+		whole[i].Spec.Pruned = nil
+	}
+	left, all := ledger.Read(w.Records), ledger.Read(whole)
+	for _, pair := range [][2]any{{left.Verdicts, all.Verdicts}, {left.Promotions, all.Promotions}, {left.ContentDigests, all.ContentDigests}, {left.LostTime, all.LostTime}} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			return fmt.Errorf("pruning lost something: %+v of %+v", pair[0], pair[1])
+		}
+	}
+	return nil
 }
 
 func sum(shares []v1alpha1.ReleaseWeight) int32 {
@@ -138,6 +152,9 @@ func (w *World) checkRouteWrite(o *rollout.Observation, seen *RouteObject, spec 
 		if endpoints(o, s.ReleaseName, spec.ComponentName) == 0 {
 			return fmt.Errorf("route %s raises %s to %d without ready endpoints", spec.Name, s.ReleaseName, s.WeightPercent)
 		}
+		if err := w.checkHeld(s.ReleaseName); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -164,7 +181,7 @@ func endpoints(o *rollout.Observation, release, component string) int32 {
 
 // noteRecord keeps what later checks compare with.
 func (w *World) noteRecord(spec *v1alpha1.ReleaseRecordSpec) {
-	w.digests = append(w.digests, spec.Digest)
+	w.digests[spec.Sequence] = spec.Digest
 	for _, route := range spec.State.Routes {
 		if w.weights[route.Name] == nil {
 			w.weights[route.Name] = map[string]bool{}

@@ -53,7 +53,10 @@ func (w *World) observe(c *Objects) rollout.Observation {
 	o := rollout.Observation{
 		Now: w.Now, Namespace: Namespace, TrackName: TrackName, Actor: Actor,
 		Track: &track,
-		Log:   w.log(len(c.Records)),
+		Log:   w.logOf(c.Records),
+	}
+	if w.TrackGone {
+		o.Track = nil
 	}
 	var state v1alpha1.TrackState
 	if o.Log.Head != nil {
@@ -74,9 +77,9 @@ func (w *World) observe(c *Objects) rollout.Observation {
 
 func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState, log rollout.Log) rollout.Release {
 	script := w.script(r.Name)
-	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Spec: r.Spec}
+	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Owner: r.Owner, Spec: r.Spec}
 	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
-	if s := c.Seals[r.Name]; s != nil && live && s.Owner == r.UID {
+	if s := c.Seals[r.Name]; s != nil && (live || log.Head == nil) && s.Owner == r.UID {
 		sealed := s.Sealed
 		o.Sealed = &sealed
 	}
@@ -177,7 +180,7 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 	}
 	o := rollout.Route{
 		Presence: rollout.Ours, Sequence: r.Sequence, Weights: slices.Clone(r.Weights),
-		Current:  equality.Semantic.DeepEqual(r.Spec, spec),
+		Current:  equality.Semantic.DeepEqual(r.Spec, spec) && r.Owned == w.ownsRoutes(),
 		Verified: !w.RouterDown && r.CarriedGeneration == r.Generation,
 	}
 	if backend := w.unresolved(r); backend != "" {

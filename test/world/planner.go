@@ -66,6 +66,8 @@ func (p *Planner) Think(live bool) rollout.Plan {
 	p.plan = p.Compute(o)
 	switch {
 	case p.plan.Append != nil:
+	case p.plan.Confirm && !live:
+		return p.Think(true)
 	case len(p.plan.Do) > 0:
 		p.writes = append(p.writes, p.confirm())
 		for _, action := range p.plan.Do {
@@ -128,8 +130,11 @@ func decidedLive(entry *rollout.Entry) bool {
 
 // append creates the record of the next sequence number, if nobody else has.
 func (w *World) append(o rollout.Observation, entry rollout.Entry) (string, error) {
+	if entry.Pruned != nil {
+		entry.Pruned.KeptDigest = ledger.KeptDigest(w.Records, entry.Pruned.BeforeSequence)
+	}
 	spec := ledger.Chain(TrackName, o.Log.Head, entry, o.Now)
-	if spec.Sequence != int64(len(w.Records))+1 {
+	if n := len(w.Records); n > 0 && spec.Sequence != w.Records[n-1].Spec.Sequence+1 {
 		return "", nil
 	}
 	if err := w.checkEntry(o, &spec); err != nil {
@@ -138,6 +143,7 @@ func (w *World) append(o rollout.Observation, entry rollout.Entry) (string, erro
 	record := ledger.Record(Namespace, spec)
 	record.UID, record.ResourceVersion = w.uid(), "1"
 	w.Records = append(slices.Clip(w.Records), *record)
+	w.history = append(slices.Clip(w.history), *record)
 	w.noteRecord(&record.Spec)
 	w.Writes++
 	return w.recordLine(&record.Spec), w.Check()

@@ -2,6 +2,7 @@ package world
 
 import (
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"time"
@@ -57,8 +58,13 @@ type Objects struct {
 type Release struct {
 	Name    string
 	UID     types.UID
+	Version int64
 	Created time.Time
-	Spec    *v1alpha1.ImmutableReleaseSpec
+	// Held is the sequence number in its mark; 0 without one.
+	Held int64
+	// Owner is the GitOps tool that would create it again.
+	Owner string
+	Spec  *v1alpha1.ImmutableReleaseSpec
 }
 
 // Seal belongs to the release object with the UID Owner.
@@ -119,9 +125,11 @@ type Job struct {
 
 // RouteObject is what a router is told, and what it carries.
 type RouteObject struct {
-	Name       string
-	Spec       v1alpha1.Route
-	Foreign    bool
+	Name    string
+	Spec    v1alpha1.Route
+	Foreign bool
+	// Owned: it goes with the track.
+	Owned      bool
 	Version    int64
 	Sequence   int64
 	Weights    []v1alpha1.ReleaseWeight
@@ -176,21 +184,33 @@ type World struct {
 	RouterDown  bool
 	// Elsewhere is what became of versions on other tracks.
 	Elsewhere map[v1alpha1.RequiredTrack]map[string]Standing
+	// TrackGone: the track was deleted.
+	TrackGone bool
 	// Writes counts the writes of planners.
 	Writes int
 
 	counter int64
 	reader  *ledger.Reader
-	// logs are the indexes of the log by the number of records read: none is ever
-	// changed, and so each is made once.
-	logs []rollout.Log
+	// logs are the indexes of logs that were read: none is ever changed, and so each is
+	// made once.
+	logs map[uint64]rollout.Log
 	// trafficked is, by release, the last moment at which a route object or a
 	// router had weight for it.
 	trafficked map[string]time.Time
-	// digests of the records as they were appended, and the weights that any of
-	// them set, by route.
-	digests []string
-	weights map[string]map[string]bool
+	// history are all records since the log began, be they pruned.
+	history []v1alpha1.ReleaseRecord
+	// digests of the records as they were appended, by number, and the weights that any
+	// of them set, by route.
+	digests map[int64]string
+	// unmarked are the releases whose mark somebody took.
+	unmarked map[string]bool
+	// lost are the records that somebody took, forgotten the releases that were there
+	// when the log began anew.
+	lost      []v1alpha1.ReleaseRecord
+	forgotten map[types.UID]bool
+	// answered are the actions that any record answered, be it lost.
+	answered map[string]bool
+	weights  map[string]map[string]bool
 }
 
 // New makes an empty world with a track.
@@ -209,6 +229,11 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		reader:      ledger.NewReader(),
 		trafficked:  map[string]time.Time{},
 		weights:     map[string]map[string]bool{},
+		logs:        map[uint64]rollout.Log{},
+		digests:     map[int64]string{},
+		unmarked:    map[string]bool{},
+		forgotten:   map[types.UID]bool{},
+		answered:    map[string]bool{},
 	}
 }
 
@@ -221,7 +246,7 @@ func (w *World) uid() types.UID { return types.UID(fmt.Sprintf("uid-%d", w.next(
 
 // Publish creates a release object.
 func (w *World) Publish(name string, spec v1alpha1.ImmutableReleaseSpec, script Script) {
-	w.Releases[name] = &Release{Name: name, UID: w.uid(), Created: w.Now.Truncate(time.Second), Spec: &spec}
+	w.Releases[name] = &Release{Name: name, UID: w.uid(), Version: w.next(), Created: w.Now.Truncate(time.Second), Spec: &spec}
 	w.Scripts[name] = &script
 }
 
@@ -267,13 +292,23 @@ func (w *World) Head() v1alpha1.TrackState {
 	return w.Records[len(w.Records)-1].Spec.State
 }
 
-// log is the index over the first n records.
-func (w *World) log(n int) rollout.Log {
-	for len(w.logs) <= n {
-		w.logs = append(w.logs, w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, w.Records[:len(w.logs)]))
+// logOf is the index over records as a cache holds them.
+func (w *World) logOf(records []v1alpha1.ReleaseRecord) rollout.Log {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for i := range records {
+		_, _ = h.WriteString(string(records[i].UID) + "/" + records[i].ResourceVersion + " ")
 	}
-	return w.logs[n]
+	key := h.Sum64()
+	log, known := w.logs[key]
+	if !known {
+		log = w.reader.Read(types.NamespacedName{Namespace: Namespace, Name: TrackName}, records)
+		w.logs[key] = log
+	}
+	return log
 }
+
+var seed = maphash.MakeSeed()
 
 // EditRecord changes what a record says, as nobody can but who switches the guards
 // off.
@@ -281,7 +316,6 @@ func (w *World) EditRecord(sequence int, change func(*v1alpha1.ReleaseRecordSpec
 	w.Records = slices.Clone(w.Records)
 	change(&w.Records[sequence-1].Spec)
 	w.Records[sequence-1].ResourceVersion += "0"
-	w.logs = nil
 }
 
 // Break makes all pods of a release unready; Heal makes them ready.
@@ -353,6 +387,8 @@ func routeObjectName(route v1alpha1.Route) string {
 	}
 	return resources.RouteName(TrackName, route.Name)
 }
+
+func (w *World) ownsRoutes() bool { return w.Track.Spec.DeletionPolicy == v1alpha1.DeletionDelete }
 
 func (w *World) specRoutes() []v1alpha1.Route {
 	if w.Track.Spec.Traffic == nil {

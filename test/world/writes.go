@@ -12,7 +12,14 @@ import (
 
 // confirm reads the newest record past the cache, before anything is created.
 func (p *Planner) confirm() write {
-	return write{do: func() (bool, error) { return len(p.objects.Records) != len(p.World.Records), nil }}
+	return write{do: func() (bool, error) { return last(p.objects.Records) != last(p.World.Records), nil }}
+}
+
+func last(records []v1alpha1.ReleaseRecord) int64 {
+	if len(records) == 0 {
+		return 0
+	}
+	return records[len(records)-1].Spec.Sequence
 }
 
 func (p *Planner) expand(action rollout.Action) []write {
@@ -35,6 +42,14 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return p.deleteJobs(a)
 	case rollout.DeleteChildren:
 		return p.deleteChildren(a)
+	case rollout.MarkHeld:
+		return []write{p.mark(a.Release, a.Sequence)}
+	case rollout.LiftMark:
+		return []write{p.mark(a.Release, 0)}
+	case rollout.DeleteRelease:
+		return []write{p.deleteRelease(a.Release)}
+	case rollout.DeleteRecords:
+		return p.deleteRecords(a)
 	}
 	panic(fmt.Sprintf("no such action: %T", action))
 }
@@ -289,6 +304,7 @@ func (p *Planner) writeRoute(a rollout.WriteRoute) write {
 			next.Generation, next.WriteTime = next.Generation+1, w.Now
 		}
 		next.Spec, next.Weights, next.Sequence, next.Version = spec, weights, a.Sequence, w.next()
+		next.Owned = w.ownsRoutes()
 		w.Routes[name] = &next
 		return false, nil
 	}}

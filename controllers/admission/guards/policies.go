@@ -62,6 +62,15 @@ const sizeInstead = `, and its bounds follow it. For another size now, set spec.
 const frozen = `object.spec == oldObject.spec && object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && ` +
 	`object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences && object.metadata.?finalizers == oldObject.metadata.?finalizers`
 
+// letGoInstead ends every refusal to delete a release that is held.
+const letGoInstead = `. It is let go once another release has its traffic and the retention of the track keeps it no longer: publish a newer one, or roll back by a ReleaseAction. To delete it sooner, lower spec.retention, take the pin off, or delete the track, whose application serves on.`
+
+// recordIsCreated: who may bring a record back is said by the policy of records.
+const recordIsCreated = `(request.operation == 'CREATE' && request.resource.resource == 'releaserecords')`
+
+// held finds what the operator has marked, on what is stored.
+const held = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelHeld + `' in oldObject.metadata.labels`
+
 var (
 	labelsOf      = variable("labels", `object.metadata.?labels.orValue({})`)
 	annotationsOf = variable("annotations", `object.metadata.?annotations.orValue({})`)
@@ -103,7 +112,7 @@ var Policies = []Policy{
 		Rules: []Rule{
 			{
 				ID:         "STRATA-003",
-				Expression: `variables.operator || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Expression: `variables.operator || ` + recordIsCreated + ` || (` + reservedKept("labels", "oldLabels", "") + `)`,
 				Message:    "labels that begin with " + v1alpha1.ReservedPrefix + " are the operator's: leave them out, and leave them as they are",
 			},
 			{
@@ -115,6 +124,53 @@ var Policies = []Policy{
 		},
 	},
 	{
+		Name: "strata-held", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
+		Resources:   []string{"immutablereleases"},
+		Operations:  []admissionv1.OperationType{update, remove},
+		Only:        held,
+		Controllers: []string{namespaceController, garbageCollector},
+		Variables: []admissionv1.Variable{variable("how",
+			`oldObject.?status.?weightPercent.orValue(0) > 0 ? 'it serves ' + string(oldObject.status.weightPercent) + ' % of the traffic' : 'it stands by for a rollback, or is pinned'`)},
+		Rules: []Rule{
+			{
+				ID:         "STRATA-030",
+				Expression: `request.operation != 'DELETE' || variables.operator || variables.controller`,
+				Message:    "the release serves, stands by or is pinned" + letGoInstead,
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ': ' + variables.how + '` + letGoInstead + `'`,
+			},
+			{
+				ID:         "STRATA-031",
+				Expression: `request.operation != 'UPDATE' || variables.operator || object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences`,
+				Message:    "a release that is held gets no other owners: it would go with them",
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ' and gets no other owners: it would go with them'`,
+			},
+		},
+	},
+	{
+		Name: "strata-crds", Group: "apiextensions.k8s.io", Version: "v1",
+		Resources:  []string{"customresourcedefinitions"},
+		Operations: []admissionv1.OperationType{create, update, remove},
+		Only:       `(oldObject == null ? object : oldObject).spec.group == '` + v1alpha1.GroupVersion.Group + `'`,
+		Everywhere: true,
+		Variables: []admissionv1.Variable{
+			variable("labels", `object == null ? {} : object.metadata.?labels.orValue({})`), oldLabels,
+		},
+		Rules: []Rule{
+			{
+				ID:         "STRATA-032",
+				Expression: `request.operation != 'DELETE' || variables.operator || !('` + v1alpha1.LabelHeld + `' in variables.oldLabels)`,
+				Message: "releases are held: with this CRD all that serves would go. Delete the tracks first, " +
+					"then the releases with --cascade=orphan, and applications serve on: see docs/uninstall.md",
+				Detail: `'releases are held: with CRD ' + oldObject.metadata.name + ' all that serves would go. Delete the tracks first, then the releases with --cascade=orphan, and applications serve on: see docs/uninstall.md'`,
+			},
+			{
+				ID:         "STRATA-033",
+				Expression: `request.operation == 'DELETE' || variables.operator || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Message:    "labels of CRDs that begin with " + v1alpha1.ReservedPrefix + " are the operator's: write CRDs by kubectl apply, which leaves them as they are",
+			},
+		},
+	},
+	{
 		Name: "strata-records", Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
 		Resources:   []string{"releaserecords"},
 		Operations:  []admissionv1.OperationType{create, update, remove},
@@ -122,8 +178,8 @@ var Policies = []Policy{
 		Rules: []Rule{
 			{
 				ID:         "STRATA-005",
-				Expression: `request.operation != 'CREATE' || variables.operator`,
-				Message:    "records are written by the operator alone; to ask for something, create a ReleaseAction",
+				Expression: `request.operation != 'CREATE' || variables.operator || authorizer.group('` + v1alpha1.GroupVersion.Group + `').resource('releasetracks').namespace(object.metadata.namespace).name(object.spec.trackName).check('restore').allowed()`,
+				Message:    "records are written by the operator alone; to ask for something, create a ReleaseAction, and to bring a lost log back, have the verb restore on its releasetrack",
 			},
 			{
 				ID:         "STRATA-006",

@@ -66,9 +66,8 @@ func TestTracks(t *testing.T) {
 			again.Name = "again"
 			s.Traffic.Routes = append(s.Traffic.Routes, again)
 		}, `routes[2].service.name: Duplicate value: "shop-api"`},
-		"component":    {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
-		"port":         {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
-		"zero history": {func(s *v1alpha1.ReleaseTrackSpec) { s.Retention.HistoryLimit = ptr(int32(0)) }, "spec.retention.historyLimit: Forbidden: not supported yet"},
+		"component": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
+		"port":      {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
 		}, `spec.requires[1]: Invalid value: "shop": a track that requires itself would never promote anything`},

@@ -26,9 +26,6 @@ type NotSupported struct {
 var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
-	{Kind: "ReleaseTrack", Field: "spec.retention.historyLimit", Instead: "leave it out: release objects are kept"},
-	{Kind: "ReleaseTrack", Field: "spec.retention.recordLimit", Instead: "leave it out: records are kept"},
-	{Kind: "ReleaseTrack", Field: "spec.deletionPolicy", Values: []string{"Delete"}, Instead: "leave it out: routes stay when their track goes"},
 
 	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"BreakGlass"}, Instead: "no namespace has a policy yet that could allow it"},
 

@@ -60,7 +60,7 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 		return fmt.Errorf("render HTTPRoute %s/%s: %s", live.Namespace, live.Name, noPort(wanted.lacking, route))
 	}
 	unchanged := same(wanted.spec, live.Spec)
-	if unchanged && stamp == write.Sequence {
+	if unchanged && stamp == write.Sequence && traffic.Goes(live, t) {
 		return nil
 	}
 	object := live.DeepCopy()

@@ -117,7 +117,7 @@ func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alp
 	if err != nil {
 		return traffic.Observed{}, err
 	}
-	facts.Current = wanted.lacking == "" && same(wanted.spec, live.Spec)
+	facts.Current = wanted.lacking == "" && same(wanted.spec, live.Spec) && traffic.Goes(live, t)
 	switch {
 	case wanted.rival != nil:
 		facts.Reason, facts.Message = traffic.ReasonConflict, conflictMessage(wanted.rival)

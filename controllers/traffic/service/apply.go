@@ -58,7 +58,7 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 		return fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
 	}
 	unchanged := same(spec, live.Spec)
-	if unchanged && stamp == write.Sequence {
+	if unchanged && stamp == write.Sequence && traffic.Goes(live, t) {
 		return nil
 	}
 	object := live.DeepCopy()

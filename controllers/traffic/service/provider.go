@@ -84,7 +84,7 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 	if err != nil {
 		return traffic.Observed{}, err
 	}
-	facts.Current = current(t, route, live)
+	facts.Current = current(t, route, live) && traffic.Goes(live, t)
 	return traffic.Observed{Route: facts, Object: live}, nil
 }
 

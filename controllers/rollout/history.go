@@ -1,0 +1,61 @@
+package rollout
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// deleteReleases deletes idle release objects beyond the limit, the oldest objects
+// first. An idle one has had its verdict, which the log keeps, and has no pods. What
+// is held is not idle; what a GitOps tool would create again is that tool's to delete.
+func (v view) deleteReleases() []Action {
+	limit := v.Track.historyLimit()
+	if limit == nil || v.Log.Head == nil {
+		return nil
+	}
+	var idle []*Release
+	for i := range v.Releases {
+		if r := &v.Releases[i]; v.isIdle(r) {
+			idle = append(idle, r)
+		}
+	}
+	slices.SortFunc(idle, func(a, b *Release) int {
+		return cmp.Or(a.CreationTime.Compare(b.CreationTime), strings.Compare(a.Name, b.Name))
+	})
+	var do []Action
+	for _, r := range idle[:max(len(idle)-int(*limit), 0)] {
+		do = append(do, DeleteRelease{Release: r.Name})
+	}
+	return do
+}
+
+func (v view) isIdle(r *Release) bool {
+	_, decided := v.Log.Verdicts[r.Spec.Version]
+	_, held := v.heldSince(r)
+	used := held || r.Held != 0 || v.isCandidate(r) || v.isStable(r) || v.isLive(r) || r.hasChildren()
+	return decided && !used && r.Owner == "" && !r.Deleting && v.claimant(r) == nil
+}
+
+// prune lets the oldest records go, many at a time and while nothing is under way,
+// once there are a tenth more than the limit. The ledger keeps what decisions ask for.
+func (v view) prune() *Entry {
+	limit := v.Track.recordLimit()
+	if v.Log.Head == nil || v.state.Candidate != nil || v.recalling() != nil || v.head()-v.Log.First+1 <= limit+limit/10 {
+		return nil
+	}
+	first := v.next() - limit + 1
+	e := v.note(v1alpha1.EventPruned, "RecordLimit", fmt.Sprintf("records before number %d go, but for what every version is remembered by", first))
+	e.Pruned = &v1alpha1.PrunedRecords{BeforeSequence: first}
+	return e
+}
+
+func (v view) deleteRecords() []Action {
+	if len(v.Log.Pruned) == 0 {
+		return nil
+	}
+	return []Action{DeleteRecords{Sequences: v.Log.Pruned}}
+}
