@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 )
@@ -85,7 +87,7 @@ func asked(track *rollout.Track, c *v1alpha1.Component) (least, most int32) {
 func wanted(o rollout.Observation, r *rollout.Release, c *v1alpha1.Component, weight int32) int32 {
 	size, most := asked(o.Track, c)
 	if stable := o.Log.Head.State.Stable; stable != nil && c.Autoscaling != nil && stable.UID != r.UID {
-		size = max(size, replicas(&o, stable.Name, c.Name))
+		size = max(size, replicas(&o, stable.UID, c.Name))
 	}
 	size = min(size, most)
 	if policy := o.Track.Spec.Rollout; policy != nil && policy.Capacity == v1alpha1.CapacityProportional {
@@ -94,10 +96,10 @@ func wanted(o rollout.Observation, r *rollout.Release, c *v1alpha1.Component, we
 	return size
 }
 
-func replicas(o *rollout.Observation, release, component string) int32 {
+func replicas(o *rollout.Observation, release types.UID, component string) int32 {
 	for _, r := range o.Releases {
 		for _, c := range r.Components {
-			if r.Name == release && c.Name == component && c.Deployment == rollout.Ours {
+			if r.UID == release && c.Name == component && c.Deployment == rollout.Ours {
 				return c.Replicas
 			}
 		}
@@ -111,7 +113,7 @@ func checkSize(o *rollout.Observation, r *Release, c *v1alpha1.Component, size i
 	if size == 0 || !waits(c) {
 		return nil
 	}
-	state, had := o.Log.Head.State, replicas(o, r.Name, c.Name)
+	state, had := o.Log.Head.State, replicas(o, r.UID, c.Name)
 	unconfirmed := slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.VerifiedTime == nil })
 	isCandidate := state.Candidate != nil && state.Candidate.UID == r.UID
 	at100 := weightOf(state, r.Name) == 100 || isCandidate && state.Candidate.ActivatedTime != nil
@@ -135,7 +137,7 @@ func checkBounds(o *rollout.Observation, a rollout.BoundAutoscaler) error {
 	if state.Candidate == nil || state.Stable == nil || state.Stable.Name != a.Release {
 		return nil
 	}
-	if has := min(replicas(o, a.Release, a.Component), a.Most); a.Least < has {
+	if has := min(replicas(o, state.Stable.UID, a.Component), a.Most); a.Least < has {
 		return fmt.Errorf("the autoscaler of baseline %s may go from %d to %d", a.Release, has, a.Least)
 	}
 	return nil
