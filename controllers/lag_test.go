@@ -1,0 +1,146 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// lag keeps what the cache shows of a kind as it is now, for good.
+func (b *bench) lag(list client.ObjectList) {
+	b.Helper()
+	b.must(b.api.List(b.Context(), list))
+	builder := fake.NewClientBuilder().WithScheme(clientgoscheme.Scheme).WithLists(list)
+	b.must(Indexes(b.Context(), indexer{builder}))
+	old := builder.Build()
+	kind, item := reflect.TypeOf(list), reflect.TypeOf(list).Elem().String()
+	b.loop.Client = interceptor.NewClient(b.loop.Client.(client.WithWatch), interceptor.Funcs{
+		List: func(ctx context.Context, c client.WithWatch, into client.ObjectList, options ...client.ListOption) error {
+			if reflect.TypeOf(into) == kind {
+				return old.List(ctx, into, options...)
+			}
+			return c.List(ctx, into, options...)
+		},
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, into client.Object, options ...client.GetOption) error {
+			if reflect.TypeOf(into).Elem().String()+"List" == item {
+				return old.Get(ctx, key, into, options...)
+			}
+			return c.Get(ctx, key, into, options...)
+		},
+	})
+}
+
+func (b *bench) records() []v1alpha1.ReleaseRecord {
+	b.Helper()
+	list := &v1alpha1.ReleaseRecordList{}
+	b.must(b.api.List(b.Context(), list))
+	return list.Items
+}
+
+// What is to be confirmed is read past the cache: a release that is gone by now is
+// not taken up, however long the cache shows it.
+func TestWhatIsConfirmedIsReadLive(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	b.lag(&v1alpha1.ImmutableReleaseList{})
+	b.must(b.api.Delete(b.Context(), &v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "shop-2.0"}}))
+	before := len(b.records())
+	b.pass(3)
+	if after := len(b.records()); after != before {
+		t.Errorf("%d records about a release that is gone", after-before)
+	}
+}
+
+// A process never reads a log that lacks what it wrote itself: with a cache of
+// records that shows none at all, a release is served all the same.
+func TestOwnRecordsAreKnown(t *testing.T) {
+	b := newBench(t)
+	b.lag(&v1alpha1.ReleaseRecordList{})
+	b.publish("1.0")
+	b.settle("shop-1.0")
+}
+
+// A leader whose cache lacks a record of another one carries out nothing of what it
+// thinks is to be done.
+func TestNothingIsCarriedOutForAnOlderRecord(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.refuse = func(_ string, object client.Object, _ bool) error {
+		if _, ok := object.(*appsv1.ControllerRevision); ok {
+			return errAway
+		}
+		return nil
+	}
+	b.pass(1)
+	b.lag(&v1alpha1.ReleaseRecordList{})
+	head := &b.records()[0].Spec
+	_, err := ledger.Append(b.Context(), b.api, shop.Namespace, ledger.Chain(shop.Name, head, rollout.Entry{
+		Event: v1alpha1.EventSuperseded, Reason: "Test", Message: "by another leader", Actor: "strata",
+	}, b.now))
+	b.must(err)
+	b.refuse, b.writes = nil, nil
+	result, err := b.turn()
+	if err != nil || result.RequeueAfter != rereadAfter {
+		t.Errorf("the world is to be read again soon: %+v, %v", result, err)
+	}
+	if len(b.writes) > 0 {
+		t.Errorf("written for an older record: %v", b.writes)
+	}
+}
+
+// What a release is sealed with is what the API server has of its configuration, and
+// not what a cache says of it.
+func TestConfigurationIsReadLive(t *testing.T) {
+	b := newBench(t)
+	settings := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "settings"}, Data: map[string]string{"level": "new"}}
+	b.store(settings)
+	b.show = func(object client.Object) {
+		if c, ok := object.(*corev1.ConfigMap); ok && c.Name == settings.Name {
+			c.Data = map[string]string{"level": "old"}
+		}
+	}
+	b.publish("1.0", func(spec *v1alpha1.ImmutableReleaseSpec) {
+		spec.Components[0].Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{
+			ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: settings.Name}},
+		}}
+	})
+	b.settle("shop-1.0")
+	copies := &corev1.ConfigMapList{}
+	b.must(b.api.List(b.Context(), copies, client.MatchingLabels{v1alpha1.LabelRelease: "shop-1.0"}))
+	if len(copies.Items) != 1 || copies.Items[0].Data["level"] != "new" {
+		t.Errorf("frozen: %+v", copies.Items)
+	}
+}
+
+// The children of a release that the cache does not show yet are not made again.
+func TestChildrenAreLookedUpBeforeTheyAreMade(t *testing.T) {
+	b := newBench(t)
+	tries := map[string]int{}
+	b.refuse = func(verb string, object client.Object, dry bool) error {
+		if verb == "create" && !dry {
+			tries[fmt.Sprintf("%T %s", object, object.GetName())]++
+		}
+		return nil
+	}
+	b.lag(&appsv1.DeploymentList{})
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	if n := tries["*v1.Deployment shop-1.0-web"]; n != 1 {
+		t.Errorf("%d tries to create the Deployment", n)
+	}
+}
