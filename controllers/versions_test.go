@@ -121,6 +121,29 @@ func TestTheOrderOfWrites(t *testing.T) {
 	}
 }
 
+// While a route cannot be written, nothing is taken away that it may still lead to.
+func TestNothingIsTakenAwayBehindARouteThatIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	w := b.observed()
+	b.refuse = func(verb string, object client.Object, _ bool) error {
+		if verb == "update" && object.GetName() == "shop-web" {
+			return forbidden(object, "services are frozen today")
+		}
+		return nil
+	}
+	b.writes = nil
+	err := b.loop.apply(b.Context(), w, []rollout.Action{
+		rollout.WriteRoute{Route: "internal", Sequence: 99, Weights: []v1alpha1.ReleaseWeight{{ReleaseName: "shop-1.0", WeightPercent: 100}}},
+		rollout.ScaleComponent{Release: "shop-1.0", Component: "web", Replicas: 2, Sequence: 99},
+		rollout.DeleteChildren{Release: "shop-1.0", Sequence: 99},
+	})
+	if !apierrors.IsForbidden(err) || len(b.writes) != 1 || b.count("patch *v1.Deployment") != 1 {
+		t.Errorf("%v: %v", err, b.writes)
+	}
+}
+
 // Jobs are deleted by name and UID: neither another Job of the release goes, nor one
 // that has taken the name since.
 func TestJobsAreDeletedByNameAndUID(t *testing.T) {

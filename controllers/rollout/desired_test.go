@@ -70,6 +70,7 @@ func TestDesired(t *testing.T) {
 		"a later one had its verdict":     {setup{releases: []int{1, 2}, stable: 1, verdicts: with(3, v1alpha1.EventFailed)}, nothing, 0},
 		"a later one, under a pin":        {setup{releases: []int{1, 2}, stable: 1, verdicts: with(3, v1alpha1.EventSuperseded), pinned: true}, opened, 2},
 		"an old one comes back":           {setup{releases: []int{1, 2}, stable: 2, verdicts: with(2, v1alpha1.EventPromoted), change: createdNow(1)}, nothing, 0},
+		"an old one comes back meanwhile": {setup{releases: []int{1, 2, 3}, stable: 2, candidate: 3, verdicts: with(2, v1alpha1.EventPromoted), change: createdNow(1)}, nothing, 0},
 		"the candidate goes on":           {setup{releases: []int{1, 2}, stable: 1, candidate: 2, verdicts: promoted}, nothing, 0},
 		"replaced by a newer one":         {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 20, verdicts: promoted}, superseded, 2},
 		"not at 100":                      {setup{releases: []int{1, 2, 3}, stable: 1, candidate: 2, weight: 100, verdicts: promoted}, nothing, 0},
