@@ -1,0 +1,134 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
+)
+
+// up is a component as it is when all its pods are there and ready.
+func up(name string, pods int32) rollout.Component {
+	return rollout.Component{
+		Name: name, Service: rollout.Ours, Deployment: rollout.Ours, Sequence: 10, ServiceSequence: 10,
+		Replicas: pods, ReadyReplicas: pods, AvailableReplicas: pods, ReadyEndpoints: pods, Available: true,
+	}
+}
+
+// verified makes an observation one of routers that carry what the newest record
+// says, and have for a while.
+func verified(o *rollout.Observation) {
+	state := &o.Log.Head.State
+	since := metav1.NewMicroTime(world.Start)
+	for i := range state.Routes {
+		route := &state.Routes[i]
+		route.VerifiedTime = &since
+		o.Routes = append(o.Routes, rollout.Route{
+			Name: route.Name, Type: v1alpha1.RouteGatewayAPI, Presence: rollout.Ours, Sequence: 10,
+			Weights: route.Weights, Current: true, Verified: true,
+		})
+	}
+	for i := range state.Live {
+		if weightOf(*state, state.Live[i].Name) == 0 {
+			state.Live[i].ZeroTime = &since
+		}
+	}
+}
+
+// TestMakingBeforeBreaking: what is missing is made before anything is taken down.
+func TestMakingBeforeBreaking(t *testing.T) {
+	o := observed(2, 3, 0)
+	retired, stable, candidate := published(1), published(2), published(3)
+	retired.Components = []rollout.Component{up("web", 2)}
+	stable.Components, stable.Sealed = []rollout.Component{up("web", 2)}, &rollout.Sealed{}
+	candidate.Components, candidate.Sealed = []rollout.Component{{Name: "web"}}, &rollout.Sealed{}
+	o.Releases = []rollout.Release{retired, stable, candidate}
+	for _, n := range []int{1, 2} {
+		o.Log.Verdicts[refOf(n).Version] = rollout.Verdict{Event: v1alpha1.EventPromoted, UID: refOf(n).UID, CreationTime: published(n).CreationTime}
+	}
+	verified(&o)
+	plan := rollout.Compute(o)
+	if plan.Append != nil || len(plan.Do) != 2 {
+		t.Fatalf("%+v, %+v", plan.Append, plan.Do)
+	}
+	if made, ok := plan.Do[0].(rollout.CreateChildren); !ok || made.Release != "shop-3" {
+		t.Errorf("first %+v", plan.Do[0])
+	}
+	if broken, ok := plan.Do[1].(rollout.DeleteChildren); !ok || broken.Release != "shop-1" {
+		t.Errorf("then %+v", plan.Do[1])
+	}
+}
+
+// TestRecallWaitsForAllPods: a Rollback to a release without pods is carried out when
+// it has come up, and not with its first pod.
+func TestRecallWaitsForAllPods(t *testing.T) {
+	for name, c := range map[string]struct {
+		available bool
+		want      v1alpha1.RecordEvent
+	}{"the first pod": {false, ""}, "all pods": {true, v1alpha1.EventRolledBack}} {
+		o := observed(2, 0, 0)
+		target, stable := published(1), published(2)
+		target.Components, target.Sealed = []rollout.Component{up("web", 2)}, &rollout.Sealed{}
+		target.Components[0].Available, target.Components[0].AvailableReplicas, target.Components[0].ReadyEndpoints = c.available, 1, 1
+		stable.Components, stable.Sealed = []rollout.Component{up("web", 2)}, &rollout.Sealed{}
+		o.Releases = []rollout.Release{target, stable}
+		state := &o.Log.Head.State
+		state.Live = append(state.Live, v1alpha1.LiveRelease{ReleaseRef: refOf(1), Sequence: 10, Recall: &v1alpha1.Recall{
+			ActionName: "undo", Requester: "ann", Time: metav1.NewMicroTime(o.Now.Add(-time.Second)),
+		}})
+		for _, n := range []int{1, 2} {
+			o.Log.Verdicts[refOf(n).Version] = rollout.Verdict{Event: v1alpha1.EventPromoted, UID: refOf(n).UID, CreationTime: published(n).CreationTime}
+			o.Log.Promotions[refOf(n).Version] = rollout.Promotion{ReleaseName: refOf(n).Name, UID: refOf(n).UID, Sequence: int64(n)}
+		}
+		verified(&o)
+		var got v1alpha1.RecordEvent
+		e := rollout.Compute(o).Append
+		if e != nil {
+			got = e.Event
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if e != nil && (e.Actor != "ann" || e.ActionName != "undo") {
+			t.Errorf("asked for by %s in %s", e.Actor, e.ActionName)
+		}
+	}
+}
+
+// TestActorIsWhoAsked: what people ask for is recorded in their name, what nobody asked
+// for in the operator's own.
+func TestActorIsWhoAsked(t *testing.T) {
+	o := observed(1, 2, 20)
+	o.Releases = []rollout.Release{published(1), published(2)}
+	o.Releases = append(o.Releases, published(3))
+	if e := rollout.Compute(o).Append; e == nil || e.Event != v1alpha1.EventSuperseded || e.Actor != world.Actor {
+		t.Errorf("%+v", e)
+	}
+	o.Actions = []v1alpha1.ReleaseAction{{
+		ObjectMeta: metav1.ObjectMeta{Name: "stop"},
+		Spec:       v1alpha1.ReleaseActionSpec{Action: v1alpha1.ActionAbort, ReleaseName: "shop-2", Attempt: ptr(int32(2)), Requester: "ann", Reason: "because"},
+	}}
+	if e := rollout.Compute(o).Append; e == nil || e.Event != v1alpha1.EventAborted || e.Actor != "ann" || e.ActionName != "stop" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestDeadBaselineIsConfirmed: steps are left out for a baseline that is dead on live
+// reads, not for one that a cache does not show.
+func TestDeadBaselineIsConfirmed(t *testing.T) {
+	for _, dead := range []bool{false, true} {
+		o := candidateAt(t, 20)
+		for i := range o.Releases {
+			if dead && o.Releases[i].Name == "shop-1" {
+				o.Releases[i].Components[0].ReadyEndpoints = 0
+			}
+		}
+		if e := rollout.Compute(o).Append; e == nil || e.Event != v1alpha1.EventWeightSet || e.Confirm != dead {
+			t.Errorf("dead %t: %+v", dead, e)
+		}
+	}
+}
