@@ -10,6 +10,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 IMAGE ?=
 # LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='going-live && !serial'
 LABELS ?=
+# MUTANT is a regular expression for names of faults that alone are planted by `make
+# mutants`, FINDER a kind of tests that alone looks: make mutants FINDER='random worlds'
+MUTANT ?=
+FINDER ?=
 # KUBECONFIG, where it is set, names the cluster that is used instead of the local one.
 LOCAL_KUBECONFIG := $(CURDIR)/.cluster/kubeconfig
 TARGET_KUBECONFIG = $(or $(KUBECONFIG),$(LOCAL_KUBECONFIG))
@@ -74,6 +78,10 @@ e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
 	go build -o bin/ginkgo github.com/onsi/ginkgo/v2/ginkgo
 	go test -tags e2e -c -o bin/e2e.test ./test/e2e
 	hack/with-strata bin/ginkgo --procs=3 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
+
+.PHONY: mutants
+mutants: ## Plant deliberate faults, one at a time, and list in docs/proof.md what finds each (MUTANT=).
+	go run ./hack/mutants -mutant='$(MUTANT)' -finder='$(FINDER)'
 
 ##@ What is checked
 

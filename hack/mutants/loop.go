@@ -1,0 +1,30 @@
+package main
+
+// Files of the loop.
+const (
+	apply      = "controllers/apply.go"
+	children   = "controllers/children.go"
+	controller = "controllers/track_controller.go"
+	observe    = "controllers/observe.go"
+)
+
+// loop are faults in how the world is read, and in how decisions are carried out.
+var loop = []mutant{
+	{"confirm-by-cache", "decides what is to be confirmed on what a cache says alone", controller,
+		`(plan.Stale || plan.Append != nil && plan.Append.Confirm)`, `plan.Stale`, looping},
+	{"namespace-terminating", "reports errors of a namespace that is being deleted, again and again", controller,
+		`if apierrors.HasStatusCause(`, `if false && apierrors.HasStatusCause(`, looping},
+
+	{"live-read-cached", "reads from the cache what is to be read live", observe,
+		"if how.live {\n\t\treturn r.live\n\t}", ``, looping},
+	{"actions-newest-first", "answers the newest action first", observe,
+		`a.CreationTimestamp.Compare(b.CreationTimestamp.Time)`, `b.CreationTimestamp.Compare(a.CreationTimestamp.Time)`, looping},
+	{"selectors-unread", "does not look for Services of others that select the candidate's pods", observe,
+		`resources.ForeignSelectors(services.Items, template.Spec.Template.Labels)`, `resources.ForeignSelectors(nil, template.Spec.Template.Labels)`, looping},
+
+	{"foreign-child-taken", "takes over a child of its name that is somebody else's", children,
+		`case metav1.IsControlledBy(object, release):`, `case true:`, looping},
+
+	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
+		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
+}

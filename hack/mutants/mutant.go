@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mutant is one deliberate fault: a text of a source file, and what becomes of it.
+type mutant struct {
+	name string
+	// wrong is the fault in words: what such an operator would do.
+	wrong string
+	file  string
+	// text stands exactly once in the file.
+	text    string
+	becomes string
+	// finders look for it in this order, until one has found it.
+	finders []finder
+}
+
+// table is all mutants, in the order in which they are planted.
+func table() []mutant { return slices.Concat(planner, loop, parts) }
+
+// finder is some tests of a package.
+type finder struct {
+	// kind of tests, in words.
+	kind string
+	pkg  string
+	args []string
+}
+
+// The tests of the planner, without and with random worlds; few worlds are tried
+// before many.
+var (
+	stories    = finder{"planner tests and stories", "./controllers/rollout", []string{"-test.skip=^(TestExplore|TestEveryRestart)$"}}
+	restarts   = finder{"restarts after every write", "./controllers/rollout", []string{"-test.run=^TestEveryRestart$"}}
+	fewWorlds  = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=200"}}
+	manyWorlds = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=1500"}}
+
+	planning = []finder{stories, restarts, fewWorlds, manyWorlds}
+	// What measures costs takes longer than all the rest, and finds no fault.
+	looping = []finder{{"tests of the loop", "./controllers", []string{"-test.skip=^TestStatusesAreLinear$"}}}
+)
+
+// testsOf are the tests of one package.
+func testsOf(pkg string) []finder {
+	return []finder{{"tests of " + strings.TrimPrefix(pkg, "./"), pkg, nil}}
+}
+
+// changed is the text of the mutant's file with the fault in it. The text to change
+// must be there exactly once: else the source has moved on, and the table with it.
+func (m mutant) changed(root string) ([]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(source), m.text); n != 1 {
+		return nil, fmt.Errorf("the text to change stands %d times in %s: bring hack/mutants up to date", n, m.file)
+	}
+	return []byte(strings.Replace(string(source), m.text, m.becomes, 1)), nil
+}
