@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -226,9 +227,12 @@ func TestNamespaceThatIsBeingDeleted(t *testing.T) {
 		if verb != "create" {
 			return nil
 		}
-		err := forbidden(object, "it is being terminated").(*apierrors.StatusError)
-		err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
-		return err
+		var refused *apierrors.StatusError
+		if !errors.As(forbidden(object, "it is being terminated"), &refused) {
+			t.Fatal("not an answer of an API server")
+		}
+		refused.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: corev1.NamespaceTerminatingCause}}
+		return refused
 	}
 	for range 10 {
 		if result, err := b.turn(); err != nil || result.RequeueAfter != 0 {

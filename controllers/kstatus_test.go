@@ -29,10 +29,20 @@ func trackTrouble(f findings, track *v1alpha1.ReleaseTrack, result *status.Resul
 		return "nothing is decided while the log is broken"
 	case result.Status != status.CurrentStatus && result.Message == "":
 		return "it does not say why"
-	case result.Status != status.CurrentStatus && idle && (track.Status.BlockedBy == nil || track.Status.BlockedBy.Message == ""):
+	case idle:
+		return blockedTrouble(track, result)
+	}
+	return ""
+}
+
+// blockedTrouble: at rest it is blocked, and says by what, or it is Current.
+func blockedTrouble(track *v1alpha1.ReleaseTrack, result *status.Result) string {
+	blocked := track.Status.BlockedBy
+	switch {
+	case result.Status == status.CurrentStatus && blocked != nil:
+		return "it is blocked by " + blocked.Message
+	case result.Status != status.CurrentStatus && (blocked == nil || blocked.Message == ""):
 		return "blockedBy is empty"
-	case result.Status == status.CurrentStatus && idle && track.Status.BlockedBy != nil:
-		return "it is blocked by " + track.Status.BlockedBy.Message
 	}
 	return ""
 }

@@ -333,7 +333,7 @@ func TestUnreadWhileAnAttemptIsOpen(t *testing.T) {
 	b.publish("1.0")
 	b.settle("shop-1.0")
 	b.publish("2.0")
-	opened := int64(b.track().Status.Records.Count) + 1
+	opened := b.track().Status.Records.Count + 1
 	b.fail = func(list client.ObjectList) error {
 		record := &v1alpha1.ReleaseRecord{}
 		name := types.NamespacedName{Namespace: shop.Namespace, Name: resources.RecordName(shop.Name, opened)}

@@ -157,13 +157,13 @@ func TestGates(t *testing.T) {
 			v1alpha1.BlockedBy{Gate: "HoldOver", Reason: "Baking", Message: "at 100 %, baking until 2026-01-01T00:04:28Z"}},
 		"approval": {20, func(o *rollout.Observation, _ *rollout.Release) { approval(50)(&o.Track.Spec) },
 			v1alpha1.BlockedBy{Gate: "Approved", Reason: "ApprovalRequired", Message: "the step to 50 % waits for a ReleaseAction Approve with releaseName shop-2, attempt 1, weightPercent 50"}},
-		"a test before the pods has not passed": {0, func(o *rollout.Observation, r *rollout.Release) {
+		"a test before the pods has not passed": {0, func(_ *rollout.Observation, r *rollout.Release) {
 			spec := r.Spec.DeepCopy()
 			tested("migrate", v1alpha1.BeforePods)(spec)
 			r.Spec = spec
 		},
 			v1alpha1.BlockedBy{Gate: "BeforePodsPassed", Reason: "TestNotRun", Message: "test migrate has not started"}},
-		"a test after the promotion has not passed": {100, func(o *rollout.Observation, r *rollout.Release) {
+		"a test after the promotion has not passed": {100, func(_ *rollout.Observation, r *rollout.Release) {
 			spec := r.Spec.DeepCopy()
 			tested("orders", v1alpha1.AfterPromotion)(spec)
 			r.Spec = spec

@@ -117,22 +117,8 @@ func (e *explorer) user() {
 	case n < 63:
 		e.Track.Spec.ReleaseName = oneOf(e, "", "", name, "shop-9")
 		e.tell("> pin %q", e.Track.Spec.ReleaseName)
-	case n < 73:
-		if len(e.Releases) > 0 {
-			e.tell("> %s breaks", name)
-			e.Break(name, "CrashLoopBackOff")
-		}
-	case n < 81:
-		if len(e.Releases) > 0 {
-			e.tell("> %s is well again, and has its configuration", name)
-			e.Heal(name)
-			e.Scripts[name].Obstacle = nil
-		}
 	case n < 83:
-		if len(e.Releases) > 0 {
-			e.tell("> %s loses a pod", name)
-			e.Lose(name, "Unschedulable")
-		}
+		e.changePods(name)
 	case n < 85:
 		e.deleteRelease(name)
 	case n < 86:
@@ -140,22 +126,8 @@ func (e *explorer) user() {
 	case n < 88:
 		e.RouterDown = !e.RouterDown
 		e.tell("> router down: %t", e.RouterDown)
-	case n < 90:
-		e.tell("> other steps")
-		e.editSteps(&e.Track.Spec)
-	case n < 92:
-		e.editPolicies(&e.Track.Spec)
-		r := e.Track.Spec.Rollout
-		e.tell("> other policies: %s %s %s", r.FailurePolicy, r.SupersedePolicy, r.AdvancePolicy)
-	case n < 93 && e.chance(30):
-		e.Track.Spec.DeletionPolicy = oneOf(e, v1alpha1.DeletionDelete, v1alpha1.DeletionOrphan)
-		e.tell("> routes that go with the track: %s", e.Track.Spec.DeletionPolicy)
-	case n < 94:
-		e.editRoutes(&e.Track.Spec)
-		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
 	case n < 95:
-		e.editCapacity(&e.Track.Spec)
-		e.tell("> other capacity: %v, %q", e.Track.Spec.Capacity, e.Track.Spec.Rollout.Capacity)
+		e.editTrack()
 	case n < 96:
 		e.tell("> delete the HTTPRoute")
 		delete(e.Routes, "shop-public")
@@ -168,6 +140,47 @@ func (e *explorer) user() {
 	default:
 		e.tell("> delete a Service of %s", name)
 		delete(e.Services, name+"-web")
+	}
+}
+
+// changePods: they break, are well again, or one of them is lost.
+func (e *explorer) changePods(name string) {
+	if len(e.Releases) == 0 {
+		return
+	}
+	switch n := e.random.IntN(20); {
+	case n < 10:
+		e.tell("> %s breaks", name)
+		e.Break(name, "CrashLoopBackOff")
+	case n < 18:
+		e.tell("> %s is well again, and has its configuration", name)
+		e.Heal(name)
+		e.Scripts[name].Obstacle = nil
+	default:
+		e.tell("> %s loses a pod", name)
+		e.Lose(name, "Unschedulable")
+	}
+}
+
+// editTrack: users change what a track says, also while an attempt is open.
+func (e *explorer) editTrack() {
+	switch n := e.random.IntN(14); {
+	case n < 4:
+		e.tell("> other steps")
+		e.editSteps(&e.Track.Spec)
+	case n < 8:
+		e.editPolicies(&e.Track.Spec)
+		r := e.Track.Spec.Rollout
+		e.tell("> other policies: %s %s %s", r.FailurePolicy, r.SupersedePolicy, r.AdvancePolicy)
+	case n < 9:
+		e.Track.Spec.DeletionPolicy = oneOf(e, v1alpha1.DeletionDelete, v1alpha1.DeletionOrphan)
+		e.tell("> routes that go with the track: %s", e.Track.Spec.DeletionPolicy)
+	case n < 12:
+		e.editRoutes(&e.Track.Spec)
+		e.tell("> other routes: %d", len(e.Track.Spec.Traffic.Routes))
+	default:
+		e.editCapacity(&e.Track.Spec)
+		e.tell("> other capacity: %v, %q", e.Track.Spec.Capacity, e.Track.Spec.Rollout.Capacity)
 	}
 }
 

@@ -26,14 +26,16 @@ var _ = story("a release whose test fails in the bake is taken back by itself, a
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0",
 			w.Test("orders", v1alpha1.AfterPromotion, 60, "fail", "--delay=3s", "--message=no order came in")))
 
-		verified := w.untilWeight(ctx, "2.0.0", 100)
+		w.untilWeight(ctx, "2.0.0", 100)
 		verdict := w.untilVerdict(ctx, "2.0.0", v1alpha1.EventFailed)
 		Expect(verdict.Spec.Message).To(And(ContainSubstring("orders"), ContainSubstring("no order came in")))
 		Expect(verdict.Spec.Actor).To(HavePrefix("system:serviceaccount:"), "nobody asked for it")
 		Expect(harness.Weights(verdict)).To(Equal(map[string]int32{harness.ReleaseName("1.0.0"): 100}), "the verdict moves the weights itself")
 		started := w.recordsOf(ctx, "2.0.0", v1alpha1.EventTestStarted)
 		Expect(started).To(HaveLen(1))
-		Expect(started[0].Spec.Sequence).To(BeNumerically(">", verified.Spec.Sequence), "the test ran at 100, confirmed")
+		verified := w.recordsOf(ctx, "2.0.0", v1alpha1.EventWeightVerified)
+		Expect(verified).NotTo(BeEmpty())
+		Expect(started[0].Spec.Sequence).To(BeNumerically(">", verified[0].Spec.Sequence), "the test ran at 100, confirmed")
 		Expect(w.recordsOf(ctx, "2.0.0", v1alpha1.EventPromoted)).To(BeEmpty())
 
 		w.untilGone(ctx, "2.0.0")

@@ -46,7 +46,7 @@ func (w *world) untilWaiting(ctx context.Context, version, before string) {
 		release, err := w.Release(ctx, w.namespace, version)
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(harness.ConditionLine(release.Status.Conditions, v1alpha1.ConditionReady)).
-			To(And(HavePrefix("Ready=False Waiting"), ContainSubstring("waits for "+harness.ReleaseName(before))))
+			To(And(HavePrefix("Ready=False Waiting"), ContainSubstring("waits for"), ContainSubstring(" of "+harness.ReleaseName(before))))
 	}).WithTimeout(patience).Should(Succeed())
 }
 

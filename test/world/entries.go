@@ -14,26 +14,8 @@ import (
 // against what its writer observed.
 func (w *World) checkEntry(o rollout.Observation, spec *v1alpha1.ReleaseRecordSpec) error {
 	before := w.Head()
-	var err error
-	switch spec.Event {
-	case v1alpha1.EventAttemptOpened:
-		err = w.checkOpened(before, spec)
-	case v1alpha1.EventWeightSet:
-		if spec.Reason == "GatesHold" {
-			err = w.checkRaise(o, before, spec)
-		}
-	case v1alpha1.EventPromoted:
-		err = w.checkPromoted(o, before, spec)
-	case v1alpha1.EventRetired:
-		err = w.checkRetired(before, spec)
-	case v1alpha1.EventFailed:
-		err = checkFailed(o, before)
-	case v1alpha1.EventSuperseded:
-		err = checkSuperseded(o, before, spec)
-	case v1alpha1.EventHoldSkipped:
-		err = w.checkSkipped(o, before, spec)
-	case v1alpha1.EventAdopted:
-		err = w.checkAdopted(o, spec)
+	if err := w.checkEvent(o, before, spec); err != nil {
+		return fmt.Errorf("record %d, %s %s: %w", spec.Sequence, spec.Event, spec.Release.Name, err)
 	}
 	if spec.ActionName != "" && spec.Event != v1alpha1.EventRecalled {
 		if w.answered[spec.ActionName] {
@@ -41,14 +23,36 @@ func (w *World) checkEntry(o rollout.Observation, spec *v1alpha1.ReleaseRecordSp
 		}
 		w.answered[spec.ActionName] = true
 	}
-	if err != nil {
-		return fmt.Errorf("record %d, %s %s: %w", spec.Sequence, spec.Event, spec.Release.Name, err)
-	}
 	if spec.Event.IsVerdict() && spec.Event != v1alpha1.EventRolledBack && spec.Reason != "PassedOver" && spec.Reason != "RecordsLost" && before.Candidate == nil {
 		return fmt.Errorf("record %d: %s without an open attempt", spec.Sequence, spec.Event)
 	}
 	if spec.Event.IsNegative() && spec.State.Stable != nil && spec.State.Stable.UID == spec.Release.UID {
 		return fmt.Errorf("record %d: %s speaks against %s, which is stable after it", spec.Sequence, spec.Event, spec.Release.Name)
+	}
+	return nil
+}
+
+// checkEvent by what has happened.
+func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	switch spec.Event {
+	case v1alpha1.EventAttemptOpened:
+		return w.checkOpened(before, spec)
+	case v1alpha1.EventWeightSet:
+		if spec.Reason == "GatesHold" {
+			return w.checkRaise(o, before, spec)
+		}
+	case v1alpha1.EventPromoted:
+		return w.checkPromoted(o, before, spec)
+	case v1alpha1.EventRetired:
+		return w.checkRetired(before, spec)
+	case v1alpha1.EventFailed:
+		return checkFailed(o, before)
+	case v1alpha1.EventSuperseded:
+		return checkSuperseded(o, before, spec)
+	case v1alpha1.EventHoldSkipped:
+		return w.checkSkipped(o, before, spec)
+	case v1alpha1.EventAdopted:
+		return w.checkAdopted(o, spec)
 	}
 	return nil
 }
@@ -114,6 +118,11 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 	if err := w.checkRequired(o, before, from); err != nil {
 		return err
 	}
+	return w.checkSteps(o, before, from, to)
+}
+
+// checkSteps: none is left out, or left or entered before its time.
+func (w *World) checkSteps(o rollout.Observation, before v1alpha1.TrackState, from, to int32) error {
 	direct := w.proven(before.Candidate.ReleaseRef) || before.Stable == nil || !baselineServes(o, before)
 	for _, step := range steps(o.Track) {
 		if step.WeightPercent == from && from > 0 && !direct && w.held(o, before) < holdOf(step) && !w.skipped(before, from) {

@@ -105,16 +105,22 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	if some {
 		o.Components = components
 	}
+	o.Jobs = observeJobs(c, r)
+	return o
+}
+
+func observeJobs(c *Objects, r *Release) []rollout.Job {
+	var jobs []rollout.Job
 	for _, name := range slices.Sorted(maps.Keys(c.Jobs)) {
 		if j := c.Jobs[name]; j.Release == r.Name {
-			o.Jobs = append(o.Jobs, rollout.Job{
+			jobs = append(jobs, rollout.Job{
 				Name: j.Name, UID: j.UID, Test: j.Test, Attempt: j.Attempt, WeightPercent: j.WeightPercent,
 				Presence: presence(j.Owner, r.UID), CreationTime: j.Created,
 				Succeeded: j.Succeeded, Failed: j.Failed, Finished: j.Finished, Message: j.Message,
 			})
 		}
 	}
-	return o
+	return jobs
 }
 
 func observeComponent(c *Objects, r *Release, component string) rollout.Component {

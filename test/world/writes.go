@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -216,58 +218,56 @@ func (p *Planner) deleteJobs(a rollout.DeleteJobs) []write {
 	return writes
 }
 
-// deleteChildren deletes what was seen, Deployments first, under the
+// deleteChildren deletes what was seen, autoscalers and Deployments first, under the
 // resourceVersion that was seen.
 func (p *Planner) deleteChildren(a rollout.DeleteChildren) []write {
 	w, r := p.World, p.objects.Releases[a.Release]
+	mayBreak := func(what string) error { return w.mayBreak(r.Name, what) }
+	free := func(string) error { return nil }
+	return slices.Concat(
+		deleteEach(r, "HorizontalPodAutoscaler", p.objects.Autoscalers, w.Autoscalers, free),
+		deleteEach(r, "Deployment", p.objects.Deployments, w.Deployments, mayBreak),
+		deleteEach(r, "PodDisruptionBudget", p.objects.Disruptions, w.Disruptions, free),
+		deleteEach(r, "Service", p.objects.Services, w.Services, mayBreak),
+	)
+}
+
+// child is an object of a component.
+type child interface {
+	comparable
+	owned() (owner types.UID, version int64)
+}
+
+func (a *Autoscaler) owned() (types.UID, int64) { return a.Owner, a.Version }
+func (d *Deployment) owned() (types.UID, int64) { return d.Owner, d.Version }
+func (d *Disruption) owned() (types.UID, int64) { return d.Owner, d.Version }
+func (s *Service) owned() (types.UID, int64)    { return s.Owner, s.Version }
+
+// deleteEach deletes the objects of one kind that a release was seen to own.
+func deleteEach[T child](r *Release, kind string, seen, now map[string]T, may func(what string) error) []write {
 	var writes []write
 	for _, c := range r.Spec.Components {
 		name := resources.ChildName(r.Name, c.Name)
-		if seen := p.objects.Autoscalers[name]; seen != nil && seen.Owner == r.UID {
-			writes = append(writes, write{"delete HorizontalPodAutoscaler " + name, func() (bool, error) {
-				if now := w.Autoscalers[name]; now == nil || now.Version != seen.Version {
-					return true, nil
-				}
-				delete(w.Autoscalers, name)
-				return false, nil
-			}})
+		object, there := seen[name]
+		if !there {
+			continue
 		}
-	}
-	for _, c := range r.Spec.Components {
-		name := resources.ChildName(r.Name, c.Name)
-		if seen := p.objects.Deployments[name]; seen != nil && seen.Owner == r.UID {
-			writes = append(writes, write{"delete Deployment " + name, func() (bool, error) {
-				if d := w.Deployments[name]; d == nil || d.Version != seen.Version {
-					return true, nil
-				}
-				delete(w.Deployments, name)
-				return false, w.mayBreak(r.Name, "delete Deployment "+name)
-			}})
+		owner, version := object.owned()
+		if owner != r.UID {
+			continue
 		}
-	}
-	for _, c := range r.Spec.Components {
-		name := resources.ChildName(r.Name, c.Name)
-		if seen := p.objects.Disruptions[name]; seen != nil && seen.Owner == r.UID {
-			writes = append(writes, write{"delete PodDisruptionBudget " + name, func() (bool, error) {
-				if now := w.Disruptions[name]; now == nil || now.Version != seen.Version {
-					return true, nil
-				}
-				delete(w.Disruptions, name)
-				return false, nil
-			}})
-		}
-	}
-	for _, c := range r.Spec.Components {
-		name := resources.ChildName(r.Name, c.Name)
-		if seen := p.objects.Services[name]; seen != nil && seen.Owner == r.UID {
-			writes = append(writes, write{"delete Service " + name, func() (bool, error) {
-				if s := w.Services[name]; s == nil || s.Version != seen.Version {
-					return true, nil
-				}
-				delete(w.Services, name)
-				return false, w.mayBreak(r.Name, "delete Service "+name)
-			}})
-		}
+		what := "delete " + kind + " " + name
+		writes = append(writes, write{what, func() (bool, error) {
+			present, there := now[name]
+			if !there {
+				return true, nil
+			}
+			if _, v := present.owned(); v != version {
+				return true, nil
+			}
+			delete(now, name)
+			return false, may(what)
+		}})
 	}
 	return writes
 }
