@@ -78,7 +78,7 @@ type SealedTest struct {
 // ControllerRevision is the object that stores a seal: its data cannot be
 // changed once it exists. It fails for a seal too large to be stored.
 func (s *Seal) ControllerRevision(rel *v1alpha1.ImmutableRelease) (*appsv1.ControllerRevision, error) {
-	data, err := json.Marshal(s)
+	data, err := sortedJSON(s)
 	if err != nil {
 		return nil, fmt.Errorf("encode seal of release %s: %w", rel.Name, err)
 	}
@@ -97,6 +97,24 @@ func (s *Seal) ControllerRevision(rel *v1alpha1.ImmutableRelease) (*appsv1.Contr
 		Data:     runtime.RawExtension{Raw: data},
 		Revision: 1,
 	}, nil
+}
+
+// sortedJSON encodes a value with all its keys in order. The API server encodes data
+// like that when anybody patches the object, be it an owner that the garbage collector
+// takes away; and as data is immutable to the byte, it would refuse that of any other
+// encoding.
+func sortedJSON(value any) ([]byte, error) {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	var fields any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&fields); err != nil {
+		return nil, err
+	}
+	return json.Marshal(fields)
 }
 
 // ParseSeal reads a stored seal. Its children are owned by the release that owns

@@ -271,6 +271,26 @@ func TestRestoredSealIsGivenAnOwner(t *testing.T) {
 	}
 }
 
+// TestSealIsEncodedAsTheServerDoes: a patch of its metadata has the API server encode
+// the data anew, and a byte that changes is refused.
+func TestSealIsEncodedAsTheServerDoes(t *testing.T) {
+	revision, err := shopSeal(t).ControllerRevision(shop(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(revision.Data.Raw, &fields); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(fields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(again), string(revision.Data.Raw)); diff != "" {
+		t.Errorf("encoded anew (-) it differs from what is written (+):\n%s", diff)
+	}
+}
+
 func TestSealTooLarge(t *testing.T) {
 	rel := shop(t)
 	rel.Spec.Components[0].Template.Annotations = map[string]string{"large": strings.Repeat("x", maxSealBytes)}
