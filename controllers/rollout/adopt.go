@@ -65,8 +65,8 @@ func (v view) adoptable() (r *Release, why string) {
 }
 
 // forgotten says whether a release was there when the records were lost, and none
-// tells of it since.
+// tells of it since: neither how it fared, nor that somebody had it tried.
 func (v view) forgotten(r *Release) bool {
 	_, decided := v.Log.Verdicts[r.Spec.Version]
-	return !decided && !v.Log.LostTime.IsZero() && !r.CreationTime.After(v.Log.LostTime)
+	return !decided && v.Log.Attempts[r.Spec.Version] == 0 && !v.Log.LostTime.IsZero() && !r.CreationTime.After(v.Log.LostTime)
 }

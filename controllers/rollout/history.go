@@ -11,7 +11,8 @@ import (
 
 // deleteReleases deletes idle release objects beyond the limit, the oldest objects
 // first. An idle one has had its verdict, which the log keeps, and has no pods. What
-// is held is not idle; what a GitOps tool would create again is that tool's to delete.
+// is held is not idle, nor what came back under the name of one that serves; what a
+// GitOps tool would create again is that tool's to delete.
 func (v view) deleteReleases() []Action {
 	limit := v.Track.historyLimit()
 	if limit == nil || v.Log.Head == nil {
@@ -36,7 +37,7 @@ func (v view) deleteReleases() []Action {
 func (v view) isIdle(r *Release) bool {
 	_, decided := v.Log.Verdicts[r.Spec.Version]
 	_, held := v.heldSince(r)
-	used := held || r.Held != 0 || v.isCandidate(r) || v.isStable(r) || v.isLive(r) || r.hasChildren()
+	used := held || r.Held != 0 || v.liveRef(r.Name) != nil || v.pointedAt(r.Name) || r.hasChildren()
 	return decided && !used && r.Owner == "" && !r.Deleting && v.claimant(r) == nil
 }
 

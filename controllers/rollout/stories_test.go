@@ -79,6 +79,10 @@ var stories = map[string]func(*testing.T){
 	"children-deleted":     childrenDeleted,
 	"route-object-deleted": routeObjectDeleted,
 	"log-broken":           logBroken,
+	// What is lost, and comes back.
+	"records-lost-and-tried":   recordsLostAndTried,
+	"records-lost-and-pinned":  recordsLostAndPinned,
+	"came-back-under-its-name": cameBackUnderItsName,
 	// How fast it goes, and what people can do to it.
 	"before-pods-takes-its-time":     beforePodsTakesItsTime,
 	"before-pods-test-fails":         beforePodsFails,

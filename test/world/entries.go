@@ -63,11 +63,14 @@ func (w *World) checkOpened(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRe
 	if before.Candidate != nil {
 		return fmt.Errorf("the attempt of %s is open", before.Candidate.Name)
 	}
+	asked := spec.ActionName != "" || spec.Release.Pinned
+	if w.forgotten[spec.Release.UID] && !asked {
+		return fmt.Errorf("nobody knows how it fared before the records were lost")
+	}
+	// From now on it is known.
+	delete(w.forgotten, spec.Release.UID)
 	if spec.ActionName != "" {
 		return nil
-	}
-	if w.forgotten[spec.Release.UID] && !spec.Release.Pinned {
-		return fmt.Errorf("nobody knows how it fared before the records were lost")
 	}
 	if v := w.verdict(spec.Release.Version); v.IsNegative() || v == v1alpha1.EventPromoted && !spec.Release.Pinned {
 		return fmt.Errorf("the version has the verdict %s", v)

@@ -93,9 +93,10 @@ func (p *Planner) deleteRelease(release string) write {
 }
 
 // CheckHistory holds for a world at rest: of the releases that nothing needs, no more
-// are left than the limit, what others own left out.
+// are left than the limit, what others own left out. Where a router cannot tell what it
+// carries, nothing is known to be needed no more.
 func (w *World) CheckHistory() error {
-	if w.TrackGone || w.Track.Spec.Retention == nil || w.Track.Spec.Retention.HistoryLimit == nil {
+	if w.TrackGone || w.unknown() || w.Track.Spec.Retention == nil || w.Track.Spec.Retention.HistoryLimit == nil {
 		return nil
 	}
 	idle, tried := 0, map[string]int{}
@@ -103,7 +104,7 @@ func (w *World) CheckHistory() error {
 		tried[r.Spec.Version]++
 	}
 	for name, r := range w.Releases {
-		if r.Owner == "" && r.Held == 0 && !w.isLive(r) && w.decided(r.Spec.Version) && tried[r.Spec.Version] == 1 && w.Track.Spec.ReleaseName != name {
+		if r.Owner == "" && r.Held == 0 && !w.serves(name) && w.decided(r.Spec.Version) && tried[r.Spec.Version] == 1 && w.Track.Spec.ReleaseName != name {
 			idle++
 		}
 	}
@@ -111,6 +112,12 @@ func (w *World) CheckHistory() error {
 		return fmt.Errorf("%d releases are idle, and the limit is %d", idle, limit)
 	}
 	return nil
+}
+
+// serves: a live release has the name, or a route object lists it.
+func (w *World) serves(name string) bool {
+	live := slices.ContainsFunc(w.Head().Live, func(l v1alpha1.LiveRelease) bool { return l.Name == name })
+	return live || w.listedBy(name) != ""
 }
 
 // decided: the records say how a version fared.

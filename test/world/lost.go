@@ -64,7 +64,8 @@ func (w *World) checkAdopted(o rollout.Observation, spec *v1alpha1.ReleaseRecord
 			return fmt.Errorf("%s has pods, and might have had weight a moment ago", d.Release)
 		}
 	}
-	for _, other := range w.Releases {
+	// What was published since it looked is new.
+	for _, other := range o.Releases {
 		if other.UID != r.UID {
 			w.forgotten[other.UID] = true
 		}
