@@ -64,21 +64,27 @@ var _ = Describe("A release that is held", func() {
 		Expect(admin.Patch(ctx, other, mergePatch(putMark))).To(MatchError(ContainSubstring("strata.dev/")))
 	})
 
-	It("takes the same manifest again by apply, and is held as before; a replacement of the whole object would lose the mark", func() {
+	It("takes the same manifest again, applied or replaced, and is held as before", func() {
 		path := releaseManifest()
 		output, err := kubectl(nil, "-n", namespace, "apply", "-f", path)
 		Expect(err).NotTo(HaveOccurred(), output)
 		applied := &v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "shop-1-4-2"}}
 		Expect(operator.Patch(ctx, applied, mergePatch(putMark))).To(Succeed())
-		for _, way := range [][]string{{"apply"}, {"apply", "--server-side", "--force-conflicts"}, {"apply"}} {
+		by := applied.Annotations[v1alpha1.AnnotationRequestedBy]
+		for _, way := range [][]string{{"apply"}, {"replace"}, {"apply", "--server-side", "--force-conflicts"}, {"apply"}, {"replace"}, {"replace"}, {"apply", "--server-side", "--force-conflicts"}, {"replace"}} {
 			output, err := kubectl(nil, append(append([]string{"-n", namespace}, way...), "-f", path)...)
 			Expect(err).NotTo(HaveOccurred(), "%v: %s", way, output)
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(applied), applied)).To(Succeed())
 			Expect(applied.Labels).To(HaveKeyWithValue(v1alpha1.LabelHeld, "7"), "%v", way)
+			Expect(applied.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRequestedBy, by), "%v", way)
 		}
-		output, err = kubectl(nil, "-n", namespace, "replace", "-f", path)
-		Expect(err).To(HaveOccurred())
-		Expect(output).To(ContainSubstring("strata.dev/ are the operator"))
+	})
+
+	It("keeps its mark where somebody takes all that the operator wrote", func() {
+		Expect(admin.Patch(ctx, rel, mergePatch(`{"metadata":{"labels":null,"annotations":null}}`))).To(Succeed())
+		Expect(rel.Labels).To(HaveKeyWithValue(v1alpha1.LabelHeld, "7"))
+		Expect(rel.Annotations).To(HaveKey(v1alpha1.AnnotationRequestedBy))
+		Expect(admin.Patch(ctx, rel, mergePatch(`{"metadata":{"labels":{"strata.dev/held":"8"},"annotations":null}}`))).To(MatchError(ContainSubstring("strata.dev/")))
 	})
 
 	It("can be deleted once it is let go", func() {

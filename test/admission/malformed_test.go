@@ -213,7 +213,6 @@ var malformedTracks = []malformed{
 	{"spec/traffic/routes/0/gatewayAPI/kind", `"GRPCRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "GRPCRoute", "not supported yet"}},
 	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"nginx","name":"x"}}`,
 		[]string{"spec.traffic.routes[1].type", "Ingress", "not supported yet"}},
-	{"spec/requires", `[{"namespace":"staging","trackName":"shop"}]`, []string{"spec.requires", "not supported yet"}},
 }
 
 const goodAction = `

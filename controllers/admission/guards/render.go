@@ -75,7 +75,10 @@ func (r Rule) render() admissionv1.Validation {
 	return v
 }
 
-// RequestedBy stamps on a release who published it, and keeps that.
+// RequestedBy stamps on a release who published it, and keeps that. Who replaces the
+// metadata of a release as a whole, as kubectl replace does, takes that stamp with it:
+// then the mark of a release that is held is put back too, and replacing it by its own
+// manifest is no change. The stamp is put back last: it tells the two apart.
 func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicyBinding) {
 	const name = "strata-requested-by"
 	fail := admissionv1.Fail
@@ -98,20 +101,30 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 					Name:       "published-under-this-policy",
 					Expression: `oldObject == null || '` + v1alpha1.AnnotationRequestedBy + `' in oldObject.metadata.?annotations.orValue({})`,
 				}},
-				Variables: []admissionv1.Variable{variable("requestedBy",
-					`oldObject == null ? request.userInfo.username : oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`']`)},
-				Mutations: []admissionv1.Mutation{{
-					PatchType: admissionv1.PatchTypeApplyConfiguration,
-					ApplyConfiguration: &admissionv1.ApplyConfiguration{
-						Expression: `Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}}}`,
-					},
-				}},
+				Variables: []admissionv1.Variable{
+					variable("requestedBy",
+						`oldObject == null ? request.userInfo.username : oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`']`),
+					variable("markIsLost", `oldObject != null && '`+v1alpha1.LabelHeld+`' in oldObject.metadata.?labels.orValue({}) && `+
+						`!('`+v1alpha1.LabelHeld+`' in object.metadata.?labels.orValue({})) && `+
+						`!('`+v1alpha1.AnnotationRequestedBy+`' in object.metadata.?annotations.orValue({}))`),
+				},
+				Mutations: []admissionv1.Mutation{
+					merge(`variables.markIsLost ? Object{metadata: Object.metadata{labels: {'` + v1alpha1.LabelHeld + `': oldObject.metadata.labels['` + v1alpha1.LabelHeld + `']}}} : Object{}`),
+					merge(`Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}}}`),
+				},
 			},
 		}, &admissionv1.MutatingAdmissionPolicyBinding{
 			TypeMeta:   typeMeta("MutatingAdmissionPolicyBinding"),
 			ObjectMeta: metav1.ObjectMeta{Name: name},
 			Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
 		}
+}
+
+func merge(expression string) admissionv1.Mutation {
+	return admissionv1.Mutation{
+		PatchType:          admissionv1.PatchTypeApplyConfiguration,
+		ApplyConfiguration: &admissionv1.ApplyConfiguration{Expression: expression},
+	}
 }
 
 // ValidatingWebhooks renders the webhooks that decide. caBundle is put in by the
