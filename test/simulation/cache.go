@@ -120,13 +120,15 @@ func (q queue) Add(request reconcile.Request) {
 }
 
 // watchesOf are those that controllers.Setup would start.
-func watchesOf(routes handler.EventHandler) (all [kinds][]watch) {
+func watchesOf(cached client.Reader, routes handler.EventHandler) (all [kinds][]watch) {
 	all[tracks] = []watch{{&handler.EnqueueRequestForObject{}, []predicate.Predicate{controllers.OfInterest()}}}
 	all[httpRoutes] = []watch{{handler: routes}}
 	for _, w := range controllers.Watches() {
 		k := kindOf(w.Object)
 		all[k] = append(all[k], watch{w.Handler, w.Predicates})
 	}
+	required := controllers.WatchRequired(cached)
+	all[elsewhere] = []watch{{required.Handler, required.Predicates}}
 	return all
 }
 

@@ -80,6 +80,9 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 	}
 	asked := (&client.ListOptions{}).ApplyOptions(options)
 	k := kindOf(list)
+	if k == records && asked.Namespace == RequiredNamespace {
+		k = elsewhere
+	}
 	found := c.shelf(k)
 	if asked.LabelSelector != nil {
 		found = slices.Collect(func(yield func(client.Object) bool) {
@@ -110,6 +113,9 @@ func (l labelsOf) Get(label string) string { return l.GetLabels()[label] }
 func (l labelsOf) Lookup(label string) (string, bool) { v, ok := l.GetLabels()[label]; return v, ok }
 
 func (i indexes) find(k kind, objects shelf, field, value string) shelf {
+	if k == elsewhere {
+		k = records
+	}
 	extract := i[k][field]
 	if extract == nil {
 		panic(fmt.Sprintf("%s is not indexed by %s", k, field))

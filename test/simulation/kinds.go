@@ -4,9 +4,11 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +33,10 @@ const (
 	pods
 	endpointSlices
 	httpRoutes
+	autoscalers
+	budgets
+	// elsewhere are the records of the track that this one requires.
+	elsewhere
 	configMaps
 	secrets
 	kinds
@@ -38,7 +44,8 @@ const (
 
 var kindNames = [kinds]string{
 	"ReleaseTrack", "ImmutableRelease", "ReleaseRecord", "ReleaseAction", "Deployment", "ControllerRevision", "Job",
-	"Service", "Pod", "EndpointSlice", "HTTPRoute", "ConfigMap", "Secret",
+	"Service", "Pod", "EndpointSlice", "HTTPRoute", "HorizontalPodAutoscaler",
+	"PodDisruptionBudget", "ReleaseRecord", "ConfigMap", "Secret",
 }
 
 func (k kind) String() string { return kindNames[k] }
@@ -48,7 +55,7 @@ func (k kind) resource() schema.GroupResource { return schema.GroupResource{Reso
 
 // ours: everything of these kinds is cached; of others what carries the label of a
 // track.
-func (k kind) ours() bool { return k <= actions }
+func (k kind) ours() bool { return k <= actions || k == elsewhere }
 
 // kindOf is the kind of an object or of a list of them.
 func kindOf(object any) kind {
@@ -58,7 +65,7 @@ func kindOf(object any) kind {
 	case *v1alpha1.ImmutableRelease, *v1alpha1.ImmutableReleaseList:
 		return releases
 	case *v1alpha1.ReleaseRecord, *v1alpha1.ReleaseRecordList:
-		return records
+		return recordsIn(object)
 	case *v1alpha1.ReleaseAction, *v1alpha1.ReleaseActionList:
 		return actions
 	case *appsv1.Deployment, *appsv1.DeploymentList:
@@ -75,12 +82,24 @@ func kindOf(object any) kind {
 		return endpointSlices
 	case *gatewayv1.HTTPRoute, *gatewayv1.HTTPRouteList:
 		return httpRoutes
+	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
+		return autoscalers
+	case *policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList:
+		return budgets
 	case *corev1.ConfigMap:
 		return configMaps
 	case *corev1.Secret:
 		return secrets
 	}
 	panic(fmt.Sprintf("nobody was expected to ask for a %T", object))
+}
+
+// recordsIn are those of the world's track, or of the one that it requires.
+func recordsIn(object any) kind {
+	if record, ok := object.(*v1alpha1.ReleaseRecord); ok && record.Namespace == RequiredNamespace {
+		return elsewhere
+	}
+	return records
 }
 
 // copyInto fills an object that a caller brought with one that is stored.
@@ -108,6 +127,10 @@ func copyInto(from, into client.Object) {
 		o.DeepCopyInto(into.(*discoveryv1.EndpointSlice))
 	case *gatewayv1.HTTPRoute:
 		o.DeepCopyInto(into.(*gatewayv1.HTTPRoute))
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		o.DeepCopyInto(into.(*autoscalingv2.HorizontalPodAutoscaler))
+	case *policyv1.PodDisruptionBudget:
+		o.DeepCopyInto(into.(*policyv1.PodDisruptionBudget))
 	case *corev1.ConfigMap:
 		o.DeepCopyInto(into.(*corev1.ConfigMap))
 	case *corev1.Secret:
@@ -139,6 +162,10 @@ func fill(list client.ObjectList, objects []client.Object) {
 		l.Items = items[discoveryv1.EndpointSlice](objects)
 	case *gatewayv1.HTTPRouteList:
 		l.Items = items[gatewayv1.HTTPRoute](objects)
+	case *autoscalingv2.HorizontalPodAutoscalerList:
+		l.Items = items[autoscalingv2.HorizontalPodAutoscaler](objects)
+	case *policyv1.PodDisruptionBudgetList:
+		l.Items = items[policyv1.PodDisruptionBudget](objects)
 	default:
 		panic(fmt.Sprintf("nobody was expected to list %T", list))
 	}
@@ -192,6 +219,8 @@ func sameSpec(a, b client.Object) (same, ok bool) {
 		return equality.Semantic.DeepEqual(o.Spec, b.(*batchv1.Job).Spec), true
 	case *gatewayv1.HTTPRoute:
 		return equality.Semantic.DeepEqual(o.Spec, b.(*gatewayv1.HTTPRoute).Spec), true
+	case *policyv1.PodDisruptionBudget:
+		return equality.Semantic.DeepEqual(o.Spec, b.(*policyv1.PodDisruptionBudget).Spec), true
 	}
 	return false, false
 }

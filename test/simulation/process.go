@@ -64,7 +64,7 @@ func (w *World) start(name string) *process {
 	p := &process{w: w, name: name, limiter: controllers.RateLimiter()}
 	cached, live := connection{p: p}, connection{p: p, live: true}
 	routes := gatewayapi.New(cached, live)
-	p.watches = watchesOf(routes.Handler())
+	p.watches = watchesOf(cached, routes.Handler())
 	p.loop = controllers.New(cached, live, recorder{p}, controllers.Options{
 		Traffic:     traffic.Registry{v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteService: service.New(cached, live)},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: Actor,

@@ -377,7 +377,12 @@ func checkRetired(_ *process, before v1alpha1.TrackState, spec *v1alpha1.Release
 	return nil
 }
 
+// weightOf a release is the most that it has on any route. Without routes the record
+// alone gives a candidate everything.
 func weightOf(state v1alpha1.TrackState, release string) int32 {
+	if c := state.Candidate; len(state.Routes) == 0 && c != nil && c.Name == release && c.ActivatedTime != nil {
+		return 100
+	}
 	var most int32
 	for _, route := range state.Routes {
 		most = max(most, shareOf(route.Weights, release))

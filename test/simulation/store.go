@@ -71,7 +71,9 @@ func (s *store) create(object client.Object, dryRun bool) error {
 		return nil
 	}
 	s.uids++
-	object.SetNamespace(Namespace)
+	if k != elsewhere {
+		object.SetNamespace(Namespace)
+	}
 	object.SetUID(types.UID(fmt.Sprintf("uid-%d", s.uids)))
 	object.SetCreationTimestamp(metav1.NewTime(s.Now.Truncate(time.Second)))
 	object.SetGeneration(1)

@@ -14,6 +14,8 @@ const (
 	// Namespace and TrackName are those of the only track of a world.
 	Namespace = "shop"
 	TrackName = "shop"
+	// RequiredNamespace is that of the track which a world's track may require.
+	RequiredNamespace = "staging"
 	// Actor is the operator's own user name.
 	Actor = "system:serviceaccount:strata-system:strata"
 )
