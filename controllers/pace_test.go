@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -114,4 +115,20 @@ func TestQueuedReleaseSaysWhatItWaitsFor(t *testing.T) {
 	b.finish("shop-1.0-smoke-1", batchv1.JobComplete)
 	b.settle("shop-2.0")
 	b.expect("shop-1.0", v1alpha1.ConditionReady, "True Standby", "")
+}
+
+// A track without routes bakes as any other does, and says since when.
+func TestBakeWithoutRoutes(t *testing.T) {
+	b := newBench(t)
+	track := b.track()
+	track.Spec.Traffic.Routes = nil
+	track.Spec.Rollout = &v1alpha1.RolloutSpec{BakeSeconds: ptr.To[int32](20)}
+	b.must(b.api.Update(b.Context(), track))
+	b.publish("1.0")
+	b.pass(8)
+	b.expect("", v1alpha1.ConditionReady, "False Baking", "")
+	if status := b.track().Status; status.WeightPercent != 100 || status.StepStartTime == nil {
+		t.Errorf("%+v", status)
+	}
+	b.settle("shop-1.0")
 }

@@ -144,11 +144,16 @@ func (f findings) trackBlocked(c conditions) {
 	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionFalse, "NothingBlocks", "")
 }
 
-// stepStart is when the present weight was confirmed.
+// stepStart is when the present weight was confirmed. Without routes the record that
+// gave the candidate everything confirms it.
 func (f findings) stepStart() *metav1.Time {
 	state := f.state()
 	if state.Candidate == nil || f.weightOf(state.Candidate.Name) == 0 {
 		return nil
+	}
+	if len(state.Routes) == 0 {
+		start := metav1.NewTime(state.Candidate.ActivatedTime.Time)
+		return &start
 	}
 	for _, route := range state.Routes {
 		if route.VerifiedTime == nil {
