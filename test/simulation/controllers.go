@@ -5,6 +5,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +18,7 @@ type controller int
 
 const (
 	deployment controller = iota
+	autoscaler
 	kubelet
 	endpoints
 	job
@@ -66,6 +68,8 @@ func (w *World) control() bool {
 	switch t.controller {
 	case deployment:
 		w.playDeployment(t.name)
+	case autoscaler:
+		w.playAutoscaler(t.name)
 	case kubelet:
 		w.playPod(t.name)
 	case endpoints:
@@ -87,6 +91,11 @@ func (w *World) wakeControllers(k kind, c change) {
 	switch o := c.object().(type) {
 	case *appsv1.Deployment:
 		w.do(deployment, name, w.Now)
+		if w.shelves[autoscalers].get(name) != nil && (c.before == nil || c.before.GetGeneration() != o.Generation) {
+			w.do(autoscaler, name, w.Now)
+		}
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		w.do(autoscaler, name, w.Now)
 	case *batchv1.Job:
 		w.do(job, name, w.Now)
 	case *corev1.Service:

@@ -142,6 +142,8 @@ func copyInto(from, into client.Object) {
 // share their maps and slices with what is stored.
 func fill(list client.ObjectList, objects []client.Object) {
 	switch l := list.(type) {
+	case *v1alpha1.ReleaseTrackList:
+		l.Items = items[v1alpha1.ReleaseTrack](objects)
 	case *v1alpha1.ImmutableReleaseList:
 		l.Items = items[v1alpha1.ImmutableRelease](objects)
 	case *v1alpha1.ReleaseRecordList:
@@ -198,6 +200,8 @@ func takeStatus(to, from client.Object) {
 		o.Status = from.(*corev1.Pod).Status
 	case *gatewayv1.HTTPRoute:
 		o.Status = from.(*gatewayv1.HTTPRoute).Status
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		o.Status = from.(*autoscalingv2.HorizontalPodAutoscaler).Status
 	}
 }
 

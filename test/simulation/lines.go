@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
@@ -39,6 +40,8 @@ func (w written) String() string {
 		return recordLine(&o.Spec)
 	case *appsv1.Deployment:
 		return fmt.Sprintf("%s Deployment %s (%d, record %d)", w.verb, name, *o.Spec.Replicas, resources.StampOf(o))
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		return fmt.Sprintf("%s HorizontalPodAutoscaler %s (%d to %d, record %d)", w.verb, name, *o.Spec.MinReplicas, o.Spec.MaxReplicas, resources.StampOf(o))
 	case *v1alpha1.ReleaseTrack:
 		return "status of the track: " + statusLine(o)
 	case *v1alpha1.ImmutableRelease:
@@ -97,6 +100,14 @@ func trackLine(spec *v1alpha1.ReleaseTrackSpec) string {
 			part += ", approved"
 		}
 		parts = append(parts, part)
+	}
+	for _, policy := range []string{string(spec.Rollout.FailurePolicy), string(spec.Rollout.SupersedePolicy), string(spec.Rollout.AdvancePolicy), string(spec.Rollout.Capacity)} {
+		if policy != "" {
+			parts = append(parts, policy)
+		}
+	}
+	if len(spec.Requires) > 0 {
+		parts = append(parts, "requires "+RequiredNamespace)
 	}
 	return strings.Join(append(parts, fmt.Sprintf("bake %d s, drain %d s, warm %d for %d s",
 		*spec.Rollout.BakeSeconds, *spec.Traffic.DrainSeconds, *spec.Retention.WarmReleases, *spec.Retention.WarmSeconds)), "; ")

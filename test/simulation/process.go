@@ -167,6 +167,7 @@ func (p *process) write(verb string, object client.Object, do func() error) erro
 	}
 	p.w.noteTraffic()
 	p.w.Writes++
+	p.w.wrote = p.w.Now
 	write := written{verb: verb, kind: k, before: before, after: p.w.shelves[k].get(name)}
 	if p.w.telling {
 		p.w.tell("%s: %s", p.name, write)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,16 +36,25 @@ type memory struct {
 	stable []v1alpha1.ReleaseRef
 	// verdicts is, by version, the newest.
 	verdicts map[string]v1alpha1.RecordEvent
+	// skipped are the holds that a human has ended.
+	skipped map[skip]bool
 	// carriedOut are the actions that have their end.
 	carriedOut map[string]bool
 	// last write.
 	last written
 }
 
+// skip is the hold of a step in an attempt.
+type skip struct {
+	release types.UID
+	attempt int32
+	weight  int32
+}
+
 func newMemory() memory {
 	return memory{
 		trafficked: map[string]time.Time{}, weights: map[string]map[string]bool{}, contents: map[string]string{},
-		verdicts: map[string]v1alpha1.RecordEvent{}, carriedOut: map[string]bool{},
+		verdicts: map[string]v1alpha1.RecordEvent{}, skipped: map[skip]bool{}, carriedOut: map[string]bool{},
 	}
 }
 
@@ -86,7 +94,9 @@ func (w *World) check(p *process, write written) {
 		}
 	case deployments:
 		w.checkDeployment(p, write)
-	case releases, tracks, actions:
+	case autoscalers:
+		w.checkAutoscaler(p, write)
+	case releases, tracks, actions, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	case revisions, configMaps, secrets:
 		if write.verb != "create" {
@@ -99,7 +109,7 @@ func (w *World) check(p *process, write written) {
 // checkStamp: a write is justified by a record that is there, and never undoes what
 // a newer one justified.
 func (w *World) checkStamp(write written) {
-	if write.after == nil || write.kind == records || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
+	if write.after == nil || write.kind == records || write.kind == budgets || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
 		return
 	}
 	stamp, head := resources.StampOf(write.after), int64(len(w.shelves[records]))
@@ -108,20 +118,6 @@ func (w *World) checkStamp(write written) {
 		w.violate("RecordFirst", "%s: no record justifies it: it is stamped %d, and the newest record is %d", write, stamp, head)
 	case write.before != nil && resources.StampOf(write.before) > stamp:
 		w.violate("RecordFirst", "%s: record %d had been carried out already", write, resources.StampOf(write.before))
-	}
-}
-
-func (w *World) checkDeployment(p *process, write written) {
-	if write.verb == "delete" {
-		w.checkBreak(p, write)
-		return
-	}
-	if write.before == nil {
-		return
-	}
-	was, is := write.before.(*appsv1.Deployment), write.after.(*appsv1.Deployment)
-	if *is.Spec.Replicas < *was.Spec.Replicas {
-		w.checkBreak(p, write)
 	}
 }
 
@@ -230,7 +226,7 @@ func shareOf(weights []v1alpha1.ReleaseWeight, release string) int32 {
 // checkRest holds what must be true of a world in which nothing is left to do.
 func (w *World) checkRest() {
 	state, track := w.head(), w.track()
-	if c := state.Candidate; c != nil && !approvalAwaited(track) {
+	if c := state.Candidate; c != nil && !w.othersAwaited() {
 		w.violate("Settles", "%s has an open attempt without end: %+v", c.Name, track.Status.BlockedBy)
 	}
 	for _, spec := range routesOf(track) {
@@ -240,6 +236,7 @@ func (w *World) checkRest() {
 			}
 		}
 	}
+	w.checkRestSizes()
 	w.checkRestStatus()
 }
 

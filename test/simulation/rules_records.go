@@ -1,11 +1,11 @@
 package simulation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,7 +33,7 @@ func (w *World) checkRecord(p *process, write written) {
 	}{
 		{"Chain", w.checkChain}, {"State", w.checkState}, {"DecidedLive", checkDecidedLive}, {"OneAttempt", w.checkOpened},
 		{"Gates", w.checkRaise}, {"Promoted", w.checkPromoted}, {"Retired", checkRetired}, {"Verdict", w.checkVerdict},
-		{"OneContent", w.checkContent}, {"Once", w.checkAction},
+		{"Held", checkFailed}, {"Queued", checkSuperseded}, {"Skipped", w.checkSkipped}, {"OneContent", w.checkContent}, {"Once", w.checkAction},
 	} {
 		if err := rule.check(p, before, spec); err != nil {
 			w.violate(rule.name, "%s: %v", recordLine(spec), err)
@@ -198,17 +198,30 @@ func (w *World) checkRaise(p *process, before v1alpha1.TrackState, spec *v1alpha
 	if to <= from {
 		return fmt.Errorf("weight goes from %d to %d", from, to)
 	}
-	if err := p.seen.ready(spec.Release.UID, from == 0); err != nil {
+	r, pace := p.seen.release(spec.Release.UID), paceOf(p.seen.track)
+	if r == nil {
+		return fmt.Errorf("the release was not seen")
+	}
+	if pace.AdvancePolicy == v1alpha1.AdvancePaused {
+		return fmt.Errorf("the track is paused")
+	}
+	if err := p.seen.sized(r, from, to); err != nil {
 		return err
 	}
+	if other := p.seen.foreignSelector(r); from == 0 && other != "" {
+		return fmt.Errorf("Service %s selects its pods", other)
+	}
 	if err := w.checkTests(p, before, from); err != nil {
+		return err
+	}
+	if err := w.checkRequired(p, before, spec); err != nil {
 		return err
 	}
 	proven := w.memory.proven(before.Candidate.ReleaseRef)
 	direct := proven || before.Stable == nil || !p.seen.baselineServes(before)
 	held := heldFor(before, spec.Time.Time)
-	for _, step := range stepsOf(p.seen.track) {
-		if step.WeightPercent == from && from > 0 && !direct && held < holdOf(step) {
+	for _, step := range pace.Steps {
+		if step.WeightPercent == from && from > 0 && !direct && held < holdOf(step) && !w.memory.skipped[skipOf(before)] {
 			return fmt.Errorf("at %d for %s only", from, held)
 		}
 		entered := step.WeightPercent > from && step.WeightPercent <= to
@@ -230,11 +243,11 @@ func divisible(track *v1alpha1.ReleaseTrack, state v1alpha1.TrackState) bool {
 	})
 }
 
-func stepsOf(track *v1alpha1.ReleaseTrack) []v1alpha1.RolloutStep {
+func paceOf(track *v1alpha1.ReleaseTrack) v1alpha1.RolloutSpec {
 	if track == nil || track.Spec.Rollout == nil {
-		return nil
+		return v1alpha1.RolloutSpec{}
 	}
-	return track.Spec.Rollout.Steps
+	return *track.Spec.Rollout
 }
 
 func holdOf(step v1alpha1.RolloutStep) time.Duration {
@@ -244,9 +257,13 @@ func holdOf(step v1alpha1.RolloutStep) time.Duration {
 	return time.Duration(*step.HoldSeconds) * time.Second
 }
 
-// heldFor is how long the present weights are verified, 0 while they are not.
+// heldFor is how long the present weights are verified in the open attempt, 0 while
+// they are not.
 func heldFor(state v1alpha1.TrackState, now time.Time) time.Duration {
-	var since time.Time
+	since := state.Candidate.StartTime.Time
+	if activated := state.Candidate.ActivatedTime; activated != nil {
+		since = activated.Time
+	}
 	for _, r := range state.Routes {
 		if r.VerifiedTime == nil {
 			return 0
@@ -267,36 +284,8 @@ func (s *seen) release(uid types.UID) *v1alpha1.ImmutableRelease {
 	return nil
 }
 
-// ready: the pods are there, and, full, all of them; nobody else's Service selects
-// them.
-func (s *seen) ready(uid types.UID, full bool) error {
-	r := s.release(uid)
-	if r == nil {
-		return fmt.Errorf("the release was not seen")
-	}
-	for _, c := range r.Spec.Components {
-		name := resources.ChildName(r.Name, c.Name)
-		d, _ := s.lists[deployments].get(name).(*appsv1.Deployment)
-		if d == nil || !isAvailable(d) || full && d.Status.AvailableReplicas < c.Replicas {
-			return fmt.Errorf("Deployment %s was not seen available", name)
-		}
-		if full && s.endpoints(name) < int(c.Replicas) {
-			return fmt.Errorf("Service %s had %d ready endpoints", name, s.endpoints(name))
-		}
-		for _, object := range s.others {
-			selector := object.(*corev1.Service).Spec.Selector
-			if full && len(selector) > 0 && selector[v1alpha1.LabelRelease] != r.Name && labels.SelectorFromSet(selector).Matches(labels.Set(d.Spec.Template.Labels)) {
-				return fmt.Errorf("Service %s selects its pods", object.GetName())
-			}
-		}
-	}
-	return nil
-}
-
-func isAvailable(d *appsv1.Deployment) bool {
-	return d.Status.ObservedGeneration >= d.Generation && slices.ContainsFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool {
-		return c.Type == appsv1.DeploymentAvailable && c.Status == corev1.ConditionTrue
-	})
+func selects(s *corev1.Service, pod map[string]string) bool {
+	return len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod))
 }
 
 // baselineServes: every route that the attempt began with, or where none of those is
@@ -324,14 +313,37 @@ func (w *World) checkTests(p *process, state v1alpha1.TrackState, weight int32) 
 		return nil
 	}
 	for _, t := range r.Spec.Tests {
-		due := t.When == v1alpha1.BeforeTraffic || t.When == v1alpha1.EveryStep && weight > 0
-		passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
-			same := t.When == v1alpha1.BeforeTraffic || result.WeightPercent != nil && *result.WeightPercent == weight
-			return result.Name == t.Name && same && result.Outcome == v1alpha1.TestPassed
-		})
-		if due && !passed {
+		due := weight == 100
+		switch t.When {
+		case v1alpha1.BeforePods, v1alpha1.BeforeTraffic:
+			due = true
+		case v1alpha1.EveryStep:
+			due = weight > 0
+		}
+		if due && !passed(state, t, weight) {
 			return fmt.Errorf("test %s has not passed at %d", t.Name, weight)
 		}
+	}
+	return nil
+}
+
+// passed says whether a test has passed in the open attempt, at a weight where that
+// matters.
+func passed(state v1alpha1.TrackState, t v1alpha1.ReleaseTest, weight int32) bool {
+	return slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
+		same := t.When != v1alpha1.EveryStep || result.WeightPercent != nil && *result.WeightPercent == weight
+		return result.Name == t.Name && same && result.Outcome == v1alpha1.TestPassed
+	})
+}
+
+// checkRequired: before its first weight the content was promoted on the required
+// track, and not spoken against there, as the writer saw it.
+func (w *World) checkRequired(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if len(p.seen.track.Spec.Requires) == 0 || weightOf(before, spec.Release.Name) > 0 || w.memory.proven(before.Candidate.ReleaseRef) {
+		return nil
+	}
+	if !p.seen.elsewherePromoted(spec.Release.Version, spec.Release.ContentDigest) {
+		return fmt.Errorf("its content is not promoted on the required track")
 	}
 	return nil
 }
@@ -343,7 +355,11 @@ func (w *World) checkPromoted(p *process, before v1alpha1.TrackState, spec *v1al
 	if before.Candidate == nil || before.Candidate.UID != spec.Release.UID {
 		return fmt.Errorf("it is no candidate")
 	}
-	if err := p.seen.ready(spec.Release.UID, false); err != nil {
+	r, pace := p.seen.release(spec.Release.UID), paceOf(p.seen.track)
+	if r == nil {
+		return fmt.Errorf("the release was not seen")
+	}
+	if err := p.seen.sized(r, 100, 100); err != nil {
 		return err
 	}
 	for _, route := range before.Routes {
@@ -351,15 +367,66 @@ func (w *World) checkPromoted(p *process, before v1alpha1.TrackState, spec *v1al
 			return fmt.Errorf("promoted at %s", shares(route.Weights))
 		}
 	}
-	if len(before.Routes) == 0 || len(routesOf(p.seen.track)) == 0 {
-		return w.checkTests(p, before, 100) // Without routes there is one step, to 100.
+	weight := weightOf(before, spec.Release.Name)
+	if pace.AdvancePolicy == v1alpha1.AdvancePaused && weight < 100 {
+		return fmt.Errorf("the track is paused")
 	}
-	if rollout := p.seen.track.Spec.Rollout; rollout != nil && rollout.BakeSeconds != nil {
-		if held := heldFor(before, spec.Time.Time); held < time.Duration(*rollout.BakeSeconds)*time.Second {
-			return fmt.Errorf("baked for %s only", held)
+	held := heldFor(before, spec.Time.Time)
+	if pace.BakeSeconds != nil && held < time.Duration(*pace.BakeSeconds)*time.Second {
+		return fmt.Errorf("baked for %s only", held)
+	}
+	for _, step := range pace.Steps {
+		if step.WeightPercent == 100 && held < holdOf(step) && !w.memory.skipped[skipOf(before)] {
+			return fmt.Errorf("at 100 for %s only", held)
 		}
 	}
-	return w.checkTests(p, before, weightOf(before, spec.Release.Name))
+	return errors.Join(w.checkTests(p, before, 100), w.checkRequired(p, before, spec))
+}
+
+// checkFailed: by failurePolicy Hold, what has weight gets no verdict.
+func checkFailed(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventFailed || before.Candidate == nil {
+		return nil
+	}
+	if weight := weightOf(before, before.Candidate.Name); paceOf(p.seen.track).FailurePolicy == v1alpha1.FailureHold && weight > 0 {
+		return fmt.Errorf("failures are held, and it is at %d", weight)
+	}
+	return nil
+}
+
+// checkSuperseded: nothing but a pin, or that its object is gone, ends the attempt of
+// a candidate that finishes first: one at 100, or any under Queue.
+func checkSuperseded(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	c := before.Candidate
+	if spec.Event != v1alpha1.EventSuperseded || c == nil || spec.State.Candidate != nil || p.seen.track.Spec.ReleaseName != "" || p.seen.release(c.UID) == nil {
+		return nil
+	}
+	policy, weight := paceOf(p.seen.track).SupersedePolicy, weightOf(before, c.Name)
+	if weight == 100 || policy == v1alpha1.SupersedeQueue {
+		return fmt.Errorf("at %d, under %s", weight, policy)
+	}
+	return nil
+}
+
+// checkSkipped: what a human asked for is the hold of the very step and attempt.
+func (w *World) checkSkipped(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventHoldSkipped {
+		return nil
+	}
+	c, action := before.Candidate, on[v1alpha1.ReleaseAction](&w.store, actions, spec.ActionName)
+	if c == nil || action == nil {
+		return fmt.Errorf("no attempt is open, or nobody asked")
+	}
+	asked, weight := action.Spec, weightOf(before, c.Name)
+	if asked.Action != v1alpha1.ActionSkipHold || asked.ReleaseName != c.Name || *asked.Attempt != c.Attempt || *asked.WeightPercent != weight {
+		return fmt.Errorf("it was asked of attempt %d of %s at %d", *asked.Attempt, asked.ReleaseName, *asked.WeightPercent)
+	}
+	w.memory.skipped[skipOf(before)] = true
+	return nil
+}
+
+func skipOf(state v1alpha1.TrackState) skip {
+	return skip{state.Candidate.UID, state.Candidate.Attempt, weightOf(state, state.Candidate.Name)}
 }
 
 func checkRetired(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {

@@ -123,11 +123,11 @@ func (s *seen) underWay(state v1alpha1.TrackState, track *v1alpha1.ReleaseTrack)
 // checkRestStatus: at rest nothing is in progress, unless a human is asked.
 func (w *World) checkRestStatus() {
 	track := w.track()
-	if says := read(track); says == status.InProgressStatus && !approvalAwaited(track) {
+	if says := read(track); says == status.InProgressStatus && !w.othersAwaited() {
 		w.violate("Status", "the track is in progress for ever: %s", statusLine(track))
 	}
 	for _, r := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
-		if says := read(r); says == status.InProgressStatus && !approvalAwaited(track) && !w.waits(r) {
+		if says := read(r); says == status.InProgressStatus && !w.othersAwaited() && !w.waits(r) {
 			w.violate("Status", "%s is in progress for ever: %s", r.Name, statusLine(r))
 		}
 	}

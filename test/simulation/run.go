@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"slices"
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -171,12 +172,15 @@ func (w *World) makeFair() {
 const (
 	maxTurns   = 1500
 	maxRecords = 120
+	// restAfter is how long nothing is written by then: a settled track looks at its
+	// configuration now and then.
+	restAfter = 2 * time.Hour
 )
 
 // settle lets the world go on, with nothing in its way, until it rests. Only what a
 // watch tells, and the time that the loop asked for, lets the loop look again.
 func (w *World) settle() {
-	w.fair = true
+	w.fair, w.wrote = true, w.Now
 	p, began := w.processes[0], len(w.shelves[records])
 	for range maxTurns {
 		if w.failed != nil {
@@ -193,7 +197,7 @@ func (w *World) settle() {
 			continue
 		}
 		next := w.nextDue()
-		if next.IsZero() || next.Sub(w.Now) > 24*time.Hour {
+		if next.IsZero() || next.Sub(w.wrote) > restAfter {
 			w.rest(p, len(w.shelves[records])-began)
 			return
 		}
@@ -229,7 +233,22 @@ func (w *World) rest(p *process, grew int) {
 	}
 }
 
-// approvalAwaited: a human is asked.
-func approvalAwaited(track *v1alpha1.ReleaseTrack) bool {
-	return track.Status.BlockedBy != nil && track.Status.BlockedBy.Gate == "Approved"
+// othersAwaited: a human is asked, or another track, and there is something to ask.
+func (w *World) othersAwaited() bool {
+	track, state := w.track(), w.head()
+	if state.Candidate == nil || track.Status.BlockedBy == nil {
+		return false
+	}
+	pace, weight := paceOf(track), weightOf(state, state.Candidate.Name)
+	switch track.Status.BlockedBy.Gate {
+	case "Approved":
+		return slices.ContainsFunc(pace.Steps, func(s v1alpha1.RolloutStep) bool { return s.Approval == v1alpha1.ApprovalRequired })
+	case "AdvanceAllowed":
+		return pace.AdvancePolicy == v1alpha1.AdvancePaused && weight < 100
+	case "NotFailed":
+		return pace.FailurePolicy == v1alpha1.FailureHold && weight > 0
+	case "RequiredTracksPromoted":
+		return len(track.Spec.Requires) > 0 && weight == 0
+	}
+	return false
 }

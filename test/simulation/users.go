@@ -8,6 +8,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -17,13 +18,26 @@ import (
 
 // shape is what the releases of a world have in common.
 type shape struct {
-	api, config bool
-	replicas    int32
+	// api is a second component with a Service, worker one without.
+	api, worker bool
+	// lazy: api runs at full weight alone.
+	lazy bool
+	// autoscaled is web.
+	autoscaled bool
+	// config: web reads a ConfigMap.
+	config   bool
+	replicas int32
 }
 
 func (w *World) drawShape() shape {
-	return shape{api: w.chance(40), config: w.chance(20), replicas: int32(w.between(1, 2))}
+	return shape{
+		api: w.chance(35), worker: w.chance(25), lazy: w.chance(10), autoscaled: w.chance(30), config: w.chance(15),
+		replicas: int32(w.between(1, 2)),
+	}
 }
+
+// settings is the ConfigMap that releases of some worlds freeze.
+const settings = "shop-settings"
 
 func (w *World) drawTrack() v1alpha1.ReleaseTrackSpec {
 	spec := v1alpha1.ReleaseTrackSpec{
@@ -36,8 +50,20 @@ func (w *World) drawTrack() v1alpha1.ReleaseTrackSpec {
 		Retention: &v1alpha1.RetentionSpec{WarmReleases: ptr.To(int32(w.draw(3))), WarmSeconds: ptr.To(int32(30 * w.draw(4)))},
 	}
 	w.drawSteps(&spec)
+	w.drawPolicies(spec.Rollout)
 	w.drawRoutes(&spec)
+	if w.chance(10) {
+		spec.Requires = []v1alpha1.RequiredTrack{required}
+	}
 	return spec
+}
+
+// drawPolicies: the first of each is what holds where nothing is said.
+func (w *World) drawPolicies(spec *v1alpha1.RolloutSpec) {
+	spec.FailurePolicy = pick(w.dice, "", "", "", "", "", v1alpha1.FailureHold)
+	spec.SupersedePolicy = pick(w.dice, "", "", "", v1alpha1.SupersedeQueue)
+	spec.AdvancePolicy = pick(w.dice, "", "", "", "", "", "", "", "", v1alpha1.AdvancePaused)
+	spec.Capacity = pick(w.dice, "", "", v1alpha1.CapacityProportional)
 }
 
 func (w *World) drawSteps(spec *v1alpha1.ReleaseTrackSpec) {
@@ -81,40 +107,68 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 func (w *World) user() {
 	name := w.anyRelease()
 	switch n := w.draw(100); {
-	case n < 35:
+	case n < 30:
 		w.publish()
-	case n < 60:
+	case n < 52:
 		w.ask(name)
-	case n < 68:
+	case n < 58:
 		pin := pick(w.dice, "", "", name, "shop-9")
 		w.tell("> pin %q", pin)
 		w.editTrack(func(spec *v1alpha1.ReleaseTrackSpec) { spec.ReleaseName = pin })
-	case n < 78:
+	case n < 66:
 		w.tell("> %s breaks", name)
 		w.changeScript(name, func(s *script) { s.broken = true })
-	case n < 85:
+	case n < 71:
 		w.tell("> %s is well again", name)
 		w.changeScript(name, func(s *script) { s.broken, s.short = false, false })
-	case n < 88:
+	case n < 74:
 		w.tell("> %s loses a pod", name)
 		w.changeScript(name, func(s *script) { s.short = true })
-	case n < 92:
+	case n < 78:
 		w.routerDown = !w.routerDown
 		w.tell("> router down: %t", w.routerDown)
 		w.wakeGateway()
-	case n < 96:
+	case n < 81:
 		w.editTrack(w.drawSteps)
 		w.tell("> other steps: %s", trackLine(&w.track().Spec))
-	default:
+	case n < 84:
 		w.editTrack(w.drawRoutes)
 		w.tell("> other routes: %s", trackLine(&w.track().Spec))
+	case n < 88:
+		w.editTrack(func(spec *v1alpha1.ReleaseTrackSpec) { w.drawPolicies(spec.Rollout) })
+		w.tell("> other policies: %s", trackLine(&w.track().Spec))
+	case n < 91:
+		w.override()
+	case n < 95:
+		w.changeLoad()
+	case n < 98:
+		w.decideElsewhere(name, pick(w.dice, v1alpha1.EventPromoted, v1alpha1.EventPromoted, v1alpha1.EventFailed), !w.chance(15))
+	default:
+		w.configure()
+	}
+}
+
+// configure changes the ConfigMap that releases freeze, or takes it away for a while.
+func (w *World) configure() {
+	there := on[corev1.ConfigMap](&w.store, configMaps, settings)
+	switch {
+	case there == nil:
+		w.tell("> ConfigMap %s", settings)
+		w.mustCreate(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: settings}, Data: map[string]string{"revision": fmt.Sprint(w.revision)}})
+	case w.chance(30):
+		w.take(configMaps, settings)
+	default:
+		w.tell("> ConfigMap %s is another one", settings)
+		changed := there.DeepCopy()
+		changed.Data["revision"] = fmt.Sprint(w.revision)
+		w.mustUpdate(changed)
 	}
 }
 
 // disturb is what guards are there to refuse, and what happens all the same.
 func (w *World) disturb() {
 	name := w.anyRelease()
-	switch w.draw(9) {
+	switch w.draw(11) {
 	case 0:
 		w.wipe()
 	case 1:
@@ -137,6 +191,10 @@ func (w *World) disturb() {
 		}
 	case 8:
 		w.touch()
+	case 9:
+		w.take(autoscalers, name+"-web")
+	case 10:
+		w.take(budgets, name+"-web")
 	}
 }
 
@@ -164,7 +222,7 @@ func (w *World) wipe() {
 
 // touch is somebody who annotates an object: its resourceVersion is another one.
 func (w *World) touch() {
-	k := pick(w.dice, deployments, httpRoutes, services, releases, tracks)
+	k := pick(w.dice, deployments, httpRoutes, services, releases, tracks, autoscalers)
 	if len(w.shelves[k]) == 0 {
 		return
 	}
@@ -221,6 +279,9 @@ func (w *World) publish() {
 	w.scripts[name] = s
 	w.tell("> publish %s", releaseLine(release, s))
 	w.mustCreate(release)
+	if len(w.track().Spec.Requires) > 0 && w.chance(60) {
+		w.decideElsewhere(name, v1alpha1.EventPromoted, true)
+	}
 }
 
 func (w *World) drawRelease(n int) v1alpha1.ImmutableReleaseSpec {
@@ -232,25 +293,54 @@ func (w *World) drawRelease(n int) v1alpha1.ImmutableReleaseSpec {
 	case 2:
 		content += 100 // Of a release that may have been there, with another content.
 	}
-	spec.Components = append(spec.Components, w.component("web", content))
-	if w.shape.api {
-		spec.Components = append(spec.Components, w.component("api", content))
+	spec.Components = w.components(content)
+	if w.chance(12) {
+		spec.Tests = append(spec.Tests, test("migrate", v1alpha1.BeforePods))
 	}
-	if w.chance(40) {
+	if w.chance(35) {
 		spec.Tests = append(spec.Tests, test("smoke", v1alpha1.BeforeTraffic))
 	}
-	if w.chance(40) {
+	if w.chance(35) {
 		spec.Tests = append(spec.Tests, test("probe", v1alpha1.EveryStep))
+	}
+	if w.chance(15) {
+		spec.Tests = append(spec.Tests, test("orders", v1alpha1.AfterPromotion))
 	}
 	return spec
 }
 
+func (w *World) components(content int) []v1alpha1.Component {
+	web := w.component("web", content)
+	if w.shape.autoscaled {
+		web.Autoscaling = &v1alpha1.ComponentAutoscaling{MinReplicas: w.shape.replicas, MaxReplicas: w.shape.replicas + 3}
+		web.Disruption = &v1alpha1.ComponentDisruption{MaxUnavailable: ptr.To(intstr.FromInt32(1))}
+	}
+	if w.shape.config {
+		web.Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{
+			{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: settings}}},
+		}
+	}
+	all := []v1alpha1.Component{web}
+	if w.shape.api {
+		api := w.component("api", content)
+		if w.shape.lazy {
+			api.Activation = v1alpha1.ActivationAtFullWeight
+		}
+		all = append(all, api)
+	}
+	if w.shape.worker {
+		worker := w.component("worker", content)
+		worker.Ports = nil
+		all = append(all, worker)
+	}
+	return all
+}
+
 func (w *World) component(name string, content int) v1alpha1.Component {
-	c := v1alpha1.Component{
+	return v1alpha1.Component{
 		Name: name, Replicas: w.shape.replicas, Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}},
 		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image(content)}}}},
 	}
-	return c
 }
 
 func image(content int) string {
@@ -275,18 +365,21 @@ func (w *World) ask(name string) {
 	proven := w.memory.wereStable(state.Stable)
 	switch {
 	case w.chance(10):
-		spec.Action = pick(w.dice, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove)
+		spec.Action = pick(w.dice, v1alpha1.ActionRetry, v1alpha1.ActionAbort, v1alpha1.ActionApprove, v1alpha1.ActionSkipHold)
 	case len(proven) > 0 && w.chance(60):
 		spec.ReleaseName = pick(w.dice, proven...)
 	case state.Candidate != nil:
-		spec.Action, spec.ReleaseName, spec.Attempt = pick(w.dice, v1alpha1.ActionApprove, v1alpha1.ActionAbort), state.Candidate.Name, &state.Candidate.Attempt
+		spec.Action, spec.ReleaseName, spec.Attempt = pick(w.dice, v1alpha1.ActionApprove, v1alpha1.ActionAbort, v1alpha1.ActionSkipHold), state.Candidate.Name, &state.Candidate.Attempt
 	default:
 		spec.Action = v1alpha1.ActionRetry
 	}
-	if spec.Action == v1alpha1.ActionApprove {
+	if spec.Action == v1alpha1.ActionApprove || spec.Action == v1alpha1.ActionSkipHold {
 		spec.WeightPercent = ptr.To(pick(w.dice, int32(20), 50, 100))
 	}
-	if spec.Attempt == nil && (spec.Action == v1alpha1.ActionApprove || spec.Action == v1alpha1.ActionAbort) {
+	if spec.Action == v1alpha1.ActionSkipHold && !w.chance(20) {
+		spec.WeightPercent = ptr.To(max(1, weightOf(state, spec.ReleaseName)))
+	}
+	if spec.Attempt == nil && spec.Action != v1alpha1.ActionRollback && spec.Action != v1alpha1.ActionRetry {
 		spec.Attempt = ptr.To(int32(1))
 	}
 	w.asked++

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -37,6 +38,8 @@ type World struct {
 	// tasks are what the cluster's own controllers have to do.
 	tasks   []task
 	scripts map[string]*script
+	// load is the size that the metrics of an autoscaler ask for; 0: none.
+	load map[string]int32
 	// routerDown: the gateway reads nothing and reports nothing.
 	routerDown  bool
 	routerDelay time.Duration
@@ -47,8 +50,9 @@ type World struct {
 	published, asked, pods int
 
 	memory memory
-	// Writes counts those of the operators.
+	// Writes counts those of the operators, the last of which was when wrote says.
 	Writes int
+	wrote  time.Time
 
 	telling bool
 	lines   []string
@@ -63,7 +67,7 @@ type Violation struct {
 
 func newWorld(d *dice, telling bool) *World {
 	w := &World{
-		dice: d, telling: telling, indexes: loopIndexes(), scripts: map[string]*script{}, wire: map[string][]v1alpha1.ReleaseWeight{},
+		dice: d, telling: telling, indexes: loopIndexes(), scripts: map[string]*script{}, load: map[string]int32{}, wire: map[string][]v1alpha1.ReleaseWeight{},
 		memory: newMemory(),
 	}
 	w.Now, w.alive = Start, map[types.UID]bool{}
@@ -79,6 +83,9 @@ func (w *World) build() {
 	spec := w.drawTrack()
 	w.mustCreate(&v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Name: TrackName}, Spec: spec})
 	w.tell("> the track: %s", trackLine(&spec))
+	if w.shape.config {
+		w.mustCreate(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: settings}, Data: map[string]string{"revision": "0"}})
+	}
 	w.publish()
 	for i := range 1 + pick(w.dice, 0, 1, 1, 1) {
 		w.processes = append(w.processes, w.start([]string{"one", "two"}[i]))
