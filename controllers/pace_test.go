@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -120,15 +121,34 @@ func TestQueuedReleaseSaysWhatItWaitsFor(t *testing.T) {
 // A track without routes bakes as any other does, and says since when.
 func TestBakeWithoutRoutes(t *testing.T) {
 	b := newBench(t)
+	b.bake(func(spec *v1alpha1.ReleaseTrackSpec) { spec.Traffic.Routes = nil })
+	b.settle("shop-1.0")
+}
+
+// A status tells times in seconds, as they are stored: one that says nothing new is not
+// written, whenever the weight was confirmed.
+func TestBakeIsToldOnce(t *testing.T) {
+	b := newBench(t)
+	b.now = b.now.Add(300 * time.Millisecond)
+	b.bake(func(*v1alpha1.ReleaseTrackSpec) {})
+	told := b.track().ResourceVersion
+	b.pass(15)
+	if is := b.track(); is.ResourceVersion != told {
+		t.Errorf("nothing was new, and the status was written again: %+v", is.Status)
+	}
+}
+
+// bake lets the first release come to 100 %, for 25 seconds.
+func (b *bench) bake(change func(*v1alpha1.ReleaseTrackSpec)) {
+	b.Helper()
 	track := b.track()
-	track.Spec.Traffic.Routes = nil
-	track.Spec.Rollout = &v1alpha1.RolloutSpec{BakeSeconds: ptr.To[int32](20)}
+	track.Spec.Rollout = &v1alpha1.RolloutSpec{BakeSeconds: ptr.To[int32](25)}
+	change(&track.Spec)
 	b.must(b.api.Update(b.Context(), track))
 	b.publish("1.0")
 	b.pass(8)
 	b.expect("", v1alpha1.ConditionReady, "False Baking", "")
 	if status := b.track().Status; status.WeightPercent != 100 || status.StepStartTime == nil {
-		t.Errorf("%+v", status)
+		b.Errorf("%+v", status)
 	}
-	b.settle("shop-1.0")
 }

@@ -152,14 +152,12 @@ func (f findings) stepStart() *metav1.Time {
 		return nil
 	}
 	if len(state.Routes) == 0 {
-		start := metav1.NewTime(state.Candidate.ActivatedTime.Time)
-		return &start
+		return metaTime(&state.Candidate.ActivatedTime.Time)
 	}
 	for _, route := range state.Routes {
 		if route.VerifiedTime == nil {
 			return nil
 		}
 	}
-	start := metav1.NewTime(state.Routes[0].VerifiedTime.Time)
-	return &start
+	return metaTime(&state.Routes[0].VerifiedTime.Time)
 }
