@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
@@ -229,7 +231,7 @@ func (w *World) rest(p *process, grew int) {
 		}
 	}
 	if w.Writes != writes && w.failed == nil {
-		w.violate("NoWriteAtRest", "a settled track is written to: %s", w.memory.last)
+		w.violate("NoWriteAtRest", "a settled track is written to: %s\n%s", w.memory.last, cmp.Diff(w.memory.last.before, w.memory.last.after))
 	}
 }
 
