@@ -46,6 +46,10 @@ type process struct {
 	// busy: a reconcile has begun, and waits before a request.
 	busy bool
 
+	// asleep is for how many steps of the world the process does not go on, whatever
+	// it was about to write.
+	asleep int
+
 	// appended are the records of the reconcile under way.
 	appended []client.Object
 	// seen is what the reconcile under way has read.
@@ -155,6 +159,9 @@ func (p *process) leave(verb string) error {
 // write is a request that changes something: the rules are held to it. Its answer
 // may get lost after it was carried out.
 func (p *process) write(verb string, object client.Object, do func() error) error {
+	if verb != "status" && kindOf(object) != records {
+		p.w.mayDoze(p)
+	}
 	if err := p.leave(verb); err != nil {
 		return err
 	}

@@ -53,10 +53,11 @@ func (w *World) unfair() {
 	w.fair = false
 	for range w.between(leastSteps, mostSteps) {
 		if !w.next() || w.failed != nil {
-			return
+			break
 		}
 		w.step()
 	}
+	w.wakeAll()
 }
 
 // step is one thing that happens.
@@ -88,11 +89,40 @@ func (w *World) step() {
 	}
 }
 
+// anyProcess is one that is awake, if there is one.
 func (w *World) anyProcess() *process {
-	if len(w.processes) > 1 && w.chance(40) {
-		return w.processes[1]
+	for _, p := range w.processes {
+		p.asleep = max(0, p.asleep-1)
+	}
+	second := len(w.processes) > 1 && w.chance(40)
+	for i, p := range w.processes {
+		other := w.processes[len(w.processes)-1-i]
+		if p.asleep == 0 && (second == (i == 1) || other.asleep > 0) {
+			return p
+		}
 	}
 	return w.processes[0]
+}
+
+// mayDoze lets one of two operators fall asleep on a write that it is about to make,
+// long enough for the other one to move the track on.
+func (w *World) mayDoze(p *process) {
+	if w.fair || len(w.processes) < 2 || w.processes[0].asleep+w.processes[1].asleep > 0 || !w.chance(6) {
+		return
+	}
+	p.asleep = w.between(5, 40)
+	w.tell("%s: falls asleep", p.name)
+}
+
+// wakeAll lets those that sleep make the write that they were about to make.
+func (w *World) wakeAll() {
+	for _, p := range w.processes {
+		if p.asleep > 0 && w.failed == nil {
+			p.asleep = 0
+			w.tell("%s: wakes up", p.name)
+			w.move(p)
+		}
+	}
 }
 
 // move lets a process make its next request, or begin a reconcile that is due.
