@@ -74,12 +74,14 @@ func (w *World) step() {
 		}
 	case n < 60:
 		p.hearSome()
-	case n < 78:
+	case n < 74:
 		for range 1 + w.draw(6) {
 			w.control()
 		}
-	case n < 90:
+	case n < 85:
 		w.pass()
+	case n < 90:
+		w.calm(p)
 	case n < 97:
 		w.user()
 	case n < 98:
@@ -107,11 +109,46 @@ func (w *World) anyProcess() *process {
 // mayDoze lets one of two operators fall asleep on a write that it is about to make,
 // long enough for the other one to move the track on.
 func (w *World) mayDoze(p *process) {
-	if w.fair || len(w.processes) < 2 || w.processes[0].asleep+w.processes[1].asleep > 0 || !w.chance(6) {
+	if w.fair || len(w.processes) < 2 || w.processes[0].asleep+w.processes[1].asleep > 0 || !w.chance(30) {
 		return
 	}
-	p.asleep = w.between(5, 40)
+	p.asleep = w.between(3, 30)
 	w.tell("%s: falls asleep", p.name)
+}
+
+// calm is a while in which nothing is in the way of one operator, and nothing is heard
+// of another one.
+func (w *World) calm(p *process) {
+	w.tell("-- %s goes on for a while", p.name)
+	w.fair = true
+	for range 10 + w.draw(60) {
+		if w.failed != nil || !w.proceed(p) && !w.passTo(w.nextDue(), time.Minute) {
+			break
+		}
+	}
+	w.fair = false
+}
+
+// proceed lets an operator that has heard of everything, or else the cluster, do what
+// is next; false: nothing is due.
+func (w *World) proceed(p *process) bool {
+	for k := range kinds {
+		p.catchUp(k, len(w.history[k]))
+	}
+	if p.due() {
+		p.goOn()
+		return true
+	}
+	return w.control()
+}
+
+// passTo lets time go by until something is due, unless that is too far away.
+func (w *World) passTo(next time.Time, most time.Duration) bool {
+	if next.IsZero() || next.Sub(w.Now) > most {
+		return false
+	}
+	w.Now = next
+	return true
 }
 
 // wakeAll lets those that sleep make the write that they were about to make.
@@ -151,9 +188,7 @@ func (w *World) pass() {
 	next := w.nextDue()
 	switch pick(w.dice, 0, 1, 2) {
 	case 0:
-		if next.After(w.Now) && next.Before(w.Now.Add(time.Hour)) {
-			w.Now = next
-		}
+		w.passTo(next, time.Hour)
 	case 1:
 		w.Now = w.Now.Add(time.Duration(1+w.draw(1000)) * time.Millisecond)
 	default:
@@ -218,22 +253,14 @@ func (w *World) settle() {
 		if w.failed != nil {
 			return
 		}
-		for k := range kinds {
-			p.catchUp(k, len(w.history[k]))
-		}
-		switch {
-		case p.due():
-			p.goOn()
-			continue
-		case w.control():
+		if w.proceed(p) {
 			continue
 		}
 		next := w.nextDue()
-		if next.IsZero() || next.Sub(w.wrote) > restAfter {
+		if next.Sub(w.wrote) > restAfter || !w.passTo(next, 2*restAfter) {
 			w.rest(p, len(w.shelves[records])-began)
 			return
 		}
-		w.Now = next
 	}
 	w.violate("Settles", "no end of it")
 }
