@@ -107,6 +107,9 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			c.object.SetNamespace(shop.Namespace)
+			if d, ok := c.object.(*appsv1.Deployment); ok {
+				d.Spec.Replicas = ptr.To[int32](1)
+			}
 			b.store(c.object)
 			before := c.object.DeepCopyObject().(client.Object)
 			b.publish("1.0")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
 )
 
 // TestAttemptsBeginAnew: neither the results nor the approvals of an attempt are those
@@ -14,7 +15,7 @@ import (
 func TestAttemptsBeginAnew(t *testing.T) {
 	failed := rollout.Verdict{Event: v1alpha1.EventFailed, ReleaseName: "shop-2", UID: refOf(2).UID, CreationTime: published(2).CreationTime, Attempt: 1}
 	retry := v1alpha1.ReleaseAction{
-		ObjectMeta: metav1.ObjectMeta{Name: "again"},
+		ObjectMeta: metav1.ObjectMeta{Name: "again", CreationTimestamp: metav1.NewTime(world.Start)},
 		Spec:       v1alpha1.ReleaseActionSpec{Action: v1alpha1.ActionRetry, ReleaseName: "shop-2", Requester: "ann", Reason: "because"},
 	}
 	for name, change := range map[string]func(*rollout.Observation){

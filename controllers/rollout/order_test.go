@@ -44,9 +44,8 @@ func TestMakingBeforeBreaking(t *testing.T) {
 	o := observed(2, 3, 0)
 	retired, stable, candidate := published(1), published(2), published(3)
 	retired.Components = []rollout.Component{up("web", 2)}
-	stable.Components, stable.Sealed = []rollout.Component{up("web", 2)}, &rollout.Sealed{}
+	stable.Components, stable.Sealed, stable.Held = []rollout.Component{up("web", 2)}, &rollout.Sealed{}, 10
 	candidate.Components, candidate.Sealed = []rollout.Component{{Name: "web"}}, &rollout.Sealed{}
-	stable.Held = 10
 	o.Releases = []rollout.Release{retired, stable, candidate}
 	for _, n := range []int{1, 2} {
 		o.Log.Verdicts[refOf(n).Version] = rollout.Verdict{Event: v1alpha1.EventPromoted, UID: refOf(n).UID, CreationTime: published(n).CreationTime}
@@ -110,7 +109,7 @@ func TestActorIsWhoAsked(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	o.Actions = []v1alpha1.ReleaseAction{{
-		ObjectMeta: metav1.ObjectMeta{Name: "stop", CreationTimestamp: metav1.NewTime(o.Now)},
+		ObjectMeta: metav1.ObjectMeta{Name: "stop", CreationTimestamp: metav1.NewTime(world.Start)},
 		Spec:       v1alpha1.ReleaseActionSpec{Action: v1alpha1.ActionAbort, ReleaseName: "shop-2", Attempt: ptr(int32(2)), Requester: "ann", Reason: "because"},
 	}}
 	if e := rollout.Compute(o).Append; e == nil || e.Event != v1alpha1.EventAborted || e.Actor != "ann" || e.ActionName != "stop" {

@@ -11,7 +11,7 @@ const (
 // loop are faults in how the world is read, and in how decisions are carried out.
 var loop = []mutant{
 	{"confirm-by-cache", "decides what is to be confirmed on what a cache says alone", controller,
-		`(plan.Stale || plan.Append != nil && plan.Append.Confirm)`, `plan.Stale`, looping},
+		` || plan.Append != nil && plan.Append.Confirm)`, `)`, looping},
 	{"namespace-terminating", "reports errors of a namespace that is being deleted, again and again", controller,
 		`if apierrors.HasStatusCause(`, `if false && apierrors.HasStatusCause(`, looping},
 
