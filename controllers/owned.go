@@ -61,38 +61,45 @@ func (c *ownedChildren) of(release *rollout.Release) []client.Object {
 }
 
 // missingChildren are those of a release that are not there, as its seal makes them,
-// in the order in which they are created.
+// in the order in which they are created. What is there is not made: a track is looked
+// at often, and seals of large releases are large.
 func missingChildren(seal *resources.Seal, components []rollout.Component, a rollout.CreateChildren) ([]client.Object, error) {
 	var before, deployments, after []client.Object
 	for i, c := range components {
-		service, err := seal.Service(c.Name)
-		if err != nil {
-			return nil, err
+		if c.Service == rollout.Missing {
+			service, err := seal.Service(c.Name)
+			if err != nil {
+				return nil, err
+			}
+			if service != nil {
+				resources.Stamp(service, a.Sequence)
+				before = append(before, service)
+			}
 		}
-		if service != nil && c.Service == rollout.Missing {
-			resources.Stamp(service, a.Sequence)
-			before = append(before, service)
-		}
-		disruption, err := seal.Disruption(c.Name)
-		if err != nil {
-			return nil, err
-		}
-		if disruption != nil && c.Disruption == rollout.Missing {
-			before = append(before, disruption)
-		}
-		deployment, err := seal.Deployment(c.Name, a.Sizes[i].Replicas, a.Sequence)
-		if err != nil {
-			return nil, err
+		if c.Disruption == rollout.Missing {
+			disruption, err := seal.Disruption(c.Name)
+			if err != nil {
+				return nil, err
+			}
+			if disruption != nil {
+				before = append(before, disruption)
+			}
 		}
 		if c.Deployment == rollout.Missing {
+			deployment, err := seal.Deployment(c.Name, a.Sizes[i].Replicas, a.Sequence)
+			if err != nil {
+				return nil, err
+			}
 			deployments = append(deployments, deployment)
 		}
-		autoscaler, err := seal.Autoscaler(c.Name, a.Sizes[i].Least, a.Sizes[i].Most, a.Sequence)
-		if err != nil {
-			return nil, err
-		}
-		if autoscaler != nil && c.Autoscaler == rollout.Missing {
-			after = append(after, autoscaler)
+		if c.Autoscaler == rollout.Missing {
+			autoscaler, err := seal.Autoscaler(c.Name, a.Sizes[i].Least, a.Sizes[i].Most, a.Sequence)
+			if err != nil {
+				return nil, err
+			}
+			if autoscaler != nil {
+				after = append(after, autoscaler)
+			}
 		}
 	}
 	return slices.Concat(before, deployments, after), nil

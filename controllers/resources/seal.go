@@ -52,6 +52,11 @@ type Seal struct {
 	// not of the content: a restored release has another UID.
 	namespace string
 	owner     metav1.OwnerReference
+
+	// decoded are the Deployments and Jobs that were asked for before, as they were
+	// sealed; nil where nothing is kept. A track that moves asks for them again and
+	// again. It makes a parsed seal one goroutine's.
+	decoded map[string]any
 }
 
 // SealedComponent is a component rendered whole: objects as JSON, without
@@ -121,7 +126,7 @@ func sortedJSON(value any) ([]byte, error) {
 // the ControllerRevision; see For where that is not the one wanted. It fails for
 // what is not a seal, or one of a scheme that this operator does not know.
 func ParseSeal(revision *appsv1.ControllerRevision) (*Seal, error) {
-	seal := &Seal{}
+	seal := &Seal{decoded: map[string]any{}}
 	if err := json.Unmarshal(revision.Data.Raw, seal); err != nil {
 		return nil, fmt.Errorf("decode seal %s: %w", revision.Name, err)
 	}
@@ -182,8 +187,8 @@ func (s *Seal) Deployment(component string, replicas int32, sequence int64) (*ap
 	if err != nil {
 		return nil, err
 	}
-	deployment := &appsv1.Deployment{}
-	if err := s.decode("Deployment "+component, sealed.Deployment, deployment); err != nil {
+	deployment, err := decodeOnce[appsv1.Deployment](s, "Deployment "+component, sealed.Deployment)
+	if err != nil {
 		return nil, err
 	}
 	s.own(&deployment.ObjectMeta)
@@ -231,8 +236,8 @@ func (s *Seal) Job(test string, attempt int32, weight *int32, sequence int64) (*
 	if err != nil {
 		return nil, err
 	}
-	job := &batchv1.Job{}
-	if err := s.decode("Job "+test, sealed.Job, job); err != nil {
+	job, err := decodeOnce[batchv1.Job](s, "Job "+test, sealed.Job)
+	if err != nil {
 		return nil, err
 	}
 	job.Name = JobName(s.ReleaseName, test, attempt, weight)
@@ -297,6 +302,24 @@ func (s *Seal) test(name string) (*SealedTest, error) {
 		}
 	}
 	return nil, fmt.Errorf("seal of release %s has no test %q", s.ReleaseName, name)
+}
+
+// decodeOnce decodes what was not asked for before. Callers get a copy that is theirs.
+func decodeOnce[T any, Object interface {
+	*T
+	DeepCopy() *T
+}](s *Seal, noun string, data []byte) (*T, error) {
+	if known, ok := s.decoded[noun]; ok {
+		return Object(known.(*T)).DeepCopy(), nil
+	}
+	object := new(T)
+	if err := s.decode(noun, data, object); err != nil {
+		return nil, err
+	}
+	if s.decoded != nil {
+		s.decoded[noun] = Object(object).DeepCopy()
+	}
+	return object, nil
 }
 
 // decode refuses a field that this build's library does not know: an operator

@@ -127,6 +127,35 @@ func TestStoredSealMakesTheSameChildren(t *testing.T) {
 	}
 }
 
+// A child is its caller's: what one does to it is not seen by the next one who asks.
+func TestChildrenAreTheirCallers(t *testing.T) {
+	revision, err := shopSeal(t).ControllerRevision(shop(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal, err := ParseSeal(revision)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := string(children(t, seal))
+	for range 2 {
+		deployment, err := seal.Deployment("web", 7, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		deployment.Labels["changed"] = "true"
+		deployment.Spec.Template.Spec.Containers[0].Image = "changed"
+		job, err := seal.Job("smoke", 9, nil, 8)
+		if err != nil {
+			t.Fatal(err)
+		}
+		job.Spec.Template.Labels["changed"] = "true"
+	}
+	if diff := cmp.Diff(want, string(children(t, seal))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestControllerRevisionRoundTrip(t *testing.T) {
 	rel, seal := shop(t), shopSeal(t)
 	revision, err := seal.ControllerRevision(rel)
