@@ -1,9 +1,11 @@
 package simulation
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -252,6 +254,18 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 		object := on[corev1.Service](&w.store, services, spec.Service.Name)
 		if object != nil && shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {
 			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], shares(state.Weights))
+		}
+	}
+}
+
+// checkShared: what caches share is changed by nobody who reads it.
+func (w *World) checkShared() {
+	for k := range kinds {
+		for _, c := range w.history[k] {
+			if c.after != nil && w.copies[c.after] != nil && !reflect.DeepEqual(c.after, w.copies[c.after]) {
+				w.violate("Shared", "%s %s was changed in the cache:\n%s", k, c.after.GetName(), cmp.Diff(w.copies[c.after], c.after))
+				return
+			}
 		}
 	}
 }

@@ -38,6 +38,7 @@ func play(d *dice, telling bool) Outcome {
 		w.makeFair()
 		w.settle()
 	}
+	w.checkShared()
 	return Outcome{Choices: d.drawn, Failed: w.failed, Lines: w.lines, Records: len(w.shelves[records]), Writes: w.Writes}
 }
 

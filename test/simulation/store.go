@@ -25,6 +25,10 @@ type store struct {
 	// changed is told of every change, in order.
 	changed func(kind, change)
 
+	// copies are what the objects of careful worlds were when they were stored: every
+	// cache shares them.
+	copies map[client.Object]client.Object
+
 	// alive are the UIDs of all objects.
 	alive    map[types.UID]bool
 	revision int
@@ -46,6 +50,9 @@ func (s *store) apply(k kind, c change) {
 	if c.after != nil {
 		s.shelves[k].put(c.after)
 		s.alive[c.after.GetUID()] = true
+		if s.copies != nil {
+			s.copies[c.after] = c.after.DeepCopyObject().(client.Object)
+		}
 	} else {
 		s.shelves[k].drop(c.before.GetName())
 		delete(s.alive, c.before.GetUID())

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -78,7 +79,9 @@ func newWorld(d *dice, telling bool) *World {
 // build makes the track and the first release, and starts the operators.
 func (w *World) build() {
 	w.shape = w.drawShape()
-	w.careful = w.chance(10)
+	if w.careful = w.chance(10); w.careful {
+		w.copies = map[client.Object]client.Object{}
+	}
 	w.routerDelay = time.Duration(1+w.draw(3)) * time.Second
 	spec := w.drawTrack()
 	w.mustCreate(&v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Name: TrackName}, Spec: spec})
