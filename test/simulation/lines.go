@@ -45,6 +45,9 @@ func (w written) String() string {
 	case *v1alpha1.ReleaseTrack:
 		return "status of the track: " + statusLine(o)
 	case *v1alpha1.ImmutableRelease:
+		if w.verb == "patch" {
+			return fmt.Sprintf("mark %s: held by record %d", name, resources.HeldBy(o))
+		}
 		return "status of " + name + ": " + statusLine(o)
 	}
 	if route, weights, ok := carried(w.after); ok {

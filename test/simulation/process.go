@@ -180,7 +180,7 @@ func (p *process) write(verb string, object client.Object, do func() error) erro
 		p.w.tell("%s: %s", p.name, write)
 	}
 	p.w.check(p, write)
-	if k == records {
+	if k == records && write.after != nil {
 		p.appended = append(p.appended, write.after)
 	}
 	if !p.w.fair && p.w.dice.chance(2) {

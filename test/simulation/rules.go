@@ -85,7 +85,13 @@ func (w *World) check(p *process, write written) {
 	}
 	switch write.kind {
 	case records:
+		if write.verb == "delete" {
+			w.checkPruned(write)
+			return
+		}
 		w.checkRecord(p, write)
+	case releases:
+		w.checkRelease(p, write)
 	case httpRoutes:
 		w.checkRoute(p, write)
 	case services:
@@ -98,7 +104,7 @@ func (w *World) check(p *process, write written) {
 		w.checkDeployment(p, write)
 	case autoscalers:
 		w.checkAutoscaler(p, write)
-	case releases, tracks, actions, elsewhere:
+	case tracks, actions, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	case revisions, configMaps, secrets:
 		if write.verb != "create" {
@@ -111,10 +117,10 @@ func (w *World) check(p *process, write written) {
 // checkStamp: a write is justified by a record that is there, and never undoes what
 // a newer one justified.
 func (w *World) checkStamp(write written) {
-	if write.after == nil || write.kind == records || write.kind == budgets || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
+	if write.after == nil || write.kind == records || write.kind == budgets || write.kind == releases || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
 		return
 	}
-	stamp, head := resources.StampOf(write.after), int64(len(w.shelves[records]))
+	stamp, head := resources.StampOf(write.after), w.newest().Sequence
 	switch {
 	case stamp == 0 || stamp > head:
 		w.violate("RecordFirst", "%s: no record justifies it: it is stamped %d, and the newest record is %d", write, stamp, head)
@@ -239,6 +245,7 @@ func (w *World) checkRest() {
 		}
 	}
 	w.checkRestSizes()
+	w.checkRestMarks()
 	w.checkRestStatus()
 }
 

@@ -60,9 +60,9 @@ func (m *memory) note(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSp
 
 // checkChain: each record names the one before it, and is what its digest says.
 func (w *World) checkChain(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecordSpec) error {
-	all := w.shelves[records]
-	if name := all[len(all)-1].GetName(); name != resources.RecordName(TrackName, int64(len(all))) {
-		return fmt.Errorf("it is %s, and the %dth", name, len(all))
+	all, sequence := w.shelves[records], w.newest().Sequence
+	if name := all[len(all)-1].GetName(); name != resources.RecordName(TrackName, sequence) {
+		return fmt.Errorf("it is %s, and has number %d", name, sequence)
 	}
 	newest := each[v1alpha1.ReleaseRecord](&w.store, records)[max(0, len(all)-2):]
 	if w.careful || len(all) < 3 {
@@ -72,7 +72,7 @@ func (w *World) checkChain(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecor
 		}
 		return ledger.Verify(list)
 	}
-	if newest[1].Spec.PreviousDigest != newest[0].Spec.Digest {
+	if newest[1].Spec.PreviousDigest != newest[0].Spec.Digest || newest[1].Spec.Sequence != newest[0].Spec.Sequence+1 {
 		return fmt.Errorf("it does not follow the record before it")
 	}
 	return nil

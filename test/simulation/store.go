@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -108,6 +109,37 @@ func (s *store) update(object client.Object) error {
 		stored.SetGeneration(before.GetGeneration() + 1)
 	}
 	s.replace(k, before, stored, object)
+	return nil
+}
+
+// label carries out a merge patch of the labels of a release.
+func (s *store) label(answer *v1alpha1.ImmutableRelease, patch client.Patch) error {
+	var asked struct {
+		Metadata struct {
+			ResourceVersion string             `json:"resourceVersion"`
+			Labels          map[string]*string `json:"labels"`
+		} `json:"metadata"`
+	}
+	data, err := patch.Data(answer)
+	must(err)
+	must(json.Unmarshal(data, &asked))
+	answer.ResourceVersion = asked.Metadata.ResourceVersion
+	before, err := s.current(releases, answer)
+	if err != nil {
+		return err
+	}
+	stored := before.DeepCopyObject().(*v1alpha1.ImmutableRelease)
+	if stored.Labels == nil {
+		stored.Labels = map[string]string{}
+	}
+	for label, value := range asked.Metadata.Labels {
+		if value == nil {
+			delete(stored.Labels, label)
+		} else {
+			stored.Labels[label] = *value
+		}
+	}
+	s.replace(releases, before, stored, answer)
 	return nil
 }
 

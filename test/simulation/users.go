@@ -49,6 +49,12 @@ func (w *World) drawTrack() v1alpha1.ReleaseTrackSpec {
 		Traffic:   &v1alpha1.TrafficSpec{DrainSeconds: ptr.To(int32(5 * w.draw(3)))},
 		Retention: &v1alpha1.RetentionSpec{WarmReleases: ptr.To(int32(w.draw(3))), WarmSeconds: ptr.To(int32(30 * w.draw(4)))},
 	}
+	if w.chance(15) {
+		spec.Retention.HistoryLimit = ptr.To(int32(w.draw(3)))
+	}
+	if w.chance(15) {
+		spec.Retention.RecordLimit = ptr.To(int32(w.between(6, 20))) // Fewer than the API allows.
+	}
 	w.drawSteps(&spec)
 	w.drawPolicies(spec.Rollout)
 	w.drawRoutes(&spec)

@@ -1,0 +1,92 @@
+package simulation
+
+import (
+	"slices"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// checkPruned: records go only where a record says so, and what stays is a log.
+func (w *World) checkPruned(write written) {
+	var list []v1alpha1.ReleaseRecord
+	told := false
+	for _, r := range each[v1alpha1.ReleaseRecord](&w.store, records) {
+		list = append(list, *r)
+		told = told || r.Spec.Event == v1alpha1.EventPruned && r.Spec.Pruned.BeforeSequence > write.before.(*v1alpha1.ReleaseRecord).Spec.Sequence
+	}
+	if !told {
+		w.violate("Pruned", "%s: no record says so", write)
+	}
+	if err := ledger.Verify(list); err != nil {
+		w.violate("Pruned", "%s: %v", write, err)
+	}
+}
+
+// checkRelease: of what users wrote the mark alone is the operator's to write; and it
+// deletes what has had its verdict, and neither serves nor is about to.
+func (w *World) checkRelease(p *process, write written) {
+	before := write.before.(*v1alpha1.ImmutableRelease)
+	if write.verb == "delete" {
+		limit := p.seen.track.Spec.Retention.HistoryLimit
+		switch {
+		case limit == nil || len(p.seen.lists[releases]) <= int(*limit):
+			w.violate("Kept", "%s: no limit asks for it", write)
+		case isLive(w.head(), before) || resources.HeldBy(before) > 0 || p.seen.track.Spec.ReleaseName == before.Name:
+			w.violate("Kept", "%s: it is held", write)
+		case w.memory.verdicts[before.Spec.Version] == "":
+			w.violate("Kept", "%s: it has had no verdict", write)
+		}
+		return
+	}
+	plain := write.after.DeepCopyObject().(*v1alpha1.ImmutableRelease)
+	plain.Labels, plain.ResourceVersion = before.Labels, before.ResourceVersion
+	if !equality.Semantic.DeepEqual(plain, before) {
+		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
+	}
+	if mark := resources.HeldBy(write.after); mark > w.newest().Sequence || mark > 0 && mark < resources.HeldBy(before) {
+		w.violate("RecordFirst", "%s: it is held by record %d, after %d", write, mark, resources.HeldBy(before))
+	}
+	if state := w.head(); resources.HeldBy(write.after) == 0 && w.track() != nil && state.Stable != nil && state.Stable.UID == before.UID {
+		w.violate("Held", "%s: it is stable", write)
+	}
+}
+
+func isLive(state v1alpha1.TrackState, r *v1alpha1.ImmutableRelease) bool {
+	return slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == r.UID })
+}
+
+// checkRestMarks: at rest what serves or is pinned has its mark, and what is neither
+// live, pinned nor on a route has none.
+func (w *World) checkRestMarks() {
+	state, track := w.head(), w.track()
+	if state.Stable == nil {
+		return
+	}
+	for _, r := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
+		stable, pinned := r.UID == state.Stable.UID, track.Spec.ReleaseName == r.Name
+		marked := resources.HeldBy(r) > 0
+		if (stable || pinned) && !marked {
+			w.violate("Held", "at rest %s has no mark: stable %t, pinned %t", r.Name, stable, pinned)
+		}
+		if !stable && !pinned && marked && !isLive(state, r) && !w.onRoute(r.Name) {
+			w.violate("Held", "at rest %s is held by record %d, and nothing needs it", r.Name, resources.HeldBy(r))
+		}
+	}
+}
+
+// onRoute: a route object lists a release, be it one that the track no longer names.
+func (w *World) onRoute(release string) bool {
+	for _, k := range []kind{httpRoutes, services} {
+		for _, object := range w.shelves[k] {
+			_, weights, _ := carried(object)
+			if slices.ContainsFunc(weights, func(s v1alpha1.ReleaseWeight) bool { return s.ReleaseName == release }) {
+				return true
+			}
+		}
+	}
+	return false
+}
