@@ -28,6 +28,11 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 	if entry.Pruned != nil {
 		entry.Pruned.KeptDigest = ledger.KeptDigest(w.records, entry.Pruned.BeforeSequence)
 	}
+	if entry.Event == v1alpha1.EventAdopted {
+		if err := r.confirmLost(ctx, w); err != nil {
+			return nil, err
+		}
+	}
 	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.Now)
 	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
 	if err != nil {
@@ -40,6 +45,20 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 		metrics.RecordVerdict(w.Namespace, w.TrackName, spec.Event)
 	}
 	return record, nil
+}
+
+// confirmLost looks once more whether a track has no records. It is the stamps of its
+// routes that tell of lost ones, and they were read after the log: an operator that
+// was paused between the two would take for lost what was not written yet.
+func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
+	list := &v1alpha1.ReleaseRecordList{}
+	if err := r.listByName(ctx, list, w, reading{live: true}); err != nil {
+		return err
+	}
+	if len(list.Items) > 0 {
+		return fmt.Errorf("adopt what track %s serves: %w", w.key, ledger.ErrLost)
+	}
+	return nil
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the

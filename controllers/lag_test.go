@@ -144,3 +144,30 @@ func TestChildrenAreLookedUpBeforeTheyAreMade(t *testing.T) {
 		t.Errorf("%d tries to create the Deployment", n)
 	}
 }
+
+// An operator that read the log when it was empty, and the routes when another one had
+// written them, adopts nothing: no record was lost.
+func TestNothingIsAdoptedFromATornRead(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	for b.count("create *v1.Service shop-web") == 0 {
+		b.pass(1)
+	}
+	b.loop.notes.forget(shop)
+	hide := 2 // By the cache, and then by the live read.
+	hidden := interceptor.Funcs{List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+		if _, ok := list.(*v1alpha1.ReleaseRecordList); ok && hide > 0 {
+			hide--
+			return nil
+		}
+		return c.List(ctx, list, options...)
+	}}
+	b.loop.Client = interceptor.NewClient(b.loop.Client.(client.WithWatch), hidden)
+	b.loop.live = interceptor.NewClient(b.api.(client.WithWatch), hidden)
+	b.settle("shop-1.0")
+	list := &v1alpha1.ReleaseRecordList{}
+	b.must(b.api.List(b.Context(), list))
+	if err := ledger.Verify(list.Items); err != nil || hide > 0 {
+		t.Errorf("%d reads are left, and the log is no chain: %v", hide, err)
+	}
+}
