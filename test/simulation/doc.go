@@ -26,9 +26,14 @@
 // and nothing wakes it but watches and the time that it asked for. The world must come
 // to rest, and stay so.
 //
-// What must never break stands in rules.go (traffic, stamps, what is at rest),
-// rules_records.go (the log) and rules_status.go (conditions, as kstatus reads them).
-// The rules are stated over API objects and over what the writer had read (seen.go),
+// Of two operators one may fall asleep on a write that it is about to make, while the
+// other one moves the track on: a late writer.
+//
+// What must never break stands in rules.go (traffic, stamps, what is at rest, and that
+// nothing which caches share is changed), rules_records.go (the log, gates and
+// policies), rules_capacity.go (sizes, workers, what may have pods), rules_memory.go
+// (marks, what is pruned and deleted) and rules_status.go (conditions, as kstatus reads
+// them). The rules are stated over API objects and over what the writer had read (seen.go),
 // without any of the planner's code.
 //
 // A violation is told as a short story: steps are left out and numbers lowered as long
@@ -38,6 +43,7 @@
 //	make simulate SEED=1 WORLDS=5000  so many worlds, from that seed on
 //	make simulate-nightly             a million
 //
-// Not simulated: admission (users here do what guards refuse), more than one track or
-// namespace, and what a real API server does to objects by defaulting.
+// Not simulated: admission (users here do what guards refuse), records that are lost,
+// more than one track (of a required one only the records are played), marks of CRDs,
+// and what a real API server does to objects by defaulting.
 package simulation

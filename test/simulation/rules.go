@@ -106,6 +106,10 @@ func (w *World) check(p *process, write written) {
 		w.checkAutoscaler(p, write)
 	case tracks, actions, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
+	case budgets:
+		if write.verb != "create" && write.verb != "delete" {
+			w.violate("Frozen", "%s: what is sealed is never changed", write)
+		}
 	case revisions, configMaps, secrets:
 		if write.verb != "create" {
 			w.violate("Frozen", "%s: what is sealed is never changed", write)
