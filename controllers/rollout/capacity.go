@@ -154,17 +154,25 @@ func (v view) heldSize(live v1alpha1.LiveRelease, component string) int32 {
 			recorded = size.Replicas
 		}
 	}
-	baseline, c := v.baselineRef(), v.state.Candidate
-	isBaseline := baseline != nil && baseline.UID == live.UID
+	c := v.state.Candidate
 	switch {
 	case live.Recall != nil:
 		return max(recorded, v.servingSize(component))
-	case c != nil && v.fallback() != nil && (isBaseline || c.UID == live.UID):
+	case v.contested() && (v.isBaseline(live) || c.UID == live.UID):
 		return max(recorded, sizeOf(v.baseline, component))
-	case isBaseline && v.measured(live):
+	case v.isBaseline(live) && v.measured(live):
 		return 0
 	}
 	return recorded
+}
+
+// contested: there is a candidate beside the baseline, and weight may move between
+// them.
+func (v view) contested() bool { return v.state.Candidate != nil && v.fallback() != nil }
+
+func (v view) isBaseline(live v1alpha1.LiveRelease) bool {
+	baseline := v.baselineRef()
+	return baseline != nil && baseline.UID == live.UID
 }
 
 // measured: the release has had its traffic for so long that its autoscaler may be
@@ -285,7 +293,7 @@ func (v view) sized(r *Release) bool {
 // sizeMoments are when time alone changes the size of a live release.
 func (v view) sizeMoments(live v1alpha1.LiveRelease) []time.Time {
 	var moments []time.Time
-	if baseline := v.baselineRef(); len(live.Sizes) > 0 && baseline != nil && baseline.UID == live.UID && v.state.Candidate == nil && !v.unverified() {
+	if len(live.Sizes) > 0 && live.Recall == nil && v.isBaseline(live) && !v.contested() && !v.unverified() {
 		moments = append(moments, v.measureTime(live))
 	}
 	r := v.object(live.ReleaseRef)

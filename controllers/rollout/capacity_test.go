@@ -59,6 +59,22 @@ func autoscaledRelease(t *testing.T) {
 	s.end()
 }
 
+// autoscaledAlone: of what is held at 100 with nothing to go back to, the autoscaler has
+// its say again in time.
+func autoscaledAlone(t *testing.T) {
+	s := newStory(t, track(holdFailures))
+	s.publish("shop-1", release("1.0", tested("orders", v1alpha1.AfterPromotion), with(autoscaled(component("web", 2), 2, 10))),
+		plays("orders", world.TestScript{After: 20 * time.Second, Fails: true}))
+	s.run()
+	s.load("shop-1-web", 6)
+	s.ask(v1alpha1.ActionAbort, "shop-1", attempt(1))
+	s.run()
+	s.publish("shop-2", release("2.0", tested("orders", v1alpha1.AfterPromotion), with(autoscaled(component("web", 2), 2, 10))),
+		plays("orders", world.TestScript{After: 20 * time.Second, Fails: true}))
+	s.run()
+	s.end()
+}
+
 func autoscaledAborted(t *testing.T) {
 	s := servingAutoscaled(t, track(steps(20)))
 	s.publish("shop-2", release("2.0", with(autoscaled(component("web", 2), 2, 10))), fine())

@@ -107,6 +107,7 @@ var stories = map[string]func(*testing.T){
 	// How large everything is.
 	"autoscaled":              autoscaledRelease,
 	"autoscaled-aborted":      autoscaledAborted,
+	"autoscaled-alone":        autoscaledAlone,
 	"autoscaled-at-most":      autoscaledAtMost,
 	"proportional":            proportional,
 	"proportional-no-room":    proportionalNoRoom,
