@@ -294,17 +294,22 @@ func (w *World) rest(p *process, grew int) {
 }
 
 // othersAwaited: a human is asked, or another track, and there is something to ask.
+// While a human is asked, pods that are there wait, whatever else comes in their way.
 func (w *World) othersAwaited() bool {
 	track, state := w.track(), w.head()
 	if state.Candidate == nil || track.Status.BlockedBy == nil {
 		return false
 	}
 	pace, weight := paceOf(track), weightOf(state, state.Candidate.Name)
+	approval := slices.ContainsFunc(pace.Steps, func(s v1alpha1.RolloutStep) bool { return s.Approval == v1alpha1.ApprovalRequired })
+	paused := pace.AdvancePolicy == v1alpha1.AdvancePaused && weight < 100
 	switch track.Status.BlockedBy.Gate {
 	case "Approved":
-		return slices.ContainsFunc(pace.Steps, func(s v1alpha1.RolloutStep) bool { return s.Approval == v1alpha1.ApprovalRequired })
+		return approval
 	case "AdvanceAllowed":
-		return pace.AdvancePolicy == v1alpha1.AdvancePaused && weight < 100
+		return paused
+	case "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector":
+		return weight == 0 && (approval || paused)
 	case "NotFailed":
 		return pace.FailurePolicy == v1alpha1.FailureHold && weight > 0
 	case "RequiredTracksPromoted":
