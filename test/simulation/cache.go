@@ -59,8 +59,6 @@ func (p *process) relist(k kind) {
 	}
 }
 
-func behind(p *process, k kind) int { return len(p.w.history[k]) - p.views[k].at }
-
 // hear is one event of a watch. What loses its label leaves the cache.
 func (p *process) hear(k kind, c change) {
 	before, after := p.views[k].get(c.object().GetName()), c.after

@@ -104,21 +104,33 @@ func (w *World) wakeControllers(k kind, c change) {
 			w.wakeGateway()
 		}
 	case *corev1.Pod:
-		if owner := metav1.GetControllerOfNoCopy(o); owner != nil && owner.Kind == "Deployment" {
-			w.do(deployment, owner.Name, w.Now)
-		}
-		for _, s := range each[corev1.Service](&w.store, services) {
-			if len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(o.Labels)) {
-				w.do(endpoints, s.Name, w.Now)
-			}
-		}
+		w.wakeForPod(o)
 	case *gatewayv1.HTTPRoute:
 		if c.before == nil || c.after == nil || c.before.GetGeneration() != c.after.GetGeneration() {
 			w.do(gateway, name, w.Now.Add(w.routerDelay))
 		}
 	}
-	if c.after == nil && (k == releases || k == deployments || k == jobs) || c.before == nil && w.orphaned(c.after) {
+	if w.leavesGarbage(k, c) {
 		w.do(garbage, "", w.Now)
+	}
+}
+
+func (w *World) leavesGarbage(k kind, c change) bool {
+	if c.after == nil {
+		return k == releases || k == deployments || k == jobs
+	}
+	return c.before == nil && w.orphaned(c.after)
+}
+
+// wakeForPod: its Deployment counts it, and so do the Services that select it.
+func (w *World) wakeForPod(pod *corev1.Pod) {
+	if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && owner.Kind == "Deployment" {
+		w.do(deployment, owner.Name, w.Now)
+	}
+	for _, s := range each[corev1.Service](&w.store, services) {
+		if len(s.Spec.Selector) > 0 && labels.SelectorFromSet(s.Spec.Selector).Matches(labels.Set(pod.Labels)) {
+			w.do(endpoints, s.Name, w.Now)
+		}
 	}
 }
 

@@ -140,9 +140,13 @@ func (w *World) checkWorker(p *process, write written, r *v1alpha1.ImmutableRele
 	case !candidate && !stable && !at100 && is > had:
 		w.violate("Workers", "%s: it starts in a release that serves nothing", write)
 	}
-	if had > 0 || !isWorker(c) {
-		return
+	if had == 0 && isWorker(c) {
+		w.checkHandOver(p, write, r, c)
 	}
+}
+
+// checkHandOver: no other release's workers are asked for while those of one start.
+func (w *World) checkHandOver(p *process, write written, r *v1alpha1.ImmutableRelease, c *v1alpha1.Component) {
 	for _, object := range p.seen.lists[deployments] {
 		other, spec := p.seen.component(object.GetName())
 		now := on[appsv1.Deployment](&w.store, deployments, object.GetName())

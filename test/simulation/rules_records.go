@@ -198,11 +198,11 @@ func (w *World) checkRaise(p *process, before v1alpha1.TrackState, spec *v1alpha
 	if to <= from {
 		return fmt.Errorf("weight goes from %d to %d", from, to)
 	}
-	r, pace := p.seen.release(spec.Release.UID), paceOf(p.seen.track)
+	r := p.seen.release(spec.Release.UID)
 	if r == nil {
 		return fmt.Errorf("the release was not seen")
 	}
-	if pace.AdvancePolicy == v1alpha1.AdvancePaused {
+	if paceOf(p.seen.track).AdvancePolicy == v1alpha1.AdvancePaused {
 		return fmt.Errorf("the track is paused")
 	}
 	if err := p.seen.sized(r, from, to); err != nil {
@@ -217,10 +217,15 @@ func (w *World) checkRaise(p *process, before v1alpha1.TrackState, spec *v1alpha
 	if err := w.checkRequired(p, before, spec); err != nil {
 		return err
 	}
+	return w.checkSteps(p, before, spec, from, to)
+}
+
+// checkSteps: none is left out, or left or entered before its time.
+func (w *World) checkSteps(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec, from, to int32) error {
 	proven := w.memory.proven(before.Candidate.ReleaseRef)
 	direct := proven || before.Stable == nil || !p.seen.baselineServes(before)
 	held := heldFor(before, spec.Time.Time)
-	for _, step := range pace.Steps {
+	for _, step := range paceOf(p.seen.track).Steps {
 		if step.WeightPercent == from && from > 0 && !direct && held < holdOf(step) && !w.memory.skipped[skipOf(before)] {
 			return fmt.Errorf("at %d for %s only", from, held)
 		}
