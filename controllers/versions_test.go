@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -46,16 +47,22 @@ func TestWritesAreOfWhatWasObserved(t *testing.T) {
 		action rollout.Action
 	}{
 		"scale":             {&appsv1.Deployment{}, web},
+		"bound":             {&autoscalingv2.HorizontalPodAutoscaler{}, rollout.BoundAutoscaler{Release: "shop-1.0", Component: "web", Least: 3, Most: 5, Sequence: 99}},
 		"mark":              {&corev1.Service{}, rollout.MarkService{Release: "shop-1.0", Component: "web", Sequence: 99}},
+		"hold":              {&v1alpha1.ImmutableRelease{}, rollout.MarkHeld{Release: "shop-1.0", Sequence: 99}},
 		"delete Deployment": {&appsv1.Deployment{}, rollout.DeleteChildren{Release: "shop-1.0", Sequence: 99}},
 		"delete Service":    {&corev1.Service{}, rollout.DeleteChildren{Release: "shop-1.0", Sequence: 99}},
+		"delete release":    {&v1alpha1.ImmutableRelease{}, rollout.DeleteRelease{Release: "shop-1.0"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			b.publish("1.0")
+			b.publish("1.0", scaled)
 			b.settle("shop-1.0")
-			w := b.observed()
-			b.meddle(write.object, "shop-1.0-web", func() { write.object.SetAnnotations(map[string]string{"by": "somebody"}) })
+			w, name := b.observed(), "shop-1.0-web"
+			if _, isRelease := write.object.(*v1alpha1.ImmutableRelease); isRelease {
+				name = "shop-1.0"
+			}
+			b.meddle(write.object, name, func() { write.object.SetAnnotations(map[string]string{"by": "somebody"}) })
 			if err := b.loop.carryOut(b.Context(), w, write.action); !isStale(err) {
 				t.Errorf("the world has moved on: %v", err)
 			}

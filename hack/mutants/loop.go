@@ -5,13 +5,20 @@ const (
 	apply      = "controllers/apply.go"
 	children   = "controllers/children.go"
 	controller = "controllers/track_controller.go"
+	notebook   = "controllers/notebook.go"
+	holdMark   = "controllers/mark.go"
 	observe    = "controllers/observe.go"
+	owned      = "controllers/owned.go"
+	prepare    = "controllers/prepare.go"
+	publish    = "controllers/publish.go"
+	refused    = "controllers/refused.go"
+	report     = "controllers/report.go"
+	reportOn   = "controllers/action.go"
+	required   = "controllers/required.go"
 )
 
 // loop are faults in how the world is read, and in how decisions are carried out.
 var loop = []mutant{
-	{"confirm-by-cache", "decides what is to be confirmed on what a cache says alone", controller,
-		` || plan.Append != nil && plan.Append.Confirm)`, `)`, looping},
 	{"namespace-terminating", "reports errors of a namespace that is being deleted, again and again", controller,
 		`if apierrors.HasStatusCause(`, `if false && apierrors.HasStatusCause(`, looping},
 
@@ -28,3 +35,6 @@ var loop = []mutant{
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
 }
+
+// answering are faults in what is said, and in what is owned, held and required.
+var answering = []mutant{}

@@ -22,7 +22,7 @@ type mutant struct {
 }
 
 // table is all mutants, in the order in which they are planted.
-func table() []mutant { return slices.Concat(planner, loop, parts) }
+func table() []mutant { return slices.Concat(planner, rules, loop, answering, parts) }
 
 // finder is some tests of a package.
 type finder struct {
@@ -35,14 +35,16 @@ type finder struct {
 // The tests of the planner, without and with random worlds; few worlds are tried
 // before many.
 var (
-	stories    = finder{"planner tests and stories", "./controllers/rollout", []string{"-test.skip=^(TestExplore|TestEveryRestart)$"}}
-	restarts   = finder{"restarts after every write", "./controllers/rollout", []string{"-test.run=^TestEveryRestart$"}}
+	stories    = finder{"planner tests and stories", "./controllers/rollout", []string{"-test.skip=^(TestExplore|TestEveryRestart|TestLateLeader)$"}}
+	restarts   = finder{"restarts and late leaders", "./controllers/rollout", []string{"-test.run=^(TestEveryRestart|TestLateLeader)$"}}
 	fewWorlds  = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=200"}}
-	manyWorlds = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=1500"}}
+	manyWorlds = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=600"}}
 
 	planning = []finder{stories, restarts, fewWorlds, manyWorlds}
 	// What measures costs takes longer than all the rest, and finds no fault.
 	looping = []finder{{"tests of the loop", "./controllers", []string{"-test.skip=^TestStatusesAreLinear$"}}}
+	// The providers' other tests need an API server.
+	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )
 
 // testsOf are the tests of one package.
