@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -98,13 +99,16 @@ func TestAutoscaledRelease(t *testing.T) {
 	b.publish("3.0", scaled)
 	b.settle("shop-3.0")
 	b.pass(3)
+	last := -1
 	for _, gone := range []string{
-		"delete *v2.HorizontalPodAutoscaler shop-1.0-web", "delete *v1.PodDisruptionBudget shop-1.0-web",
-		"delete *v1.Deployment shop-1.0-web", "delete *v1.Deployment shop-1.0-worker",
+		"delete *v2.HorizontalPodAutoscaler shop-1.0-web", "delete *v1.Deployment shop-1.0-web",
+		"delete *v1.Deployment shop-1.0-worker", "delete *v1.PodDisruptionBudget shop-1.0-web", "delete *v1.Service shop-1.0-web",
 	} {
-		if b.count(gone) != 1 {
-			t.Errorf("no %s in %v", gone, b.writes)
+		at := slices.Index(b.writes, gone)
+		if at <= last || b.count(gone) != 1 {
+			t.Errorf("not once, or not in this order: %s in %v", gone, b.writes)
 		}
+		last = at
 	}
 }
 

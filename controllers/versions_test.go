@@ -232,3 +232,28 @@ func TestStatusesThatMayWait(t *testing.T) {
 		t.Errorf("the first %t, one that may wait %t, one that may not %t, after a while %t", first, waits, urgent, later)
 	}
 }
+
+// A status that is refused keeps no other from being written, and is an error.
+func TestARefusedStatusKeepsNoOtherFromBeingWritten(t *testing.T) {
+	b := newBench(t)
+	b.loop.Client = interceptor.NewClient(b.loop.Client.(client.WithWatch), interceptor.Funcs{
+		SubResourcePatch: func(ctx context.Context, c client.Client, sub string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+			if _, ok := object.(*v1alpha1.ImmutableRelease); ok {
+				return forbidden(object, "statuses are frozen today")
+			}
+			return c.SubResource(sub).Patch(ctx, object, patch, options...)
+		},
+	})
+	b.publish("1.0")
+	var failed error
+	for range 12 {
+		_, err := b.turn()
+		failed = errors.Join(failed, err)
+	}
+	if !apierrors.IsForbidden(failed) {
+		t.Errorf("the error is kept for oneself: %v", failed)
+	}
+	if stable := b.track().Status.StableReleaseName; stable != "shop-1.0" {
+		t.Errorf("the track says that %q is stable", stable)
+	}
+}

@@ -32,7 +32,7 @@ func left(records []v1alpha1.ReleaseRecord) []v1alpha1.ReleaseRecord {
 func TestPrunedLogTellsTheSame(t *testing.T) {
 	records := rolloutOf(t)
 	want := Read(records)
-	for before := range int64(len(records)) {
+	for before := range int64(len(records)) + 1 {
 		all := prunedAt(t, before+1)
 		for _, list := range [][]v1alpha1.ReleaseRecord{all, left(all)} {
 			got := Read(list)
@@ -102,6 +102,10 @@ func TestRestorable(t *testing.T) {
 	whole := rolloutOf(t)
 	if Restorable(&whole[3], whole[5:]) == nil || Restorable(&whole[9], whole[:9]) == nil {
 		t.Error("a record was added that the log does not ask for")
+	}
+	another := stored(t, Chain("shop", &whole[2].Spec, entry(v1alpha1.EventPromoted, "6.6.6", 1), start))
+	if Restorable(&whole[3], whole[4:]) != nil || Restorable(another, whole[4:]) == nil {
+		t.Error("a record was added that the next one does not name")
 	}
 	edited := whole[3]
 	edited.Spec.Message = "nothing happened"

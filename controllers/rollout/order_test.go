@@ -132,3 +132,27 @@ func TestDeadBaselineIsConfirmed(t *testing.T) {
 		}
 	}
 }
+
+// TestMarkIsAsNewAsTheRelease: one that became live again is marked anew, so that a
+// leader who would still lift the old mark cannot.
+func TestMarkIsAsNewAsTheRelease(t *testing.T) {
+	for mark, want := range map[int64]int{0: 1, 4: 1, 5: 0, 7: 0} {
+		o := observed(1, 0, 0)
+		stable := published(1)
+		stable.Components, stable.Sealed, stable.Held = []rollout.Component{up("web", 2)}, &rollout.Sealed{}, mark
+		o.Releases = []rollout.Release{stable}
+		o.Log.Verdicts["1.0"] = rollout.Verdict{Event: v1alpha1.EventPromoted, UID: stable.UID, CreationTime: stable.CreationTime}
+		o.Log.Head.State.Live[0].Sequence = 5
+		verified(&o)
+		marks := 0
+		plan := rollout.Compute(o)
+		for _, action := range plan.Do {
+			if held, ok := action.(rollout.MarkHeld); ok && held.Release == "shop-1" {
+				marks++
+			}
+		}
+		if plan.Append != nil || marks != want {
+			t.Errorf("live since record 5, mark of record %d: %+v, %+v", mark, plan.Append, plan.Do)
+		}
+	}
+}
