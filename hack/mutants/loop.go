@@ -6,14 +6,12 @@ const (
 	children   = "controllers/children.go"
 	controller = "controllers/track_controller.go"
 	notebook   = "controllers/notebook.go"
-	holdMark   = "controllers/mark.go"
 	observe    = "controllers/observe.go"
 	owned      = "controllers/owned.go"
 	prepare    = "controllers/prepare.go"
 	publish    = "controllers/publish.go"
 	refused    = "controllers/refused.go"
 	report     = "controllers/report.go"
-	reportOn   = "controllers/action.go"
 	required   = "controllers/required.go"
 )
 

@@ -41,11 +41,17 @@ var (
 	manyWorlds = finder{"random worlds", "./controllers/rollout", []string{"-test.run=^TestExplore$", "-worlds=600"}}
 
 	planning = []finder{stories, restarts, fewWorlds, manyWorlds}
-	// What measures costs takes longer than all the rest, and finds no fault.
-	looping = []finder{{"tests of the loop", "./controllers", []string{"-test.skip=^TestStatusesAreLinear$"}}}
+	// What measures costs, and random worlds, take longer than all the rest.
+	looping = []finder{
+		{"tests of the loop", "./controllers", []string{"-test.skip=^(TestStatusesAreLinear|TestKstatusOfRandomWorlds|" + wholeRollouts + ")$"}},
+		{"tests of the loop", "./controllers", []string{"-test.run=^(" + wholeRollouts + ")$"}},
+	}
 	// The providers' other tests need an API server.
 	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )
+
+// wholeRollouts are the tests of the loop that take longest.
+const wholeRollouts = "TestAutoscaledRelease|TestHeldFailureStalls|TestRetention|TestLostRecords|TestQueuedReleaseSaysWhatItWaitsFor|TestWhatServesIsMarked|TestRefusedRouteKeepsNothingFromBeingMade"
 
 // testsOf are the tests of one package.
 func testsOf(pkg string) []finder {

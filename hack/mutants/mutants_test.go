@@ -31,7 +31,7 @@ func TestTheTableFitsTheSources(t *testing.T) {
 			t.Errorf("%s is no Go: %v", m.name, err)
 		}
 	}
-	if len(names) < 30 {
+	if len(names) < 60 {
 		t.Errorf("%d mutants", len(names))
 	}
 }

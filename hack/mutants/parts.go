@@ -32,6 +32,15 @@ var parts = []mutant{
 	{"rollback-is-no-promotion", "forgets that a release that was gone back to is one that can be gone back to", ledgerDir + "/read.go",
 		`v1alpha1.EventAdopted, v1alpha1.EventRolledBack:`, `v1alpha1.EventAdopted:`, testsOf("./" + ledgerDir)},
 
+	{"content-pruned", "forgets by pruning what content a version has for ever", ledgerDir + "/prune.go",
+		`about.ContentDigest != "" && !known {`, `false && !known {`, testsOf("./" + ledgerDir)},
+	{"kept-exchanged", "does not notice that a record which was kept is another one", ledgerDir + "/verify.go",
+		`if keptDigest(kept) != says.KeptDigest {`, `if false {`, testsOf("./" + ledgerDir)},
+	{"restored-edited", "accepts a restored record that was edited", ledgerDir + "/verify.go",
+		"func Restorable(record *v1alpha1.ReleaseRecord, there []v1alpha1.ReleaseRecord) error {\n\tif err := verifyNext(nil, record); err != nil {", "func Restorable(record *v1alpha1.ReleaseRecord, there []v1alpha1.ReleaseRecord) error {\n\tif err := verifyNext(nil, record); false {", testsOf("./" + ledgerDir)},
+	{"actions-after-pruning", "takes actions for new whose records are pruned", ledgerDir + "/read.go",
+		`if by != nil && len(chain) > 0 && `, `if false && by != nil && `, testsOf("./" + ledgerDir)},
+
 	{"secret-digest-unkeyed", "tells by a digest that is not keyed what a short Secret says", snapshotDir + "/freeze.go",
 		`hmac.New(sha256.New, key)`, `hmac.New(sha256.New, nil)`, testsOf("./" + snapshotDir)},
 	{"mutable-copy-taken", "takes a Secret for a snapshot that anybody can still change", snapshotDir + "/freeze.go",
@@ -43,6 +52,8 @@ var parts = []mutant{
 
 	{"easier-test-taken", "takes a Job over that is the release's, and not as sealed", resourcesDir + "/claim.go",
 		`if why := Difference(child, live, WithDefaults); why != "" {`, `if why := Difference(child, live, WithDefaults); false {`, testsOf("./" + resourcesDir)},
+	{"gitops-unseen", "takes what Argo CD has created for nobody's", resourcesDir + "/owner.go",
+		`{"argocd.argoproj.io/tracking-id", "", "Argo CD"},`, ``, testsOf("./" + resourcesDir)},
 	{"failed-and-complete", "takes a Job for passed that says both that it failed and that it is complete", resourcesDir + "/jobs.go",
 		"return false, true, c.LastTransitionTime.Time", "return jobCondition(job, batchv1.JobComplete) != nil, true, c.LastTransitionTime.Time", testsOf("./" + resourcesDir)},
 

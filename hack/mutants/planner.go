@@ -9,7 +9,6 @@ const (
 	desired  = "controllers/rollout/desired.go"
 	failure  = "controllers/rollout/failure.go"
 	gates    = "controllers/rollout/gates.go"
-	outlook  = "controllers/rollout/stage.go"
 	retire   = "controllers/rollout/retire.go"
 	shift    = "controllers/rollout/shift.go"
 	steps    = "controllers/rollout/steps.go"
@@ -45,13 +44,19 @@ var planner = []mutant{
 
 	{"pinned-negative-retried", "tries a pinned release again that has a negative verdict", desired,
 		`case v.verdict(pinned).IsNegative() || `, `case `, planning},
+	{"newest-negative-retried", "tries the newest release again that has a negative verdict", desired,
+		`if v.verdict(r) != "" || `, `if v.verdict(r) == v1alpha1.EventPromoted || `, planning},
 	{"recreated-is-newer", "takes an old release that is created again for a new one", desired,
 		`return verdict.CreationTime`, "_ = verdict\n\t\treturn r.CreationTime", planning},
+	{"older-than-verdict", "deploys a release that is older than one that had its verdict", desired,
+		`if v.counts(verdict) && later {`, `if false && later {`, planning},
 	{"version-shared", "deploys a second release of a version", desired,
 		`if !v.shared[r.Spec.Version] {`, `if true {`, planning},
 	{"trust-despite-verdict", "spares a release its tests that was stable once, and failed since", desired,
 		` && !v.Log.Verdicts[r.Spec.Version].Event.IsNegative()`, ``, planning},
 
+	{"tests-of-last-attempt", "counts the test results of the attempt before", attempts,
+		`e.State.Tests, e.State.Approvals, e.State.SkippedHolds = nil, nil, nil`, `e.State.Approvals, e.State.SkippedHolds = nil, nil`, planning},
 	{"confirm-verdict-dropped", "gives a verdict on what a cache says alone", attempts,
 		"e.State.Candidate = nil\n\te.Confirm = true", `e.State.Candidate = nil`, planning},
 	{"verdict-to-dead-baseline", "sends traffic back to a baseline without ready endpoints", attempts,
@@ -71,11 +76,16 @@ var planner = []mutant{
 	{"unknown-is-verified", "takes a router that says nothing for one that confirms", weights,
 		`case !seen.Verified:`, `case false:`, planning},
 
+	{"verified-unseen", "records weights as confirmed that no router was seen to carry", shift,
+		`if _, _, ok := v.carried(); !ok {`, `if false {`, planning},
+
 	{"drain-skipped", "retires a release the moment its weight is 0", retire,
 		`end := live.ZeroTime.Add(v.Track.drain())`, `end := live.ZeroTime.Time`, planning},
 
 	{"raised-onto-unready", "writes weight onto a release that has no ready endpoints by now", carryOut,
 		`!v.marked(r) || !r.hasEndpoints(route.ComponentName)`, `!v.marked(r)`, planning},
+	{"breaking-first", "takes down before it makes", carryOut,
+		"var do []Action\n\tdo = append(do, v.markHeld()...)", "do := v.deleteChildren()\n\tdo = append(do, v.markHeld()...)", planning},
 
 	{"rollback-to-untested", "goes back to a release that was never promoted", answers,
 		`case !v.promoted(target):`, `case false:`, planning},

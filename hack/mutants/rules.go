@@ -3,7 +3,6 @@ package main
 // More files of the planner.
 const (
 	adopting = "controllers/rollout/adopt.go"
-	asking   = "controllers/rollout/answers.go"
 	capacity = "controllers/rollout/capacity.go"
 	history  = "controllers/rollout/history.go"
 	marks    = "controllers/rollout/held.go"
@@ -42,4 +41,43 @@ var rules = []mutant{
 		` || v.paused()) &&`, `) &&`, planning},
 	{"bake-skipped", "skips the bake with the hold", steps,
 		"if v.weight() == 100 {\n\t\thold = max(", "if v.weight() == 100 && !v.holdSkipped(100) {\n\t\thold = max(", planning},
+	{"skip-of-any-step", "skips the hold of the step at hand for an action that names another", answers,
+		`case a.Spec.WeightPercent == nil || *a.Spec.WeightPercent != v.weight():`, `case a.Spec.WeightPercent == nil:`, planning},
+
+	{"gate-required-dropped", "raises weight although a required track has not promoted the content", gates,
+		`{"RequiredTracksPromoted", gateRequiredTracksPromoted},`, ``, planning},
+	{"pods-before-required", "spends pods on what a required track has not promoted", carryOut,
+		`gateRequiredTracksPromoted, gateNamesFree`, `gateNamesFree`, planning},
+	{"required-rolled-back", "counts a promotion there that was rolled back since", requires,
+		`case told.Verdict.IsNegative():`, `case false:`, planning},
+	{"required-other-content", "counts the promotion of another content of the same version", requires,
+		`told.ContentDigest != v.candidate.Sealed.ContentDigest:`, `false:`, planning},
+	{"required-unread", "takes a log that cannot be read for one that agrees", requires,
+		`return "RequiredTrackUnread", fmt.Sprintf(`, `return "", fmt.Sprintf(`, planning},
+
+	{"gate-capacity-dropped", "raises weight onto a release that is too small for it", gates,
+		`{"CapacityReady", gateCapacityReady},`, ``, planning},
+	{"minimum-not-held", "lets an autoscaler shrink a candidate that has no traffic yet", capacity,
+		`if live := v.live(r); live != nil && c.Autoscaling != nil {`, `if live := v.live(r); live != nil && false {`, planning},
+	{"minimum-kept", "never gives an autoscaler its own minimum back", capacity,
+		`case isBaseline && v.measured(live):`, `case false:`, planning},
+	{"warm-unsized", "sends all traffic back to a release of the size that it had while nobody called it", answers,
+		`if v.canServe(target) && v.sized(target) {`, `if v.canServe(target) {`, planning},
+	{"workers-always", "runs the workers of every live release at once", workers,
+		`if !atFullWeight(r.specOf(component)) {`, `if true {`, planning},
+	{"workers-side-by-side", "starts the workers of one release before those of the other are told to stop", carryOut,
+		`return append(stop, do...)`, `return append(do, stop...)`, planning},
+
+	{"mark-after-weight", "marks a release as held only after it has weight", carryOut,
+		"do = append(do, v.markHeld()...)\n\tdo = append(do, v.writeRoutes()...)", "do = append(do, v.writeRoutes()...)\n\tdo = append(do, v.markHeld()...)", planning},
+	{"mark-lifted-routed", "lifts the mark of a release that a route may still send requests to", marks,
+		` || v.isLive(r) || !v.clear(r.Name) {`, ` || v.isLive(r) {`, planning},
+
+	{"history-of-others", "deletes a release that a GitOps tool would create again", history,
+		` && r.Owner == ""`, ``, planning},
+	{"replayed-after-pruning", "carries out an action again whose record is gone", answers,
+		` || !a.CreationTimestamp.After(v.Log.ActionsSince) {`, ` {`, planning},
+
+	{"adopted-split", "takes a release for stable that has a part of the weight", adopting,
+		`len(shares) != 1 || name`, `len(shares) == 0 || name`, planning},
 }
