@@ -88,6 +88,13 @@ An operator that runs outside of the cluster is named by ` + "`config/overlays/o
 a kube-controller-manager whose controllers share one user, by
 ` + "`config/overlays/shared-controllers`" + `. Both are kustomizations to start from.
 
+## To give the same manifest again
+
+Applying the manifest of a release again, or replacing the release by it, changes
+nothing, also while the release is held: a MutatingAdmissionPolicy keeps who published
+it, and its mark. Where a cluster has no MutatingAdmissionPolicies, a replacement of a
+release that is held is refused by STRATA-003; apply it instead.
+
 ## To change something that is refused
 
 Publish a new ImmutableRelease with the change: its track rolls it out, tests it
