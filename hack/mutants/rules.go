@@ -60,7 +60,7 @@ var rules = []mutant{
 	{"minimum-not-held", "lets an autoscaler shrink a candidate that has no traffic yet", capacity,
 		`if live := v.live(r); live != nil && c.Autoscaling != nil {`, `if live := v.live(r); live != nil && false {`, planning},
 	{"minimum-kept", "never gives an autoscaler its own minimum back", capacity,
-		`case isBaseline && v.measured(live):`, `case false:`, planning},
+		`case v.isBaseline(live) && v.measured(live):`, `case false:`, planning},
 	{"warm-unsized", "sends all traffic back to a release of the size that it had while nobody called it", answers,
 		`if v.canServe(target) && v.sized(target) {`, `if v.canServe(target) {`, planning},
 	{"workers-always", "runs the workers of every live release at once", workers,

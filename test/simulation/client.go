@@ -147,9 +147,9 @@ func (c connection) Update(_ context.Context, object client.Object, _ ...client.
 	return c.p.write("update", object, func() error { return c.p.w.update(object) })
 }
 
-// Patch takes the patches that the loop makes: of the labels of a release, or of an object that it has changed a
-// copy of, under the resourceVersion of that copy. What such a patch stores is that
-// copy.
+// Patch takes the patches that the loop makes: of the labels of a release, or of an
+// object that it has changed a copy of, under the resourceVersion of that copy. What
+// such a patch stores is that copy.
 func (c connection) Patch(_ context.Context, object client.Object, patch client.Patch, _ ...client.PatchOption) error {
 	c.lock(object, patch)
 	if release, ok := object.(*v1alpha1.ImmutableRelease); ok && object.GetUID() == "" {
