@@ -97,7 +97,7 @@ var _ = story("a newer release waits in the queue, and says for which", func(ctx
 	w.create(ctx, w.release("2.0.0"))
 	w.untilWeight(ctx, "2.0.0", 20)
 	w.create(ctx, w.release("3.0.0"))
-	w.untilRelease(ctx, "3.0.0", v1alpha1.ConditionReady, And(HavePrefix("Ready=False Waiting"), ContainSubstring("waits for shop-2-0-0, which is at 20 % and finishes first")))
+	w.untilRelease(ctx, "3.0.0", v1alpha1.ConditionReady, And(HavePrefix("Ready=False Waiting"), ContainSubstring("waits for attempt 1 of shop-2-0-0, which is at 20 % and finishes first")))
 	w.untilAnswered(ctx, w.act(ctx, v1alpha1.ActionSkipHold, "2.0.0", attempt(1), atWeight(20)), v1alpha1.ActionDone)
 	w.untilVerdict(ctx, "2.0.0", 1, v1alpha1.EventPromoted)
 	w.untilWeight(ctx, "3.0.0", 20)
