@@ -1,9 +1,7 @@
 package simulation
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,26 +9,8 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/test/world"
 )
-
-// shares puts weights into words, zeros left out: "shop-1 80, shop-2 20".
-func shares(weights []v1alpha1.ReleaseWeight) string {
-	return backends(slices.DeleteFunc(slices.Clone(weights), func(s v1alpha1.ReleaseWeight) bool { return s.WeightPercent == 0 }))
-}
-
-// backends puts weights into words, zeros included: "shop-1 100, shop-2 0".
-func backends(weights []v1alpha1.ReleaseWeight) string {
-	var parts []string
-	for _, s := range slices.SortedFunc(slices.Values(weights), func(a, b v1alpha1.ReleaseWeight) int {
-		return cmp.Compare(a.ReleaseName, b.ReleaseName)
-	}) {
-		parts = append(parts, fmt.Sprintf("%s %d", s.ReleaseName, s.WeightPercent))
-	}
-	if len(parts) == 0 {
-		return "nothing"
-	}
-	return strings.Join(parts, ", ")
-}
 
 // String tells of a write of an operator.
 func (w written) String() string {
@@ -51,7 +31,7 @@ func (w written) String() string {
 		return "status of " + name + ": " + statusLine(o)
 	}
 	if route, weights, ok := carried(w.after); ok {
-		return fmt.Sprintf("%s route %s: %s (record %d)", w.verb, route, backends(weights), resources.StampOf(w.after))
+		return fmt.Sprintf("%s route %s: %s (record %d)", w.verb, route, world.Backends(weights), resources.StampOf(w.after))
 	}
 	return fmt.Sprintf("%s %s %s", w.verb, w.kind, name)
 }
@@ -86,7 +66,7 @@ func recordLine(spec *v1alpha1.ReleaseRecordSpec) string {
 	}
 	for _, route := range spec.State.Routes {
 		if route.SetSequence == spec.Sequence && spec.Event != v1alpha1.EventRetired {
-			fmt.Fprintf(&line, "; %s = %s", route.Name, shares(route.Weights))
+			fmt.Fprintf(&line, "; %s = %s", route.Name, world.Shares(route.Weights))
 		}
 	}
 	return line.String()

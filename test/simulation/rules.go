@@ -15,6 +15,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
 )
 
 // written is a write of an operator that the API server has carried out.
@@ -163,7 +164,7 @@ func (w *World) checkRoute(p *process, write written) {
 	route, weights, _ := carried(write.after)
 	if _, isService := write.after.(*corev1.Service); isService {
 		w.checkChosen(p, write, route, weights[0].ReleaseName)
-	} else if sum(weights) != 100 || !w.memory.weights[route][shares(weights)] {
+	} else if sum(weights) != 100 || !w.memory.weights[route][world.Shares(weights)] {
 		w.violate("RecordFirst", "%s: no record has set these weights", write)
 	}
 	var before []v1alpha1.ReleaseWeight
@@ -258,13 +259,13 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 	switch spec.Type {
 	case v1alpha1.RouteGatewayAPI:
 		object := on[gatewayv1.HTTPRoute](&w.store, httpRoutes, resources.RouteName(TrackName, spec.Name))
-		if object != nil && shares(weightsOf(object)) != shares(state.Weights) {
-			w.violate("Carried", "route %s has %s, and the newest record says %s", spec.Name, shares(weightsOf(object)), shares(state.Weights))
+		if object != nil && world.Shares(weightsOf(object)) != world.Shares(state.Weights) {
+			w.violate("Carried", "route %s has %s, and the newest record says %s", spec.Name, world.Shares(weightsOf(object)), world.Shares(state.Weights))
 		}
 	case v1alpha1.RouteService:
 		object := on[corev1.Service](&w.store, services, spec.Service.Name)
-		if object != nil && shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {
-			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], shares(state.Weights))
+		if object != nil && world.Shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {
+			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], world.Shares(state.Weights))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/test/world"
 )
 
 // waitsForAll: the component runs only while its release has everything.
@@ -21,28 +22,9 @@ func waitsForAll(c *v1alpha1.Component) bool {
 // isWorker: nothing can call it.
 func isWorker(c *v1alpha1.Component) bool { return len(c.Ports) == 0 }
 
-// asked is the size that users ask of a component, with an autoscaler the smallest,
-// and the largest that they allow.
-func asked(track *v1alpha1.ReleaseTrack, c *v1alpha1.Component) (least, most int32) {
-	least, most = c.Replicas, c.Replicas
-	if c.Autoscaling != nil {
-		least, most = c.Autoscaling.MinReplicas, c.Autoscaling.MaxReplicas
-	}
-	for _, override := range track.Spec.Capacity {
-		switch {
-		case override.ComponentName != c.Name:
-		case c.Autoscaling != nil:
-			least, most = max(least, override.Replicas), max(most, override.Replicas)
-		default:
-			least, most = override.Replicas, override.Replicas
-		}
-	}
-	return least, most
-}
-
 // wanted is the size that a candidate needs for a weight, as its writer saw the world.
 func (s *seen) wanted(r *v1alpha1.ImmutableRelease, c *v1alpha1.Component, weight int32) int32 {
-	size, most := asked(s.track, c)
+	size, most := world.Asked(s.track.Spec.Capacity, c)
 	if stable := s.state().Stable; stable != nil && c.Autoscaling != nil && stable.UID != r.UID && s.release(stable.UID) != nil {
 		size = max(size, s.replicas(resources.ChildName(stable.Name, c.Name)))
 	}
@@ -96,7 +78,7 @@ func (w *World) checkDeployment(p *process, write written) {
 		w.checkMayHavePods(p, write, r)
 	}
 	w.checkWorker(p, write, r, c, had, is)
-	if least, _ := asked(p.seen.track, c); is < had && is < least && !isWorker(c) {
+	if least, _ := world.Asked(p.seen.track.Spec.Capacity, c); is < had && is < least && !isWorker(c) {
 		w.checkBreak(p, write)
 	}
 }
@@ -223,7 +205,7 @@ func (w *World) checkRestSizes() {
 			w.violate("Workers", "at rest %s has %d pods, and its release is stable: %t", d.Name, *d.Spec.Replicas, stable)
 		}
 		a := on[autoscalingv2.HorizontalPodAutoscaler](&w.store, autoscalers, d.Name)
-		if least, most := asked(track, c); stable && a != nil && (*a.Spec.MinReplicas != least || a.Spec.MaxReplicas != most) {
+		if least, most := world.Asked(track.Spec.Capacity, c); stable && a != nil && (*a.Spec.MinReplicas != least || a.Spec.MaxReplicas != most) {
 			w.violate("Sizes", "at rest the autoscaler of %s is at %d to %d, and not at %d to %d", d.Name, *a.Spec.MinReplicas, a.Spec.MaxReplicas, least, most)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/test/world"
 )
 
 // checkRecord holds a record against the one before it, and against what its writer
@@ -48,7 +49,7 @@ func (m *memory) note(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSp
 		if m.weights[route.Name] == nil {
 			m.weights[route.Name] = map[string]bool{}
 		}
-		m.weights[route.Name][shares(route.Weights)] = true
+		m.weights[route.Name][world.Shares(route.Weights)] = true
 	}
 	if stable := spec.State.Stable; stable != nil && (before.Stable == nil || before.Stable.UID != stable.UID || spec.Event == v1alpha1.EventPromoted) {
 		m.stable = append(m.stable, *stable)
@@ -369,7 +370,7 @@ func (w *World) checkPromoted(p *process, before v1alpha1.TrackState, spec *v1al
 	}
 	for _, route := range before.Routes {
 		if shareOf(route.Weights, spec.Release.Name) != 100 && componentOf(p.seen.track, route.Name) != "" {
-			return fmt.Errorf("promoted at %s", shares(route.Weights))
+			return fmt.Errorf("promoted at %s", world.Shares(route.Weights))
 		}
 	}
 	weight := weightOf(before, spec.Release.Name)

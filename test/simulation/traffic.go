@@ -13,6 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/test/world"
 )
 
 // playService keeps one EndpointSlice for a Service, under its name.
@@ -81,7 +82,7 @@ func (w *World) playRoute(name string) {
 	if equality.Semantic.DeepEqual(route.Status, reported.Status) {
 		return
 	}
-	w.tell("~ wire %s: %s", name, backends(w.wire[name]))
+	w.tell("~ wire %s: %s", name, world.Backends(w.wire[name]))
 	w.mustUpdateStatus(reported)
 }
 

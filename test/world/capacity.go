@@ -64,14 +64,14 @@ func specOf(r *Release, component string) *v1alpha1.Component {
 	return &r.Spec.Components[i]
 }
 
-// asked is the size that users ask of a component, with an autoscaler the smallest,
-// and the largest that they allow.
-func asked(track *rollout.Track, c *v1alpha1.Component) (least, most int32) {
+// Asked is the size that users ask of a component, with an autoscaler the smallest, and
+// the largest that they allow, by the overrides of its track.
+func Asked(overrides []v1alpha1.ComponentCapacity, c *v1alpha1.Component) (least, most int32) {
 	least, most = c.Replicas, c.Replicas
 	if c.Autoscaling != nil {
 		least, most = c.Autoscaling.MinReplicas, c.Autoscaling.MaxReplicas
 	}
-	for _, override := range track.Spec.Capacity {
+	for _, override := range overrides {
 		switch {
 		case override.ComponentName != c.Name:
 		case c.Autoscaling != nil:
@@ -85,7 +85,7 @@ func asked(track *rollout.Track, c *v1alpha1.Component) (least, most int32) {
 
 // wanted is the size that a candidate needs for a weight, as its writer saw the world.
 func wanted(o rollout.Observation, r *rollout.Release, c *v1alpha1.Component, weight int32) int32 {
-	size, most := asked(o.Track, c)
+	size, most := Asked(o.Track.Spec.Capacity, c)
 	if stable := o.Log.Head.State.Stable; stable != nil && c.Autoscaling != nil && stable.UID != r.UID {
 		size = max(size, replicas(&o, stable.UID, c.Name))
 	}
@@ -156,7 +156,7 @@ func (w *World) mayShrink(o *rollout.Observation, a rollout.ScaleComponent, seen
 		}
 		for j := range r.Spec.Components {
 			c := &r.Spec.Components[j]
-			least, _ := asked(o.Track, c)
+			least, _ := Asked(o.Track.Spec.Capacity, c)
 			if c.Name == a.Component && (len(c.Ports) == 0 || a.Replicas >= least) {
 				return nil
 			}
@@ -180,7 +180,7 @@ func (w *World) AtRest() error {
 			continue
 		}
 		c := specOf(r, d.Component)
-		least, most := asked(&w.Track, c)
+		least, most := Asked(w.Track.Spec.Capacity, c)
 		stable := r.UID == state.Stable.UID
 		if waits(c) && d.Replicas > 0 != stable && !w.mayBeCalled(state, r.Name, c) {
 			return fmt.Errorf("%s has %d pods, and its release is stable: %t", name, d.Replicas, stable)
