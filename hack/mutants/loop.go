@@ -17,6 +17,8 @@ const (
 
 // loop are faults in how the world is read, and in how decisions are carried out.
 var loop = []mutant{
+	{"confirm-by-cache", "decides what is to be confirmed on what a cache says alone", controller,
+		` || plan.Append != nil && plan.Append.Confirm)`, `)`, looping},
 	{"namespace-terminating", "reports errors of a namespace that is being deleted, again and again", controller,
 		`if apierrors.HasStatusCause(`, `if false && apierrors.HasStatusCause(`, looping},
 
@@ -30,9 +32,18 @@ var loop = []mutant{
 	{"foreign-child-taken", "takes over a child of its name that is somebody else's", children,
 		`case metav1.IsControlledBy(object, release):`, `case true:`, looping},
 
+	{"version-with-two-contents", "seals a second content under a version", prepare,
+		`ok && had != digests.Content {`, `ok && false {`, looping},
+
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
+
+	{"status-unversioned", "overwrites a status that was written after the world was read", publish,
+		`client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(before)`, looping},
 }
 
 // answering are faults in what is said, and in what is owned, held and required.
-var answering = []mutant{}
+var answering = []mutant{
+	{"failure-unsaid", "keeps to itself that a write was refused", report,
+		`if f.failure != nil {`, `if false {`, looping},
+}
