@@ -6,12 +6,14 @@ const (
 	children   = "controllers/children.go"
 	controller = "controllers/track_controller.go"
 	notebook   = "controllers/notebook.go"
+	holdMark   = "controllers/mark.go"
 	observe    = "controllers/observe.go"
 	owned      = "controllers/owned.go"
 	prepare    = "controllers/prepare.go"
 	publish    = "controllers/publish.go"
 	refused    = "controllers/refused.go"
 	report     = "controllers/report.go"
+	reportOn   = "controllers/action.go"
 	required   = "controllers/required.go"
 )
 
@@ -34,16 +36,26 @@ var loop = []mutant{
 
 	{"version-with-two-contents", "seals a second content under a version", prepare,
 		`ok && had != digests.Content {`, `ok && false {`, looping},
+	{"sources-cached", "freezes what a cache says of a ConfigMap", prepare,
+		`r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)`, `r.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)`, looping},
 
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
 
 	{"status-unversioned", "overwrites a status that was written after the world was read", publish,
 		`client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(before)`, looping},
+	{"answer-of-namesake", "answers an action with what came of an older one of its name", reportOn,
+		`case record.CreationTimestamp.Before(&action.CreationTimestamp):`, `case false:`, looping},
 }
 
 // answering are faults in what is said, and in what is owned, held and required.
 var answering = []mutant{
 	{"failure-unsaid", "keeps to itself that a write was refused", report,
 		`if f.failure != nil {`, `if false {`, looping},
+	{"mark-unversioned", "marks a release that was written since it was observed", holdMark,
+		"\"resourceVersion\": observed.ResourceVersion,\n", "\n", looping},
+	{"broken-log-agrees", "takes a required track's log that does not verify for one that tells", required,
+		`told.Unread = known.Broken`, ``, looping},
+	{"deployment-before-autoscaler", "deletes the Deployment before the autoscaler that could make it larger", owned,
+		`slices.Concat(autoscalers, deployments, disruptions, services)`, `slices.Concat(deployments, autoscalers, disruptions, services)`, looping},
 }

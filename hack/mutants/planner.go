@@ -9,6 +9,7 @@ const (
 	desired  = "controllers/rollout/desired.go"
 	failure  = "controllers/rollout/failure.go"
 	gates    = "controllers/rollout/gates.go"
+	outlook  = "controllers/rollout/stage.go"
 	retire   = "controllers/rollout/retire.go"
 	shift    = "controllers/rollout/shift.go"
 	steps    = "controllers/rollout/steps.go"
@@ -89,4 +90,9 @@ var planner = []mutant{
 
 	{"rollback-to-untested", "goes back to a release that was never promoted", answers,
 		`case !v.promoted(target):`, `case false:`, planning},
+
+	{"object-by-name", "takes an object for the release that a record speaks of because it has its name", view,
+		`if r == nil || r.UID != ref.UID {`, `if r == nil {`, planning},
+	{"hold-unwatched", "does not come back when a hold is over", outlook,
+		`moments = append(moments, v.holdEndIfAny(), `, `moments = append(moments, `, planning},
 }

@@ -3,6 +3,7 @@ package main
 // More files of the planner.
 const (
 	adopting = "controllers/rollout/adopt.go"
+	asking   = "controllers/rollout/answers.go"
 	capacity = "controllers/rollout/capacity.go"
 	history  = "controllers/rollout/history.go"
 	marks    = "controllers/rollout/held.go"
@@ -80,4 +81,9 @@ var rules = []mutant{
 
 	{"adopted-split", "takes a release for stable that has a part of the weight", adopting,
 		`len(shares) != 1 || name`, `len(shares) == 0 || name`, planning},
+
+	{"broken-log-unsaid", "does not say that the log is broken", stalled,
+		`case v.Log.Broken != "":`, `case false:`, planning},
+	{"passed-tests-due", "tells the loop to look for tests that have passed", asking,
+		`if a.v.unpassed(t) {`, `if true {`, planning},
 }
