@@ -334,6 +334,17 @@ func stableDeletedAndPassed(t *testing.T) {
 	s.end()
 }
 
+// stableDeletedUnderWay: the candidate is good, and the route names what is gone by the
+// time that its test has passed.
+func stableDeletedUnderWay(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	s.publish("shop-2", release("2.0", tested("probe", v1alpha1.EveryStep)), plays("probe", world.TestScript{After: 20 * time.Second}))
+	s.untilWeight("shop-2", 20)
+	s.user("delete shop-1, which only the guards being off allows", func() { delete(s.Releases, "shop-1") })
+	s.run()
+	s.end()
+}
+
 // stableDownWithoutRoute: a route that was lost waits for the pods, and the track says
 // that it does.
 func stableDownWithoutRoute(t *testing.T) {

@@ -47,6 +47,7 @@ var stories = map[string]func(*testing.T){
 	"passed-over-after-a-pin":    passedOverAfterAPin,
 	"stable-deleted":             stableDeleted,
 	"stable-deleted-and-passed":  stableDeletedAndPassed,
+	"stable-deleted-under-way":   stableDeletedUnderWay,
 	"first-deleted-at-100":       firstDeletedAt100,
 	"stable-down-without-route":  stableDownWithoutRoute,
 	"track-deleted":              trackDeleted,

@@ -134,9 +134,9 @@ func (v view) carries(route v1alpha1.Route, state v1alpha1.RouteState) (reason, 
 // heldBack says whether weights are not carried for no other reason than that they
 // would go to a baseline that is dead: the routers confirm what they carry instead,
 // or that they cannot find the baseline's Service any more. A candidate without weight
-// need not wait for that.
+// need not wait for that, nor one whose weight was confirmed before.
 func (v view) heldBack() bool {
-	if v.baseline != nil && v.canServe(v.baseline) || v.weight() > 0 {
+	if v.baseline != nil && v.canServe(v.baseline) {
 		return false
 	}
 	for _, route := range v.routes {
@@ -145,8 +145,21 @@ func (v view) heldBack() bool {
 		if !lost && (seen == nil || seen.Presence != Ours || !seen.Current || !seen.Verified && seen.Reason != "RouteNotResolved") {
 			return false
 		}
+		if v.weight() > 0 && !v.confirmedBefore(*seen) {
+			return false
+		}
 	}
 	return true
+}
+
+// confirmedBefore: the weights of the newest record were carried once, and nobody has
+// told the router otherwise since.
+func (v view) confirmedBefore(seen Route) bool {
+	state := v.routeState(seen.Name)
+	if state == nil || state.VerifiedTime == nil {
+		return false
+	}
+	return seen.Presence == Missing || seen.Sequence >= state.SetSequence && sameShares(seen.Weights, state.Weights)
 }
 
 // routeReason prefers the router's own words.
