@@ -3,7 +3,9 @@ package simulation
 import (
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
@@ -55,12 +57,26 @@ func (w *World) checkRelease(p *process, write written) {
 	}
 }
 
+// resolved: every Service that a route refers to is there, and so its router reports.
+func (w *World) resolved() bool {
+	for _, route := range each[gatewayv1.HTTPRoute](&w.store, httpRoutes) {
+		for _, rule := range route.Spec.Rules {
+			for _, backend := range rule.BackendRefs {
+				if on[corev1.Service](&w.store, services, string(backend.Name)) == nil {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
 func isLive(state v1alpha1.TrackState, r *v1alpha1.ImmutableRelease) bool {
 	return slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == r.UID })
 }
 
 // checkRestMarks: at rest what serves or is pinned has its mark, and what is neither
-// live, pinned nor on a route has none.
+// live, pinned nor on a route has none, unless a router cannot tell what it carries.
 func (w *World) checkRestMarks() {
 	state, track := w.head(), w.track()
 	if state.Stable == nil {
@@ -72,7 +88,7 @@ func (w *World) checkRestMarks() {
 		if (stable || pinned) && !marked {
 			w.violate("Held", "at rest %s has no mark: stable %t, pinned %t", r.Name, stable, pinned)
 		}
-		if !stable && !pinned && marked && !isLive(state, r) && !w.onRoute(r.Name) {
+		if !stable && !pinned && marked && !isLive(state, r) && !w.onRoute(r.Name) && w.resolved() {
 			w.violate("Held", "at rest %s is held by record %d, and nothing needs it", r.Name, resources.HeldBy(r))
 		}
 	}
