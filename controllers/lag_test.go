@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -170,4 +171,30 @@ func TestNothingIsAdoptedFromATornRead(t *testing.T) {
 	if err := ledger.Verify(list.Items); err != nil || hide > 0 {
 		t.Errorf("%d reads are left, and the log is no chain: %v", hide, err)
 	}
+}
+
+// A process that was asleep between its look at the world and its decision writes
+// nothing, and looks again.
+func TestWhoSleptLooksAgain(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	before := len(b.records())
+	b.fail = func(list client.ObjectList) error {
+		if _, ok := list.(*corev1.PodList); ok {
+			b.now = b.now.Add(rollout.MaxThought + time.Second)
+		}
+		return nil
+	}
+	b.writes = nil
+	result, err := b.turn()
+	if err != nil || result.RequeueAfter != rereadAfter {
+		t.Errorf("%+v, %v", result, err)
+	}
+	if len(b.records()) != before || len(b.writes) > 0 {
+		t.Errorf("%d records were appended, and written: %v", len(b.records())-before, b.writes)
+	}
+	b.fail = nil
+	b.settle("shop-2.0")
 }

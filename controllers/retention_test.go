@@ -3,6 +3,7 @@ package controllers
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -50,6 +51,11 @@ func TestRetention(t *testing.T) {
 		b.publish(version)
 		b.settle("shop-" + version)
 	}
+	b.pass(5)
+	if log := b.log(); log.First > 1 {
+		t.Errorf("records went while the last one was young: the log begins at %d", log.First)
+	}
+	b.now = b.now.Add(time.Hour)
 	b.pass(5)
 	log := b.log()
 	if log.Count >= int(log.Head.Sequence) || log.First <= 1 || len(log.Pruned) > 0 {

@@ -117,6 +117,9 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 			return w, rollout.Plan{}, err
 		}
 		plan := rollout.Compute(w.Observation)
+		if r.now().Sub(w.Now) > rollout.MaxThought {
+			return w, plan, errSlept
+		}
 		switch {
 		case !w.live && (plan.Stale || plan.Confirm || plan.Append != nil && plan.Append.Confirm):
 			how.live = true

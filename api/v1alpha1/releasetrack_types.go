@@ -165,8 +165,9 @@ type RetentionSpec struct {
 	HistoryLimit *int32 `json:"historyLimit,omitempty"`
 
 	// recordLimit is how many records of the log are kept, 50 to 10000: where there are
-	// a tenth more, the oldest go. Unset: 500. The newest verdict and the newest Promoted
-	// of every version are always kept, beside those.
+	// a tenth more, the oldest go, once nothing was recorded for an hour. Unset: 500. The
+	// newest verdict and the newest Promoted of every version are always kept, beside
+	// those.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=50

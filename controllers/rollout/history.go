@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -44,14 +45,26 @@ func (v view) isIdle(r *Release) bool {
 // prune lets the oldest records go, many at a time and while nothing is under way,
 // once there are a tenth more than the limit. The ledger keeps what decisions ask for.
 func (v view) prune() *Entry {
-	limit := v.Track.recordLimit()
-	if v.Log.Head == nil || v.state.Candidate != nil || v.recalling() != nil || v.head()-v.Log.First+1 <= limit+limit/10 {
+	due, ok := v.pruneTime()
+	if !ok || v.Now.Before(due) {
 		return nil
 	}
-	first := v.next() - limit + 1
+	first := v.next() - v.Track.recordLimit() + 1
 	e := v.note(v1alpha1.EventPruned, "RecordLimit", fmt.Sprintf("records before number %d go, but for what every version is remembered by", first))
 	e.Pruned = &v1alpha1.PrunedRecords{BeforeSequence: first}
 	return e
+}
+
+// pruneTime is when records may go; false while there are few, or something is under
+// way. The name of a record that is gone is free: a leader that was asleep since before
+// it was written could write another of that name. So nothing goes before the log has
+// been quiet for longer than any leader thinks.
+func (v view) pruneTime() (time.Time, bool) {
+	limit := v.Track.recordLimit()
+	if v.Log.Head == nil || v.state.Candidate != nil || v.recalling() != nil || v.head()-v.Log.First+1 <= limit+limit/10 {
+		return time.Time{}, false
+	}
+	return v.Log.Head.Time.Add(pruneQuiet), true
 }
 
 func (v view) deleteRecords() []Action {

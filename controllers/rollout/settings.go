@@ -84,6 +84,14 @@ func (t *Track) warm() time.Duration {
 	return seconds(t.Spec.Retention.WarmSeconds, DefaultWarm)
 }
 
+// pruneQuiet is for how long nothing was recorded when records go: MaxThought, many
+// times over.
+const pruneQuiet = time.Hour
+
+// MaxThought is the age of an observation by which nothing is written any more: whoever
+// was asleep for so long reads again.
+const MaxThought = 5 * time.Minute
+
 // recordLimit is how many records of the log are kept.
 func (t *Track) recordLimit() int64 {
 	if t.Spec.Retention == nil || t.Spec.Retention.RecordLimit == nil {

@@ -72,6 +72,9 @@ func (v view) after() time.Duration {
 			moments = append(moments, v.Now.Add(lookAgain))
 		}
 	}
+	if due, ok := v.pruneTime(); ok {
+		moments = append(moments, due)
+	}
 	for _, live := range v.state.Live {
 		if end, ok := v.retireTime(live); ok {
 			moments = append(moments, end)
