@@ -86,7 +86,7 @@ func afterPromotionFirstRelease(t *testing.T) {
 	s.end()
 }
 
-// afterPromotionWithoutRoutes: after the other tests, before the promotion.
+// afterPromotionWithoutRoutes: once the workers have taken over, before the promotion.
 func afterPromotionWithoutRoutes(t *testing.T) {
 	s := newStory(t, v1alpha1.ReleaseTrackSpec{})
 	s.publish("shop-1", release("1.0", with(worker("queue")),
