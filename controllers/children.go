@@ -135,9 +135,6 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 	}
 	w.seals = map[string]*resources.Seal{}
 	note := r.notes.of(w.key)
-	if w.state().Candidate == nil {
-		clear(note.seals)
-	}
 	for i := range w.releases {
 		release := &w.releases[i]
 		facts, revision := &w.Releases[i], byName[resources.SealName(release.Name)]

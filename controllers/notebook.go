@@ -34,7 +34,7 @@ type notebook struct {
 	// written are the resourceVersions that this process has written over, or
 	// deleted, by UID: a cache that still shows one is behind.
 	written map[types.UID]string
-	// seals that were parsed, while an attempt is open.
+	// seals that were parsed, while the track moves or an attempt is open.
 	seals map[types.UID]parsedSeal
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
@@ -64,8 +64,8 @@ type parsedSeal struct {
 	seal    *resources.Seal
 }
 
-// readSeal parses a seal once for as long as an attempt is open, in which a track is
-// looked at often: seals of large releases are large.
+// readSeal parses a seal once for as long as the track moves or an attempt is open, in
+// which it is looked at often: seals of large releases are large.
 func (n *notebook) readSeal(revision *appsv1.ControllerRevision) (*resources.Seal, error) {
 	if known, ok := n.seals[revision.UID]; ok && known.version == revision.ResourceVersion {
 		return known.seal, nil
@@ -91,7 +91,10 @@ func (n *notebook) behind(observed client.Object) bool {
 
 // rest: the track has come to rest, or has been given up on for now. What was
 // written has been seen.
-func (n *notebook) rest() {
+func (n *notebook) rest(open bool) {
 	n.restlessSince = time.Time{}
 	clear(n.written)
+	if !open {
+		clear(n.seals)
+	}
 }

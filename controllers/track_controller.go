@@ -53,7 +53,7 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err == nil && restless(w, plan) && !r.tooRestless(w) {
 		return ctrl.Result{RequeueAfter: settleTime}, nil
 	}
-	r.notes.of(w.key).rest()
+	r.notes.of(w.key).rest(w.state().Candidate != nil)
 	due, reportErr := r.report(ctx, w, plan, err)
 	if err == nil && isStale(reportErr) {
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil

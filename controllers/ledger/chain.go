@@ -6,7 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/gowebpki/jcs"
+	"github.com/go-json-experiment/json/jsontext"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -76,8 +76,8 @@ func Digest(spec *v1alpha1.ReleaseRecordSpec) string {
 	if err != nil {
 		return ""
 	}
-	canonical, err := jcs.Transform(data)
-	if err != nil {
+	canonical := jsontext.Value(data)
+	if err := canonical.Canonicalize(); err != nil {
 		return ""
 	}
 	sum := sha256.New()

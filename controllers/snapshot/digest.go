@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/gowebpki/jcs"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
@@ -103,32 +103,49 @@ func preamble(subject string) []byte {
 }
 
 func canonicalJSON(value any) ([]byte, error) {
-	data, err := json.Marshal(exactIntegers(value))
+	value, err := exactNumbers(value)
 	if err != nil {
 		return nil, err
 	}
-	return jcs.Transform(data)
+	data, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	canonical := jsontext.Value(data)
+	if err := canonical.Canonicalize(); err != nil {
+		return nil, err
+	}
+	return canonical, nil
 }
 
-// exactIntegers replaces every integer that a double cannot hold exactly, such as
+// exactNumbers replaces every integer that a double cannot hold exactly, such as
 // some int64, by an object that spells it out: RFC 8785 writes numbers as doubles,
-// and would give two of these the same digest.
-func exactIntegers(value any) any {
+// and would give two of these the same digest. A number that is too large for a double
+// is an error, for the same reason.
+func exactNumbers(value any) (any, error) {
+	var err error
 	switch v := value.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			v[key] = exactIntegers(inner)
+			if v[key], err = exactNumbers(inner); err != nil {
+				return nil, err
+			}
 		}
 	case []any:
 		for i, inner := range v {
-			v[i] = exactIntegers(inner)
+			if v[i], err = exactNumbers(inner); err != nil {
+				return nil, err
+			}
 		}
 	case json.Number:
 		if n, ok := new(big.Int).SetString(v.String(), 10); ok && n.BitLen() > 53 {
-			return map[string]any{resources.Scheme + " integer": n.String()}
+			return map[string]any{resources.Scheme + " integer": n.String()}, nil
+		}
+		if _, err := v.Float64(); err != nil {
+			return nil, fmt.Errorf("number %s: %w", v, err)
 		}
 	}
-	return value
+	return value, nil
 }
 
 func pick(from map[string]any, keys ...string) map[string]any {
