@@ -87,12 +87,24 @@ func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how readin
 	for i := range disruptions.Items {
 		c.disruptions[disruptions.Items[i].Name] = &disruptions.Items[i]
 	}
-	for _, pod := range pods.Items {
-		group := podGroup{pod.Labels[v1alpha1.LabelRelease], pod.Labels[v1alpha1.LabelComponent], pod.Labels[v1alpha1.LabelTest]}
-		c.pods[group] = append(c.pods[group], pod)
+	// Pods are large, and there are many: each is copied once.
+	sizes := map[podGroup]int{}
+	for i := range pods.Items {
+		sizes[groupOf(&pods.Items[i])]++
+	}
+	for i := range pods.Items {
+		group := groupOf(&pods.Items[i])
+		if c.pods[group] == nil {
+			c.pods[group] = make([]corev1.Pod, 0, sizes[group])
+		}
+		c.pods[group] = append(c.pods[group], pods.Items[i])
 	}
 	w.children = c
 	return nil
+}
+
+func groupOf(pod *corev1.Pod) podGroup {
+	return podGroup{pod.Labels[v1alpha1.LabelRelease], pod.Labels[v1alpha1.LabelComponent], pod.Labels[v1alpha1.LabelTest]}
 }
 
 // readyEndpoints counts by Service; an endpoint that is in two slices for a
@@ -175,7 +187,7 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	name := resources.ChildName(release.Name, spec.Name)
 	c := rollout.Component{Name: spec.Name, ReadyEndpoints: w.children.endpoints[name]}
 
-	service, err := find(ctx, r, w.children.services[name], &corev1.Service{}, release, name, wanted && len(spec.Ports) > 0)
+	service, err := find(ctx, r, w.children.services[name], release, name, wanted && len(spec.Ports) > 0)
 	if err != nil {
 		return c, err
 	}
@@ -187,7 +199,7 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	if err := r.observeCapacity(ctx, w, release, spec, &c, wanted); err != nil {
 		return c, err
 	}
-	deployment, err := find(ctx, r, w.children.deployments[name], &appsv1.Deployment{}, release, name, wanted)
+	deployment, err := find(ctx, r, w.children.deployments[name], release, name, wanted)
 	if err != nil {
 		return c, err
 	}
@@ -230,17 +242,20 @@ func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods
 
 // find reads past the cache what the cache does not have, where its absence is
 // about to be acted on: the cache shows neither the newest nor what is not ours.
-func find[T client.Object](ctx context.Context, r *TrackReconciler, cached, into T, release *v1alpha1.ImmutableRelease, name string, wanted bool) (T, error) {
-	var none T
-	if any(cached) != any(none) || !wanted {
+func find[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, r *TrackReconciler, cached P, release *v1alpha1.ImmutableRelease, name string, wanted bool) (P, error) {
+	if cached != nil || !wanted {
 		return cached, nil
 	}
+	into := P(new(T))
 	err := r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: name}, into)
 	switch {
 	case apierrors.IsNotFound(err):
-		return none, nil
+		return nil, nil
 	case err != nil:
-		return none, fmt.Errorf("read %T %s/%s: %w", into, release.Namespace, name, err)
+		return nil, fmt.Errorf("read %T %s/%s: %w", into, release.Namespace, name, err)
 	}
 	return into, nil
 }

@@ -41,6 +41,9 @@ type notebook struct {
 }
 
 func (n *notebooks) of(track types.NamespacedName) *notebook {
+	if found, ok := n.byTrack.Load(track); ok {
+		return found.(*notebook)
+	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
 		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
 	})

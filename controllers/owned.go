@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
-	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -16,7 +14,7 @@ import (
 // observeCapacity tells of the autoscaler and the PodDisruptionBudget of a component.
 func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, spec *v1alpha1.Component, c *rollout.Component, wanted bool) error {
 	name := resources.ChildName(release.Name, spec.Name)
-	autoscaler, err := find(ctx, r, w.children.autoscalers[name], &autoscalingv2.HorizontalPodAutoscaler{}, release, name, wanted && spec.Autoscaling != nil)
+	autoscaler, err := find(ctx, r, w.children.autoscalers[name], release, name, wanted && spec.Autoscaling != nil)
 	if err != nil {
 		return err
 	}
@@ -28,7 +26,7 @@ func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release
 		}
 		c.AutoscalerSequence = resources.StampOf(autoscaler)
 	}
-	disruption, err := find(ctx, r, w.children.disruptions[name], &policyv1.PodDisruptionBudget{}, release, name, wanted && spec.Disruption != nil)
+	disruption, err := find(ctx, r, w.children.disruptions[name], release, name, wanted && spec.Disruption != nil)
 	if err != nil {
 		return err
 	}

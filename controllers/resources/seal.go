@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -113,13 +114,12 @@ func sortedJSON(value any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var fields any
-	decoder := json.NewDecoder(bytes.NewReader(data))
-	decoder.UseNumber()
-	if err := decoder.Decode(&fields); err != nil {
+	sorted := jsontext.Value(data)
+	// Strings and numbers stay as the standard library writes them, as that does there.
+	if err := sorted.Format(jsontext.ReorderRawObjects(true), jsontext.PreserveRawStrings(true)); err != nil {
 		return nil, err
 	}
-	return json.Marshal(fields)
+	return sorted, nil
 }
 
 // ParseSeal reads a stored seal. Its children are owned by the release that owns

@@ -28,7 +28,7 @@ func play(d *dice, telling bool) Outcome {
 	w := newWorld(d, telling)
 	defer w.end()
 	w.build()
-	if d.chance(60) {
+	if d.chance(40) {
 		w.settle()
 	}
 	if w.failed == nil {
@@ -122,7 +122,7 @@ func (w *World) mayDoze(p *process) {
 func (w *World) calm(p *process) {
 	w.tell("-- %s goes on for a while", p.name)
 	w.fair = true
-	for range 10 + w.draw(60) {
+	for range 5 + w.draw(40) {
 		if w.failed != nil || !w.proceed(p) && !w.passTo(w.nextDue(), time.Minute) {
 			break
 		}
@@ -131,11 +131,17 @@ func (w *World) calm(p *process) {
 }
 
 // proceed lets an operator that has heard of everything, or else the cluster, do what
-// is next; false: nothing is due.
+// is next; false: nothing is due. The cluster does not wait for an operator: much of it
+// may happen before that looks.
 func (w *World) proceed(p *process) bool {
 	for k := range kinds {
 		p.catchUp(k, len(w.history[k]))
 	}
+	if !p.busy && w.ahead < w.lead && w.control() {
+		w.ahead++
+		return true
+	}
+	w.ahead = 0
 	if p.due() {
 		p.goOn()
 		return true

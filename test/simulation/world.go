@@ -46,6 +46,9 @@ type World struct {
 	routerDelay time.Duration
 	// wire is what the gateway does with the requests of a route, by its object.
 	wire map[string][]v1alpha1.ReleaseWeight
+	// lead is how many things the cluster may do before an operator looks, of which it
+	// has done ahead.
+	lead, ahead int
 	// shape of the releases that are published.
 	shape                  shape
 	published, asked, pods int
@@ -82,6 +85,7 @@ func (w *World) build() {
 	if w.careful = w.chance(10); w.careful {
 		w.copies = map[client.Object]client.Object{}
 	}
+	w.lead = w.draw(12)
 	w.routerDelay = time.Duration(1+w.draw(3)) * time.Second
 	spec := w.drawTrack()
 	w.mustCreate(&v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Name: TrackName}, Spec: spec})
