@@ -351,9 +351,10 @@ func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) r
 // podsOf are the pods that a test Job controls.
 func (w *world) podsOf(release, test string, job types.UID) []corev1.Pod {
 	var pods []corev1.Pod
-	for _, pod := range w.children.pods[podGroup{release: release, test: test}] {
-		if owner := metav1.GetControllerOfNoCopy(&pod); owner != nil && owner.UID == job {
-			pods = append(pods, pod)
+	group := w.children.pods[podGroup{release: release, test: test}]
+	for i := range group {
+		if owner := metav1.GetControllerOfNoCopy(&group[i]); owner != nil && owner.UID == job {
+			pods = append(pods, group[i])
 		}
 	}
 	return pods

@@ -51,14 +51,16 @@ const maxMessageBytes = 16 << 10
 // microseconds, nothing that is null) and writes its digest: what is hashed is
 // what is stored.
 func seal(spec v1alpha1.ReleaseRecordSpec) v1alpha1.ReleaseRecordSpec {
-	if data, err := json.Marshal(&spec); err == nil {
-		var stored v1alpha1.ReleaseRecordSpec
-		if err := json.Unmarshal(data, &stored); err == nil {
-			spec = stored
-		}
+	data, err := json.Marshal(undigested{ReleaseRecordSpec: &spec})
+	if err != nil {
+		return spec // A record without a digest verifies nothing.
 	}
-	spec.Digest = Digest(&spec)
-	return spec
+	var stored v1alpha1.ReleaseRecordSpec
+	if err := json.Unmarshal(data, &stored); err != nil {
+		return spec
+	}
+	stored.Digest = digestOf(data)
+	return stored
 }
 
 // undigested is the JSON of a record's spec without its digest.
@@ -76,6 +78,12 @@ func Digest(spec *v1alpha1.ReleaseRecordSpec) string {
 	if err != nil {
 		return ""
 	}
+	return digestOf(data)
+}
+
+// digestOf the JSON of a record's spec without its digest. It
+// reorders what it is given.
+func digestOf(data []byte) string {
 	canonical := jsontext.Value(data)
 	if err := canonical.Canonicalize(); err != nil {
 		return ""

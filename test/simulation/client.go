@@ -57,9 +57,15 @@ func (c connection) getStored(name string, into *unstructured.Unstructured) erro
 	if found == nil {
 		return apierrors.NewNotFound(releases.resource(), name)
 	}
-	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+	object, ok := c.p.w.stored[found]
+	if !ok {
+		var err error
+		object, err = runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+		must(err)
+		c.p.w.stored[found] = object
+	}
 	into.Object = object
-	return err
+	return nil
 }
 
 func (c connection) shelf(k kind) shelf {
@@ -120,7 +126,7 @@ func (i indexes) find(k kind, objects shelf, field, value string) shelf {
 	if extract == nil {
 		panic(fmt.Sprintf("%s is not indexed by %s", k, field))
 	}
-	var found shelf
+	found := make(shelf, 0, len(objects))
 	for _, object := range objects {
 		if slices.Contains(extract(object), value) {
 			found = append(found, object)

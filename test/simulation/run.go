@@ -42,17 +42,20 @@ func play(d *dice, telling bool) Outcome {
 	return Outcome{Choices: d.drawn, Failed: w.failed, Lines: w.lines, Records: len(w.shelves[records]), Writes: w.Writes}
 }
 
-// steps of an unfair world.
-const (
-	leastSteps = 20
-	mostSteps  = 80
-)
+// drawLength is how many steps an unfair world has: most worlds are short, so that many
+// are played, and some are long.
+func (w *World) drawLength() int {
+	if w.chance(12) {
+		return w.between(40, 120)
+	}
+	return w.between(10, 40)
+}
 
 // unfair lets anything happen, a step at a time.
 func (w *World) unfair() {
 	w.tell("-- the world is unfair now")
 	w.fair = false
-	for range w.between(leastSteps, mostSteps) {
+	for range w.drawLength() {
 		if !w.next() || w.failed != nil {
 			break
 		}

@@ -37,7 +37,9 @@ type World struct {
 	careful bool
 
 	// tasks are what the cluster's own controllers have to do.
-	tasks   []task
+	tasks []task
+	// stored are releases as the API server stored them.
+	stored  map[*v1alpha1.ImmutableRelease]map[string]any
 	scripts map[string]*script
 	// load is the size that the metrics of an autoscaler ask for; 0: none.
 	load map[string]int32
@@ -72,7 +74,7 @@ type Violation struct {
 func newWorld(d *dice, telling bool) *World {
 	w := &World{
 		dice: d, telling: telling, indexes: loopIndexes(), scripts: map[string]*script{}, load: map[string]int32{}, wire: map[string][]v1alpha1.ReleaseWeight{},
-		memory: newMemory(),
+		memory: newMemory(), stored: map[*v1alpha1.ImmutableRelease]map[string]any{},
 	}
 	w.Now, w.alive = Start, map[types.UID]bool{}
 	w.changed = w.wakeControllers
