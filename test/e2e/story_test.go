@@ -23,6 +23,10 @@ import (
 // busy machine of two cores.
 const patience = 90 * time.Second
 
+// early is for stories that take about a minute by clocks of their own: none of them
+// begins when the others have ended.
+const early = SpecPriority(1)
+
 // world is what one story has to itself.
 type world struct {
 	*harness.Environment

@@ -51,7 +51,7 @@ func (w *world) expectIdle(ctx context.Context, version string, since time.Time)
 }
 
 var _ = story("workers take no queue item before their release is at 100, and none while it is warm",
-	Label("going-live", "scenario-30"), func(ctx context.Context, w *world) {
+	early, Label("going-live", "scenario-30"), func(ctx context.Context, w *world) {
 		w.create(ctx, w.Queue(w.namespace)...)
 		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 5)))
 		w.goLive(ctx, 100, track, w.NewRelease(w.namespace, "1.0.0", w.Worker("worker", 2)))

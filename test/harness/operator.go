@@ -17,8 +17,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// operatorPods are the pods of the one Deployment in the operator's namespace.
-func (e *Environment) operatorPods(ctx context.Context) ([]corev1.Pod, error) {
+// operatorDeployment is the one Deployment in the operator's namespace.
+func (e *Environment) operatorDeployment(ctx context.Context) (*appsv1.Deployment, error) {
 	var deployments appsv1.DeploymentList
 	if err := e.Client.List(ctx, &deployments, client.InNamespace(e.OperatorNamespace)); err != nil {
 		return nil, fmt.Errorf("list the operator's Deployments: %w", err)
@@ -26,9 +26,17 @@ func (e *Environment) operatorPods(ctx context.Context) ([]corev1.Pod, error) {
 	if len(deployments.Items) != 1 {
 		return nil, fmt.Errorf("namespace %s has %d Deployments, want the operator's alone", e.OperatorNamespace, len(deployments.Items))
 	}
+	return &deployments.Items[0], nil
+}
+
+// operatorPods are the pods of the operator's Deployment.
+func (e *Environment) operatorPods(ctx context.Context) ([]corev1.Pod, error) {
+	deployment, err := e.operatorDeployment(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var pods corev1.PodList
-	err := e.Client.List(ctx, &pods, client.InNamespace(e.OperatorNamespace),
-		client.MatchingLabels(deployments.Items[0].Spec.Selector.MatchLabels))
+	err = e.Client.List(ctx, &pods, client.InNamespace(e.OperatorNamespace), client.MatchingLabels(deployment.Spec.Selector.MatchLabels))
 	if err != nil {
 		return nil, fmt.Errorf("list the operator's pods: %w", err)
 	}
@@ -69,27 +77,26 @@ func (e *Environment) RestartOperator(ctx context.Context) error {
 
 // ScaleOperator sets how many pods the operator has; 0 takes it away.
 func (e *Environment) ScaleOperator(ctx context.Context, replicas int32) error {
-	var deployments appsv1.DeploymentList
-	if err := e.Client.List(ctx, &deployments, client.InNamespace(e.OperatorNamespace)); err != nil {
-		return fmt.Errorf("list the operator's Deployments: %w", err)
+	deployment, err := e.operatorDeployment(ctx)
+	if err != nil {
+		return err
 	}
-	for i := range deployments.Items {
-		scaled := deployments.Items[i].DeepCopy()
-		scaled.Spec.Replicas = &replicas
-		if err := e.Client.Patch(ctx, scaled, client.MergeFrom(&deployments.Items[i])); err != nil {
-			return fmt.Errorf("scale Deployment %s: %w", scaled.Name, err)
-		}
+	scaled := deployment.DeepCopy()
+	scaled.Spec.Replicas = &replicas
+	if err := e.Client.Patch(ctx, scaled, client.MergeFrom(deployment)); err != nil {
+		return fmt.Errorf("scale Deployment %s: %w", scaled.Name, err)
 	}
 	return nil
 }
 
-// OperatorUser is the user name by which the API server knows the operator.
+// OperatorUser is the user name by which the API server knows the operator, also
+// while it has no pod.
 func (e *Environment) OperatorUser(ctx context.Context) (string, error) {
-	pods, err := e.operatorPods(ctx)
+	deployment, err := e.operatorDeployment(ctx)
 	if err != nil {
 		return "", err
 	}
-	return "system:serviceaccount:" + e.OperatorNamespace + ":" + pods[0].Spec.ServiceAccountName, nil
+	return "system:serviceaccount:" + e.OperatorNamespace + ":" + deployment.Spec.Template.Spec.ServiceAccountName, nil
 }
 
 // OperatorLog is the tail of the operator's logs.
