@@ -21,6 +21,7 @@ TARGET_KUBECONFIG = $(or $(KUBECONFIG),$(LOCAL_KUBECONFIG))
 # Coverage that the planner's tests must reach, in percent.
 PLANNER_COVERAGE := 95
 
+WITH_API_SERVER := KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster
 CLUSTER := go -C hack/cluster run .
 PUSH = $(CLUSTER) push --name strata --binary $(CURDIR)/bin/manager --entrypoint /manager
 RELEASE := go -C hack/release run .
@@ -57,13 +58,34 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 
 ##@ Tests
 
+# The stories wait for much of their time while all else computes: they run side by side.
+# A part tells what it has to tell when it has ended, and none is left out because another
+# has failed. Each can be made alone.
+TEST_PARTS := test-stories test-packages test-planner test-tools
+
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test -count=1 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/controllers/rollout$$')
+	$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target $(TEST_PARTS)
+
+.PHONY: $(TEST_PARTS)
+test-stories: bin/ginkgo
+	$(WITH_API_SERVER) bin/ginkgo --procs=2 --ldflags=-w --timeout=20m ./test/stories
+
+test-packages:
+	$(WITH_API_SERVER) go test -count=1 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
+
+test-planner:
 	go test -count=1 -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
+
+test-tools:
 	go -C hack/cluster test ./...
 	go -C hack/release test ./...
+
+# Runs stories in several processes. Go knows whether it is up to date.
+.PHONY: bin/ginkgo
+bin/ginkgo:
+	go build -o $@ github.com/onsi/ginkgo/v2/ginkgo
 
 .PHONY: simulate
 simulate: ## Play random worlds: SEED=n WORLDS=n; SEED alone tells of that one world.
@@ -74,10 +96,9 @@ simulate-nightly: ## Play a million random worlds, from SEED= on, or from the da
 	$(MAKE) simulate WORLDS=1000000 SEED=$(or $(SEED),$(shell date +%Y%m%d)0000000)
 
 .PHONY: e2e
-e2e: ## Run the stories on a real cluster under load; LABELS= picks some.
-	go build -o bin/ginkgo github.com/onsi/ginkgo/v2/ginkgo
-	go test -tags e2e -c -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --procs=3 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
+e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
+	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
+	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
 
 .PHONY: mutants
 mutants: ## Plant deliberate faults, one at a time, and list in docs/proof.md what finds each (MUTANT=).

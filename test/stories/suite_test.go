@@ -40,5 +40,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	suite, err = cluster.Start(context.WithoutCancel(ctx), repository, scratch)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(suite.Stop()).To(Succeed()) })
-	rollOutCounted(ctx)
+	if GinkgoParallelProcess() == 1 {
+		rollOutCounted(ctx)
+	}
 })

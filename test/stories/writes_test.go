@@ -67,8 +67,9 @@ func lines(writes []harness.Write) string {
 }
 
 // counted are two worlds in which 3.0.0 has been rolled out since start, 1.0.0 being
-// retired in it. That is done first of all, so that they are at rest when they are
-// looked at: what may wait to be written with others waits for 10 s at the most.
+// retired in it. The first process, whose the serial stories are, does that first of all,
+// so that they are at rest when they are looked at: what may wait to be written with
+// others waits for 10 s at the most.
 var counted struct {
 	plain, tested *world
 	start         time.Time
@@ -96,7 +97,7 @@ func rollOutCounted(ctx context.Context) {
 	}
 }
 
-var _ = Describe("writes at the API server", Ordered, func() {
+var _ = Describe("writes at the API server", Serial, Ordered, func() {
 	BeforeAll(func() {
 		counted.plain.untilQuiet()
 		counted.tested.untilQuiet()
