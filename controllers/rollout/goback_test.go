@@ -237,6 +237,20 @@ func rollbackCannotServe(t *testing.T) {
 	s.end()
 }
 
+// routesReplacedUnderWay by one that the candidate cannot serve: people are told, and
+// it goes on once that is put right.
+func routesReplacedUnderWay(t *testing.T) {
+	s := serving(t, track(steps(20)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("route internal instead of public", func() { routes(serviceRoute("internal", "api"))(&s.Track.Spec) })
+	s.pass(24 * time.Hour)
+	s.user("route public again", func() { routes(gatewayRoute("public", "web"))(&s.Track.Spec) })
+	s.untilStable("shop-2")
+	s.run()
+	s.end()
+}
+
 // rollbackTargetDeleted while it is brought up; meanwhile no attempt is opened.
 func rollbackTargetDeleted(t *testing.T) {
 	s := serving(t, track(warm(0, 0)))

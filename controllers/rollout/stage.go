@@ -36,7 +36,7 @@ func (v view) stage() Stage {
 	if len(v.strays()) > 0 {
 		return Withdrawing
 	}
-	if v.stalled() != nil && (v.candidate == nil || v.held() != nil) {
+	if v.stalled() != nil && (v.candidate == nil || v.stuck() != nil) {
 		return Stalled
 	}
 	if v.candidate != nil {

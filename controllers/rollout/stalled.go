@@ -7,7 +7,7 @@ import (
 )
 
 // stalled is what time alone will not mend: the log, a candidate that has failed and
-// is held, or what serves now, or that the pin, with nothing pinned the newest
+// is held, or that others are in the way of, or what serves now, or that the pin, with nothing pinned the newest
 // release, cannot be served.
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
@@ -16,12 +16,34 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.Log.Broken != "":
 		return &v1alpha1.BlockedBy{Gate: "Log", Reason: "LogBroken", Message: v.Log.Broken + ": what serves is kept up, and nothing is decided until the ReleaseRecords are restored as they were"}
 	case v.candidate != nil:
-		return v.held()
+		return v.stuck()
 	}
 	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, downStable, notDesired, notServed} {
 		if stalled := check(v); stalled != nil {
 			return stalled
 		}
+	}
+	return nil
+}
+
+// stuck is why a candidate with weight waits for people, where no step asks for them.
+func (v view) stuck() *v1alpha1.BlockedBy {
+	if held := v.held(); held != nil {
+		return held
+	}
+	return v.obstructed()
+}
+
+// obstructed: somebody changed a route, or made an object that is in the way, while
+// the candidate had weight. It is no failure of the candidate, whose pods serve, and has
+// no deadline.
+func (v view) obstructed() *v1alpha1.BlockedBy {
+	if v.candidate == nil || v.weight() == 0 || v.candidate.Sealed == nil {
+		return nil
+	}
+	first := v.firstGate()
+	if first != nil && (first.Gate == "RoutesFree" || first.Gate == "BackendsExist") {
+		return first
 	}
 	return nil
 }

@@ -75,11 +75,12 @@ var stories = map[string]func(*testing.T){
 	"pin-to-missing":          pinToMissing,
 	"pinned-was-rolled-back":  pinnedWasRolledBack,
 	// Living with it.
-	"drain-and-retire":     drainAndRetire,
-	"warm-releases":        warmReleases,
-	"children-deleted":     childrenDeleted,
-	"route-object-deleted": routeObjectDeleted,
-	"log-broken":           logBroken,
+	"drain-and-retire":          drainAndRetire,
+	"warm-releases":             warmReleases,
+	"children-deleted":          childrenDeleted,
+	"route-object-deleted":      routeObjectDeleted,
+	"routes-replaced-under-way": routesReplacedUnderWay,
+	"log-broken":                logBroken,
 	// What is lost, and comes back.
 	"records-lost-and-tried":   recordsLostAndTried,
 	"records-lost-and-pinned":  recordsLostAndPinned,

@@ -239,7 +239,7 @@ func shareOf(weights []v1alpha1.ReleaseWeight, release string) int32 {
 // checkRest holds what must be true of a world in which nothing is left to do.
 func (w *World) checkRest() {
 	state, track := w.head(), w.track()
-	if c := state.Candidate; c != nil && !w.othersAwaited() {
+	if c := state.Candidate; c != nil && !w.othersAwaited() && !w.obstructed() {
 		w.violate("Settles", "%s has an open attempt without end: %+v", c.Name, track.Status.BlockedBy)
 	}
 	for _, spec := range routesOf(track) {

@@ -326,3 +326,14 @@ func (w *World) othersAwaited() bool {
 	}
 	return false
 }
+
+// obstructed: routes were changed to what a candidate with weight cannot serve, and it
+// waits for people, who are told that it is stuck.
+func (w *World) obstructed() bool {
+	track, state := w.track(), w.head()
+	if state.Candidate == nil || track.Status.BlockedBy == nil || weightOf(state, state.Candidate.Name) == 0 {
+		return false
+	}
+	gate := track.Status.BlockedBy.Gate
+	return gate == "RoutesFree" || gate == "BackendsExist"
+}
