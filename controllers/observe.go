@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,7 +23,8 @@ import (
 // are shared with the cache: whoever changes one changes a copy.
 type world struct {
 	rollout.Observation
-	key types.NamespacedName
+	key   types.NamespacedName
+	lists listOptions
 	// live: read past the cache.
 	live bool
 	// unread: reading failed half-way.
@@ -54,7 +56,7 @@ type reading struct {
 
 // observe reads all that a decision about the track depends on.
 func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName, how reading) (*world, error) {
-	w := &world{key: key, live: how.live}
+	w := &world{key: key, lists: listOptionsOf(key), live: how.live}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeTrack, r.observeReleases, r.observeLog, r.observeActions,
@@ -287,8 +289,7 @@ func (r *TrackReconciler) reader(how reading) client.Reader {
 
 // listByName lists the objects of our own kinds whose spec names the track.
 func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), client.MatchingFields{indexTrackName: w.TrackName}, client.UnsafeDisableDeepCopy)
-	if err != nil {
+	if err := r.reader(how).List(ctx, list, w.lists.byName...); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
@@ -296,14 +297,31 @@ func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList
 
 // listByLabel lists the objects that carry the label of the track.
 func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	var selector client.ListOption = client.MatchingFields{indexTrackLabel: w.TrackName}
+	options := w.lists.byLabel
 	if how.live {
-		selector = client.MatchingLabels{v1alpha1.LabelTrack: w.TrackName}
+		options = w.lists.byLabelLive
 	}
-	if err := r.reader(how).List(ctx, list, client.InNamespace(w.Namespace), selector, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.reader(how).List(ctx, list, options...); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
+}
+
+// listOptions are those by which all that belongs to a track is listed. They are made
+// once, as a look at a track lists a dozen kinds.
+type listOptions struct{ byName, byLabel, byLabelLive []client.ListOption }
+
+func listOptionsOf(key types.NamespacedName) listOptions {
+	of := func(which client.ListOption) []client.ListOption {
+		return []client.ListOption{client.InNamespace(key.Namespace), which, client.UnsafeDisableDeepCopy}
+	}
+	field := func(name string) client.ListOption {
+		return client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector(name, key.Name)}
+	}
+	return listOptions{
+		byName: of(field(indexTrackName)), byLabel: of(field(indexTrackLabel)),
+		byLabelLive: of(client.MatchingLabels{v1alpha1.LabelTrack: key.Name}),
+	}
 }
 
 func ignoreNotFound(err error, format string, args ...any) error {

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -100,9 +101,7 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 		})
 	}
 	if asked.FieldSelector != nil {
-		for _, need := range asked.FieldSelector.Requirements() {
-			found = c.p.w.indexes.find(k, found, need.Field, need.Value)
-		}
+		found = c.p.w.indexes.find(k, found, asked.FieldSelector)
 	}
 	c.p.noteList(k, asked, found)
 	fill(list, found)
@@ -118,21 +117,25 @@ func (l labelsOf) Get(label string) string { return l.GetLabels()[label] }
 
 func (l labelsOf) Lookup(label string) (string, bool) { v, ok := l.GetLabels()[label]; return v, ok }
 
-func (i indexes) find(k kind, objects shelf, field, value string) shelf {
+// find are the objects that a cache answers with, which has an index for what is asked.
+func (i indexes) find(k kind, objects shelf, selector fields.Selector) shelf {
 	if k == elsewhere {
 		k = records
 	}
-	extract := i[k][field]
-	if extract == nil {
-		panic(fmt.Sprintf("%s is not indexed by %s", k, field))
-	}
-	found := make(shelf, 0, len(objects))
-	for _, object := range objects {
-		if slices.Contains(extract(object), value) {
-			found = append(found, object)
+	for field, extract := range i[k] {
+		value, asked := selector.RequiresExactMatch(field)
+		if !asked {
+			continue
 		}
+		found := make(shelf, 0, len(objects))
+		for _, object := range objects {
+			if slices.Contains(extract(object), value) {
+				found = append(found, object)
+			}
+		}
+		return found
 	}
-	return found
+	panic(fmt.Sprintf("%s is not indexed by %s", k, selector))
 }
 
 func (c connection) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {

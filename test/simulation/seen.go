@@ -56,12 +56,9 @@ func (s *seen) add(appended []client.Object) {
 }
 
 func ofTrack(selector fields.Selector) bool {
-	for _, need := range selector.Requirements() {
-		if need.Field == indexTrackName || need.Field == indexTrackLabel {
-			return true
-		}
-	}
-	return false
+	_, name := selector.RequiresExactMatch(indexTrackName)
+	_, label := selector.RequiresExactMatch(indexTrackLabel)
+	return name || label
 }
 
 // The names of the loop's indexes by track.
