@@ -62,7 +62,7 @@ func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route or a mark that is refused keeps nothing from being made. Creates,
+// first error; but a route, a mark or an owner that is refused keeps nothing from being made. Creates,
 // and deletes of Jobs, carry no resourceVersion that a newer record would have
 // changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
@@ -91,7 +91,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld:
+	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver:
 		return true
 	}
 	return false
@@ -111,6 +111,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.writeRoute(ctx, w, a)
 	case rollout.SealRelease:
 		return r.seal(ctx, w.prepared, client.FieldOwner(fieldManager))
+	case rollout.TakeOver:
+		return r.takeOver(ctx, w, a)
 	case rollout.CreateChildren:
 		return r.createChildren(ctx, w, a)
 	case rollout.BoundAutoscaler:

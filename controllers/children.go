@@ -132,7 +132,8 @@ func readyEndpoints(all []discoveryv1.EndpointSlice) map[string]int32 {
 }
 
 // readSeals parses the seals of the releases that are live. Others are not needed
-// to decide anything, unless nobody knows which are.
+// to decide anything, unless nobody knows which are, or a restore has left children
+// without owners.
 func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) error {
 	revisions := &appsv1.ControllerRevisionList{}
 	if err := r.listByLabel(ctx, revisions, w, how); err != nil {
@@ -145,12 +146,20 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 	for _, revision := range how.sealed {
 		byName[revision.Name] = revision
 	}
-	w.seals = map[string]*resources.Seal{}
+	w.seals, w.ownerless = map[string]*resources.Seal{}, map[string]*appsv1.ControllerRevision{}
 	note := r.notes.of(w.key)
 	for i := range w.releases {
 		release := &w.releases[i]
 		facts, revision := &w.Releases[i], byName[resources.SealName(release.Name)]
-		if !w.isLive(facts) && w.Log.Head != nil || revision == nil || !metav1.IsControlledBy(revision, release) {
+		switch {
+		case revision == nil || !w.mayComeBack(facts):
+			continue
+		case len(revision.OwnerReferences) == 0:
+			if err := r.observeOwnerless(ctx, w, facts, revision); err != nil {
+				return err
+			}
+			continue
+		case !metav1.IsControlledBy(revision, release) || w.Log.Head != nil && !w.isLive(facts) && !w.leftOwnerless(facts):
 			continue
 		}
 		seal, err := note.readSeal(revision)
@@ -174,7 +183,7 @@ func (r *TrackReconciler) observeComponents(ctx context.Context, w *world, relea
 		if err != nil {
 			return err
 		}
-		some = some || slices.Contains([]rollout.Presence{c.Service, c.Deployment, c.Autoscaler, c.Disruption}, rollout.Ours)
+		some = some || c.Sequence > 0 || slices.Contains([]rollout.Presence{c.Service, c.Deployment, c.Autoscaler, c.Disruption}, rollout.Ours)
 		components = append(components, c)
 	}
 	if some {
@@ -191,7 +200,10 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	if err != nil {
 		return c, err
 	}
-	if c.Service = presence(service, service == nil, release); c.Service == rollout.Ours {
+	if c.Service, err = claim(w, &c, service, release, "Service", func(s *resources.Seal) (*corev1.Service, error) { return s.Service(spec.Name) }); err != nil {
+		return c, err
+	}
+	if c.Service == rollout.Ours {
 		w.children.services[name] = service
 		c.ServiceSequence = resources.StampOf(service)
 	}
@@ -203,8 +215,9 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	if err != nil {
 		return c, err
 	}
-	if c.Deployment = presence(deployment, deployment == nil, release); c.Deployment != rollout.Ours {
-		return c, nil
+	c.Deployment, err = claim(w, &c, deployment, release, "Deployment", func(s *resources.Seal) (*appsv1.Deployment, error) { return s.Deployment(spec.Name, 0, 0) })
+	if err != nil || c.Deployment != rollout.Ours {
+		return c, err
 	}
 	w.children.deployments[name] = deployment
 	pods := w.children.pods[podGroup{release: release.Name, component: spec.Name}]

@@ -36,6 +36,9 @@ type notebook struct {
 	written map[types.UID]string
 	// seals that were parsed, while the track moves or an attempt is open.
 	seals map[types.UID]parsedSeal
+	// ownerless are the seals without an owner that were compared, by the UID of their
+	// release, while the track does not rest.
+	ownerless map[types.UID]comparison
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }
@@ -46,6 +49,7 @@ func (n *notebooks) of(track types.NamespacedName) *notebook {
 	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
 		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
+		ownerless: map[types.UID]comparison{},
 	})
 	return found.(*notebook)
 }
@@ -100,4 +104,5 @@ func (n *notebook) rest(open bool) {
 	if !open {
 		clear(n.seals)
 	}
+	clear(n.ownerless)
 }

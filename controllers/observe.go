@@ -35,10 +35,12 @@ type world struct {
 	places  map[string]int
 	records []v1alpha1.ReleaseRecord
 	// actions are all of the track, also those that were answered.
-	actions  []v1alpha1.ReleaseAction
-	seals    map[string]*resources.Seal
-	children ownedChildren
-	routes   []traffic.Observed
+	actions []v1alpha1.ReleaseAction
+	seals   map[string]*resources.Seal
+	// ownerless are the seals that are to be taken over, by release.
+	ownerless map[string]*appsv1.ControllerRevision
+	children  ownedChildren
+	routes    []traffic.Observed
 	// stale is what was seen last of the sources of what stable has frozen.
 	stale staleness
 	// prepared is what SealRelease writes; nil unless a candidate is to be sealed.

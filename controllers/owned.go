@@ -4,6 +4,10 @@ import (
 	"context"
 	"slices"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -18,7 +22,13 @@ func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release
 	if err != nil {
 		return err
 	}
-	if c.Autoscaler = presence(autoscaler, autoscaler == nil, release); c.Autoscaler == rollout.Ours {
+	c.Autoscaler, err = claim(w, c, autoscaler, release, "HorizontalPodAutoscaler", func(s *resources.Seal) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+		return s.Autoscaler(spec.Name, 0, 0, 0)
+	})
+	if err != nil {
+		return err
+	}
+	if c.Autoscaler == rollout.Ours {
 		w.children.autoscalers[name] = autoscaler
 		c.MinReplicas, c.MaxReplicas = 1, autoscaler.Spec.MaxReplicas
 		if least := autoscaler.Spec.MinReplicas; least != nil {
@@ -30,7 +40,11 @@ func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release
 	if err != nil {
 		return err
 	}
-	if c.Disruption = presence(disruption, disruption == nil, release); c.Disruption == rollout.Ours {
+	c.Disruption, err = claim(w, c, disruption, release, "PodDisruptionBudget", func(s *resources.Seal) (*policyv1.PodDisruptionBudget, error) { return s.Disruption(spec.Name) })
+	if err != nil {
+		return err
+	}
+	if c.Disruption == rollout.Ours {
 		w.children.disruptions[name] = disruption
 	}
 	return nil
@@ -56,6 +70,20 @@ func (c *ownedChildren) of(release *rollout.Release) []client.Object {
 		}
 	}
 	return slices.Concat(autoscalers, deployments, disruptions, services)
+}
+
+// put is the object as it is now.
+func (c *ownedChildren) put(object client.Object) {
+	switch o := object.(type) {
+	case *appsv1.Deployment:
+		c.deployments[o.Name] = o
+	case *corev1.Service:
+		c.services[o.Name] = o
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		c.autoscalers[o.Name] = o
+	case *policyv1.PodDisruptionBudget:
+		c.disruptions[o.Name] = o
+	}
 }
 
 // missingChildren are those of a release that are not there, as its seal makes them,

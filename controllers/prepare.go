@@ -79,11 +79,16 @@ type unsealable struct{ reason, message string }
 func (u *unsealable) Error() string { return u.reason + ": " + u.message }
 
 func (r *TrackReconciler) prepare(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease) (*preparation, error) {
-	spec, err := r.storedSpec(ctx, release)
+	sources, err := r.readSources(ctx, release)
 	if err != nil {
 		return nil, err
 	}
-	sources, err := r.readSources(ctx, release)
+	return r.prepareFrom(ctx, w, release, sources)
+}
+
+// prepareFrom prepares a release with that configuration.
+func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, sources snapshot.Sources) (*preparation, error) {
+	spec, err := r.storedSpec(ctx, release)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,13 @@ type RecordedRelease struct {
 	// +required
 	UID types.UID `json:"uid"`
 
+	// formerUID is, in a record Restored, the UID of the object that the release was
+	// before. Unset in all others.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	FormerUID types.UID `json:"formerUID,omitempty"`
+
 	// creationTime of the release.
 	//
 	// +required

@@ -41,7 +41,7 @@ type ReleaseRecordList struct {
 
 // RecordEvent is what a record decides or notes.
 //
-// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Refused;Pruned;BreakGlass;Drift
+// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Restored;Refused;Pruned;BreakGlass;Drift
 type RecordEvent string
 
 const (
@@ -75,6 +75,9 @@ const (
 	EventRetired RecordEvent = "Retired"
 	// EventAdopted: a release that was found serving is stable, its records being lost.
 	EventAdopted RecordEvent = "Adopted"
+	// EventRestored: a release came back as another object, with the seal that was
+	// recorded: what the log says of the former object holds for it.
+	EventRestored RecordEvent = "Restored"
 	// EventRefused: an action was not carried out.
 	EventRefused RecordEvent = "Refused"
 	// EventPruned: records before one of them go, but for those that the log is
@@ -187,8 +190,8 @@ type ReleaseRecordSpec struct {
 }
 
 // PrunedRecords are those before a record of the log, but for the newest verdict, the
-// newest promotion and the first content digest of every version, and the newest
-// Adopted.
+// newest promotion and the first content digest of every version, the newest Adopted,
+// and every Restored.
 type PrunedRecords struct {
 	// beforeSequence is the sequence number of the oldest record that stays with all
 	// that follow it, at least 1.

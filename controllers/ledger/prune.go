@@ -16,8 +16,9 @@ func KeptDigest(records []v1alpha1.ReleaseRecord, before int64) string {
 }
 
 // keepers are the records before one that the log is remembered by: of every version
-// the newest verdict, the newest promotion and the first content digest, and the newest
-// Adopted. What is newer takes part: it may have taken their place.
+// the newest verdict, the newest promotion and the first content digest, the newest
+// Adopted, and every Restored, which says whose they are now. What is newer takes part:
+// it may have taken their place.
 func keepers(records []*v1alpha1.ReleaseRecord, before int64) []*v1alpha1.ReleaseRecord {
 	decide := map[string]int{}
 	for i, record := range records {
@@ -38,6 +39,9 @@ func keepers(records []*v1alpha1.ReleaseRecord, before int64) []*v1alpha1.Releas
 		}
 	}
 	keep := make([]bool, len(records))
+	for i, record := range records {
+		keep[i] = record.Spec.Event == v1alpha1.EventRestored
+	}
 	for _, i := range decide {
 		keep[i] = true
 	}

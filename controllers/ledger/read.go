@@ -69,6 +69,8 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 			log.Tests[about.Version] = withResult(log.Tests[about.Version], *about.Test)
 		}
 		switch {
+		case spec.Event == v1alpha1.EventRestored:
+			restore(log, about)
 		case spec.Event.IsVerdict():
 			log.Verdicts[about.Version] = verdict(spec)
 		case spec.Event == v1alpha1.EventAdopted:
@@ -85,6 +87,19 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 			Sequence:    spec.Sequence,
 			Time:        spec.Time.Time,
 		}
+	}
+}
+
+// restore lets what was said of the former object of a release hold for the one that
+// came back in its place.
+func restore(log *rollout.Log, about *v1alpha1.RecordedRelease) {
+	if verdict, ok := log.Verdicts[about.Version]; ok && verdict.UID == about.FormerUID {
+		verdict.UID = about.UID
+		log.Verdicts[about.Version] = verdict
+	}
+	if promotion, ok := log.Promotions[about.Version]; ok && promotion.UID == about.FormerUID {
+		promotion.UID = about.UID
+		log.Promotions[about.Version] = promotion
 	}
 }
 
@@ -106,6 +121,7 @@ func verdict(spec *v1alpha1.ReleaseRecordSpec) rollout.Verdict {
 		Event:        spec.Event,
 		ReleaseName:  about.Name,
 		UID:          about.UID,
+		Digest:       about.Digest,
 		CreationTime: about.CreationTime.Time,
 		Attempt:      about.Attempt,
 		Pinned:       about.Pinned,

@@ -12,6 +12,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.markHeld()...)
 	do = append(do, v.writeRoutes()...)
 	do = append(do, v.seal()...)
+	do = append(do, v.takeOver()...)
 	do = append(do, v.createChildren()...)
 	do = append(do, v.markServices()...)
 	do = append(do, v.boundAutoscalers()...)
@@ -307,7 +308,7 @@ func (v view) deleteChildren() []Action {
 	var do []Action
 	for i := range v.Releases {
 		r := &v.Releases[i]
-		if v.Log.Head == nil || v.isLive(r) || !r.hasChildren() || !v.clear(r.Name) {
+		if v.Log.Head == nil || v.isLive(r) || !r.hasChildren() || !v.clear(r.Name) || v.mayReturn(r) {
 			continue
 		}
 		do = append(do, DeleteChildren{Release: r.Name, Sequence: v.head()})

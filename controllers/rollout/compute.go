@@ -1,12 +1,13 @@
 package rollout
 
-// decisions, in the order in which they are taken: people first, then what ends
+// decisions, in the order in which they are taken: who is who, people, what ends
 // an attempt, then what brings one forward, then tidying. Each answers with the
 // record that it wants, or nil.
 var decisions = []struct {
 	name   string
 	decide func(view) *Entry
 }{
+	{"restore", view.restore},
 	{"finishRecall", view.finishRecall},
 	{"answer", view.answer},
 	{"closeSuperseded", view.closeSuperseded},

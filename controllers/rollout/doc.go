@@ -35,6 +35,7 @@
 //	capacity.go  how large a component is, and how large before it takes weight
 //	workers.go   whose workers run, and when they stop
 //	adopt.go     what is taken over when records are lost
+//	restore.go   what came back from a backup, without owners and under another UID
 //	held.go      the mark of releases that nobody may delete
 //	history.go   release objects and records that go
 //	carryout.go  the writes that the newest record still wants, in safety order

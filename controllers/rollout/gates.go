@@ -101,8 +101,12 @@ func gateNamesFree(v view) (string, string, bool) {
 		default:
 			continue
 		}
-		return "NameTaken", fmt.Sprintf("%s %s-%s is not of this release and is left alone: remove it, or publish the release under another name",
-			kind, v.candidate.Name, c.Name), true
+		why := ""
+		if c.Differs != "" {
+			why = " (" + c.Differs + ")"
+		}
+		return "NameTaken", fmt.Sprintf("%s %s-%s is not of this release%s and is left alone: remove it, or publish the release under another name",
+			kind, v.candidate.Name, c.Name, why), true
 	}
 	for _, j := range v.candidate.Jobs {
 		if j.Presence == Foreign {

@@ -77,9 +77,11 @@ type Log struct {
 
 // Verdict is how the newest attempt of a version ended.
 type Verdict struct {
-	Event        v1alpha1.RecordEvent
-	ReleaseName  string
-	UID          types.UID
+	Event       v1alpha1.RecordEvent
+	ReleaseName string
+	UID         types.UID
+	// Digest of what ran; "" where the release was not sealed, or its object was gone.
+	Digest       string
 	CreationTime time.Time
 	Attempt      int32
 	// Pinned: the track had a pin at the time. A Superseded under a pin does not
@@ -129,6 +131,12 @@ type Release struct {
 	Spec *v1alpha1.ImmutableReleaseSpec
 	// Sealed is nil until the seal is written.
 	Sealed *Sealed
+	// Ownerless: the seal has no owner, as a restore leaves it, and is what the release
+	// would be sealed as. It is the release's once the release is its owner.
+	Ownerless bool
+	// Differs says in what a seal without an owner is not that of the release, and so is
+	// left alone; "" where there is none.
+	Differs string
 	// Obstacle is what keeps the release from being sealed or built, in words for
 	// its author; nil when nothing is known to.
 	Obstacle *Obstacle
@@ -160,7 +168,7 @@ type Presence int
 const (
 	// Missing: no object of that name.
 	Missing Presence = iota
-	// Ours: the object is the release's own.
+	// Ours: the object is the release's own, or has no owner and equals the seal.
 	Ours
 	// Foreign: somebody else's object has the name. It is never touched.
 	Foreign
@@ -182,6 +190,11 @@ type Component struct {
 	AutoscalerSequence int64
 	// Disruption is the PodDisruptionBudget.
 	Disruption Presence
+	// Ownerless: an object that is ours has no owner, as a restore leaves it.
+	Ownerless bool
+	// Differs says which object without an owner is not as sealed, and in what; "" for
+	// none.
+	Differs string
 	// Replicas is the size asked of the Deployment.
 	Replicas          int32
 	ReadyReplicas     int32

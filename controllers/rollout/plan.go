@@ -86,6 +86,13 @@ type Action interface{ action() }
 // SealRelease freezes the configuration of a release and writes its seal.
 type SealRelease struct{ Release string }
 
+// TakeOver makes a release the owner of what came back without one: its children, each
+// as it was observed and but for owner and stamp as it is, and at last its seal.
+type TakeOver struct {
+	Release  string
+	Sequence int64
+}
+
 // Size is how large a component is to be.
 type Size struct {
 	Component string
@@ -160,6 +167,7 @@ type DeleteChildren struct {
 }
 
 func (SealRelease) action()     {}
+func (TakeOver) action()        {}
 func (CreateChildren) action()  {}
 func (BoundAutoscaler) action() {}
 func (ScaleComponent) action()  {}

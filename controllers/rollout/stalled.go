@@ -18,7 +18,7 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.candidate != nil:
 		return v.stuck()
 	}
-	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, goneStable, downStable, notDesired, notServed} {
+	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, differentStable, goneStable, downStable, notDesired, notServed} {
 		if stalled := check(v); stalled != nil {
 			return stalled
 		}
