@@ -113,7 +113,8 @@ func frozen(immutable *bool) bool { return immutable != nil && *immutable }
 // mayComeBack says whether a seal without an owner may be that of a release: it is live,
 // the log knows its name and version, or nobody knows what was.
 func (w *world) mayComeBack(release *rollout.Release) bool {
-	return w.Log.Head == nil || w.isLive(release) || w.Log.Verdicts[release.Spec.Version].ReleaseName == release.Name
+	version := release.Spec.Version
+	return w.Log.Head == nil || w.isLive(release) || w.Log.Digests[version].ReleaseName == release.Name || w.Log.Verdicts[version].ReleaseName == release.Name
 }
 
 // leftOwnerless says whether a child of a release came back without an owner.

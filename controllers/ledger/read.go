@@ -43,6 +43,7 @@ func emptyLog() rollout.Log {
 		Promotions:     map[string]rollout.Promotion{},
 		Attempts:       map[string]int32{},
 		ContentDigests: map[string]string{},
+		Digests:        map[string]rollout.RecordedDigest{},
 		Tests:          map[string][]v1alpha1.TestResult{},
 		Actions:        map[string]int64{},
 	}
@@ -58,6 +59,9 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 	if about := spec.Release; about != nil {
 		if about.ContentDigest != "" && log.ContentDigests[about.Version] == "" {
 			log.ContentDigests[about.Version] = about.ContentDigest
+		}
+		if about.Digest != "" {
+			log.Digests[about.Version] = rollout.RecordedDigest{ReleaseName: about.Name, UID: about.UID, Digest: about.Digest}
 		}
 		if about.Attempt > log.Attempts[about.Version] {
 			log.Attempts[about.Version] = about.Attempt
@@ -121,7 +125,6 @@ func verdict(spec *v1alpha1.ReleaseRecordSpec) rollout.Verdict {
 		Event:        spec.Event,
 		ReleaseName:  about.Name,
 		UID:          about.UID,
-		Digest:       about.Digest,
 		CreationTime: about.CreationTime.Time,
 		Attempt:      about.Attempt,
 		Pinned:       about.Pinned,

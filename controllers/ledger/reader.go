@@ -83,6 +83,7 @@ func extend(known *remembered, fresh []*v1alpha1.ReleaseRecord) *remembered {
 	log.Promotions = maps.Clone(log.Promotions)
 	log.Attempts = maps.Clone(log.Attempts)
 	log.ContentDigests = maps.Clone(log.ContentDigests)
+	log.Digests = maps.Clone(log.Digests)
 	log.Tests = maps.Clone(log.Tests)
 	log.Actions = maps.Clone(log.Actions)
 	for _, record := range fresh {

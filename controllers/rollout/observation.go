@@ -56,6 +56,8 @@ type Log struct {
 	Attempts map[string]int32
 	// ContentDigests is, by version, the content that the version has for ever.
 	ContentDigests map[string]string
+	// Digests is, by version, the seal that was recorded last.
+	Digests map[string]RecordedDigest
 	// Tests are, by version, the results of its newest attempt. They are reported;
 	// decisions read those of the newest record.
 	Tests map[string][]v1alpha1.TestResult
@@ -77,11 +79,9 @@ type Log struct {
 
 // Verdict is how the newest attempt of a version ended.
 type Verdict struct {
-	Event       v1alpha1.RecordEvent
-	ReleaseName string
-	UID         types.UID
-	// Digest of what ran; "" where the release was not sealed, or its object was gone.
-	Digest       string
+	Event        v1alpha1.RecordEvent
+	ReleaseName  string
+	UID          types.UID
 	CreationTime time.Time
 	Attempt      int32
 	// Pinned: the track had a pin at the time. A Superseded under a pin does not
@@ -90,6 +90,13 @@ type Verdict struct {
 	Sequence int64
 	Reason   string
 	Message  string
+}
+
+// RecordedDigest is the digest of the seal of a release.
+type RecordedDigest struct {
+	ReleaseName string
+	UID         types.UID
+	Digest      string
 }
 
 // Promotion is when a version last became stable.

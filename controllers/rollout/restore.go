@@ -11,8 +11,8 @@ import (
 // restore lets what the log says of a release hold for the object that came back in its
 // place, before anything else is decided: it has the name and version, and with it came
 // the seal whose digest was recorded. So what was promoted once is known again, and
-// nothing else is. An attempt that was open is no verdict: it is closed, and what was
-// tried in it is tried anew.
+// nothing else is. An attempt that was open is closed first: its gates held of other
+// objects.
 func (v view) restore() *Entry {
 	for i := range v.Releases {
 		r := &v.Releases[i]
@@ -41,17 +41,17 @@ func (v view) restore() *Entry {
 // formerly is the UID by which the log knows a release that came back; "" for one that
 // did not, or that is known by its own.
 func (v view) formerly(r *Release) types.UID {
-	verdict, ok := v.Log.Verdicts[r.Spec.Version]
+	recorded := v.Log.Digests[r.Spec.Version]
 	switch {
-	case !ok || r.Deleting || !r.Ownerless || v.isLive(r):
+	case r.Deleting || !r.Ownerless || v.isLive(r):
 		return ""
-	case verdict.ReleaseName != r.Name || verdict.UID == r.UID || verdict.Digest == "" || verdict.Digest != r.Sealed.Digest:
+	case recorded.ReleaseName != r.Name || recorded.UID == r.UID || recorded.Digest != r.Sealed.Digest:
 		return ""
 	}
 	if c := v.state.Candidate; c != nil && c.Name == r.Name {
 		return "" // The attempt is closed first.
 	}
-	return verdict.UID
+	return recorded.UID
 }
 
 // takeOver what came back without an owner: all of what is live, and the seal of what
@@ -64,7 +64,7 @@ func (v view) takeOver() []Action {
 	for i := range v.Releases {
 		r := &v.Releases[i]
 		live := v.isLive(r)
-		known := v.Log.Head != nil && v.Log.Verdicts[r.Spec.Version].UID == r.UID
+		known := v.Log.Digests[r.Spec.Version].UID == r.UID
 		if r.Deleting || r.Sealed == nil || !live && !known {
 			continue
 		}

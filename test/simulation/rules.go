@@ -108,14 +108,19 @@ func (w *World) check(p *process, write written) {
 	case tracks, actions, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	case budgets:
-		if write.verb != "create" && write.verb != "delete" {
+		if write.verb != "create" && write.verb != "delete" && !takenOver(write) {
 			w.violate("Frozen", "%s: what is sealed is never changed", write)
 		}
-	case revisions, configMaps, secrets:
+	case revisions:
+		if write.verb != "create" && !takenOver(write) {
+			w.violate("Frozen", "%s: what is sealed is never changed", write)
+		}
+	case configMaps, secrets:
 		if write.verb != "create" {
 			w.violate("Frozen", "%s: what is sealed is never changed", write)
 		}
 	}
+	w.checkOwned(write)
 	w.checkStamp(write)
 }
 
@@ -250,6 +255,7 @@ func (w *World) checkRest() {
 		}
 	}
 	w.checkRestSizes()
+	w.checkRestOwned()
 	w.checkRestMarks()
 	w.checkRestStatus()
 }

@@ -32,7 +32,7 @@ func (w *World) checkRecord(p *process, write written) {
 		name  string
 		check func(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecordSpec) error
 	}{
-		{"Chain", w.checkChain}, {"State", w.checkState}, {"DecidedLive", checkDecidedLive}, {"OneAttempt", w.checkOpened},
+		{"Chain", w.checkChain}, {"State", w.checkState}, {"Restored", w.checkRestored}, {"DecidedLive", checkDecidedLive}, {"OneAttempt", w.checkOpened},
 		{"Gates", w.checkRaise}, {"Promoted", w.checkPromoted}, {"Retired", checkRetired}, {"Verdict", w.checkVerdict},
 		{"Held", checkFailed}, {"Queued", checkSuperseded}, {"Skipped", w.checkSkipped}, {"OneContent", w.checkContent}, {"Once", w.checkAction},
 	} {
@@ -53,6 +53,9 @@ func (m *memory) note(before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSp
 	}
 	if stable := spec.State.Stable; stable != nil && (before.Stable == nil || before.Stable.UID != stable.UID || spec.Event == v1alpha1.EventPromoted) {
 		m.stable = append(m.stable, *stable)
+	}
+	if spec.Event == v1alpha1.EventRestored {
+		m.noteRestored(spec.Release)
 	}
 	if spec.Event.IsVerdict() && spec.Release != nil {
 		m.verdicts[spec.Release.Version] = spec.Event
@@ -123,7 +126,7 @@ func (w *World) checkState(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.Rel
 
 // checkDecidedLive: what cannot be taken back is decided on live reads.
 func checkDecidedLive(p *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
-	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRefused ||
+	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventRefused ||
 		spec.Event.IsVerdict() && spec.Event != v1alpha1.EventPromoted ||
 		spec.Event == v1alpha1.EventTestFinished && spec.Release.Test.Outcome == v1alpha1.TestFailed
 	if live && !p.seen.live {

@@ -240,6 +240,7 @@ func (w *World) makeFair() {
 	w.tell("-- the world is fair now")
 	w.fair = true
 	w.routerDown = false
+	w.comeLate()
 	w.end()
 	w.processes = []*process{w.start("one")}
 	w.wakeGateway()

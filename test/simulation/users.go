@@ -174,7 +174,7 @@ func (w *World) configure() {
 // disturb is what guards are there to refuse, and what happens all the same.
 func (w *World) disturb() {
 	name := w.anyRelease()
-	switch w.draw(11) {
+	switch w.draw(15) {
 	case 0:
 		w.wipe()
 	case 1:
@@ -201,6 +201,12 @@ func (w *World) disturb() {
 		w.take(autoscalers, name+"-web")
 	case 10:
 		w.take(budgets, name+"-web")
+	case 11, 12:
+		w.backUp()
+	case 13:
+		w.letGo(name)
+	case 14:
+		w.comeLate()
 	}
 }
 

@@ -55,6 +55,11 @@ type World struct {
 	shape                  shape
 	published, asked, pods int
 
+	// backup of the namespace; nil: none was taken. late is what a restore has left out
+	// so far.
+	backup *backup
+	late   []client.Object
+
 	memory memory
 	// Writes counts those of the operators, the last of which was when wrote says.
 	Writes int

@@ -1,0 +1,122 @@
+package simulation
+
+import (
+	"fmt"
+	"reflect"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+)
+
+// checkRestored: a release that came back has the name, the version and the very seal
+// that was recorded last, whose object it is not; and nothing but its UID is another one
+// after it.
+func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+	if spec.Event != v1alpha1.EventRestored {
+		return nil
+	}
+	about := spec.Release
+	if r := p.seen.release(about.UID); r == nil || r.Name != about.Name || r.Spec.Version != about.Version {
+		return fmt.Errorf("the release was not seen")
+	}
+	if r := w.recorded(about.Version); r == nil || r.Name != about.Name || r.Digest != about.Digest || r.UID != about.FormerUID || r.UID == about.UID {
+		return fmt.Errorf("no record tells of it: %+v", r)
+	}
+	seal, _ := p.seen.lists[revisions].get(resources.SealName(about.Name)).(*appsv1.ControllerRevision)
+	if seal == nil || len(seal.OwnerReferences) > 0 {
+		return fmt.Errorf("no seal without an owner was seen")
+	}
+	if sealed, err := resources.ParseSeal(seal); err != nil || sealed.Digest != about.Digest {
+		return fmt.Errorf("its seal is another one: %v", err)
+	}
+	want := *before.DeepCopy()
+	if want.Stable != nil && want.Stable.UID == about.FormerUID {
+		want.Stable.UID = about.UID
+	}
+	for i := range want.Live {
+		if want.Live[i].UID == about.FormerUID {
+			want.Live[i].UID, want.Live[i].Sequence = about.UID, spec.Sequence
+		}
+	}
+	for _, state := range []*v1alpha1.TrackState{&want, &spec.State} {
+		for i := range state.Live {
+			state.Live[i].Sizes = nil // Measured at every record.
+		}
+	}
+	if !equality.Semantic.DeepEqual(want, spec.State) {
+		return fmt.Errorf("it changes more than a UID: %+v", spec.State)
+	}
+	return nil
+}
+
+// recorded is the release that the newest record of a seal of a version names.
+func (w *World) recorded(version string) *v1alpha1.RecordedRelease {
+	all := each[v1alpha1.ReleaseRecord](&w.store, records)
+	for i := len(all) - 2; i >= 0; i-- {
+		if about := all[i].Spec.Release; about != nil && about.Version == version && about.Digest != "" {
+			return about
+		}
+	}
+	return nil
+}
+
+// takenOver says whether a write gives an owner to what had none, and changes nothing
+// else.
+func takenOver(write written) bool {
+	if write.before == nil || write.after == nil || len(write.before.GetOwnerReferences()) > 0 || len(write.after.GetOwnerReferences()) == 0 {
+		return false
+	}
+	return reflect.DeepEqual(unowned(write.before), unowned(write.after))
+}
+
+// unowned is an object without owner and stamp.
+func unowned(object client.Object) client.Object {
+	copied := object.DeepCopyObject().(client.Object)
+	copied.SetOwnerReferences(nil)
+	copied.SetResourceVersion("")
+	annotations := copied.GetAnnotations()
+	delete(annotations, v1alpha1.AnnotationSequence)
+	if len(annotations) == 0 {
+		copied.SetAnnotations(nil)
+	}
+	return copied
+}
+
+// checkOwned: an owner is never changed, and what gets one is, but for that, as it was.
+func (w *World) checkOwned(write written) {
+	if write.before == nil || write.after == nil || reflect.DeepEqual(write.before.GetOwnerReferences(), write.after.GetOwnerReferences()) {
+		return
+	}
+	if !takenOver(write) {
+		w.violate("TakenOver", "%s: it is not as it came back", write)
+	}
+}
+
+// checkRestOwned: at rest what is live, and its seal, have their owner.
+func (w *World) checkRestOwned() {
+	state := w.head()
+	for _, r := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
+		if !isLive(state, r) {
+			continue
+		}
+		for _, k := range []kind{revisions, deployments, services, autoscalers, budgets} {
+			for _, object := range w.shelves[k] {
+				if object.GetLabels()[v1alpha1.LabelRelease] == r.Name && len(object.GetOwnerReferences()) == 0 {
+					w.violate("TakenOver", "at rest %s %s of %s has no owner", k, object.GetName(), r.Name)
+				}
+			}
+		}
+	}
+	if stable := state.Stable; stable != nil {
+		r := on[v1alpha1.ImmutableRelease](&w.store, releases, stable.Name)
+		seal := on[appsv1.ControllerRevision](&w.store, revisions, resources.SealName(stable.Name))
+		if r != nil && r.UID != stable.UID && r.Spec.Version == stable.Version && seal != nil && metav1.GetControllerOfNoCopy(seal) == nil {
+			w.violate("Restored", "at rest %s, which is stable, came back and is not known", r.Name)
+		}
+	}
+}
