@@ -85,6 +85,10 @@ var stories = map[string]func(*testing.T){
 	"records-lost-and-tried":   recordsLostAndTried,
 	"records-lost-and-pinned":  recordsLostAndPinned,
 	"came-back-under-its-name": cameBackUnderItsName,
+	"restored":                 restored,
+	"restored-under-way":       restoredUnderWay,
+	"restored-idle":            restoredIdle,
+	"restored-without-records": restoredWithoutRecords,
 	// How fast it goes, and what people can do to it.
 	"before-pods-takes-its-time":     beforePodsTakesItsTime,
 	"before-pods-test-fails":         beforePodsFails,

@@ -112,7 +112,7 @@ func (w *World) carryTime(r *RouteObject) (time.Time, bool) {
 
 // collect removes what has lost its owner. The seal goes with the release.
 func (w *World) collect() []string {
-	owners := map[string]bool{"": true}
+	owners := map[string]bool{"": true, string(nobody): true}
 	for _, r := range w.Releases {
 		owners[string(r.UID)] = true
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 )
@@ -51,6 +53,8 @@ func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, sp
 		return checkSuperseded(o, before, spec)
 	case v1alpha1.EventHoldSkipped:
 		return w.checkSkipped(o, before, spec)
+	case v1alpha1.EventRestored:
+		return w.checkRestored(spec)
 	case v1alpha1.EventAdopted:
 		return w.checkAdopted(o, spec)
 	}
@@ -94,9 +98,15 @@ func (w *World) proven(ref v1alpha1.ReleaseRef) bool {
 	if w.verdict(ref.Version).IsNegative() {
 		return false
 	}
+	uids := []types.UID{ref.UID}
+	for i := len(w.history) - 1; i >= 0; i-- {
+		if spec := &w.history[i].Spec; spec.Event == v1alpha1.EventRestored && slices.Contains(uids, spec.Release.UID) {
+			uids = append(uids, spec.Release.FormerUID)
+		}
+	}
 	return slices.ContainsFunc(w.history, func(r v1alpha1.ReleaseRecord) bool {
 		became := r.Spec.Event == v1alpha1.EventPromoted || r.Spec.Event == v1alpha1.EventRolledBack || r.Spec.Event == v1alpha1.EventAdopted
-		return became && r.Spec.State.Stable != nil && r.Spec.State.Stable.UID == ref.UID
+		return became && r.Spec.State.Stable != nil && slices.Contains(uids, r.Spec.State.Stable.UID)
 	})
 }
 

@@ -83,6 +83,10 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 		sealed := s.Sealed
 		o.Sealed = &sealed
 	}
+	if s := c.Seals[r.Name]; s != nil && cameBack(r, s, log, live) {
+		sealed := s.Sealed
+		o.Sealed, o.Ownerless = &sealed, true
+	}
 	candidate := state.Candidate
 	if candidate != nil && candidate.UID == r.UID && o.Sealed == nil {
 		o.Obstacle = script.Obstacle
@@ -94,6 +98,9 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	var components []rollout.Component
 	for _, spec := range r.Spec.Components {
 		component := observeComponent(c, r, spec.Name)
+		if component.Ownerless && o.Sealed == nil {
+			component = rollout.Component{Name: spec.Name, Service: rollout.Foreign, Deployment: rollout.Foreign}
+		}
 		if component.Deployment == rollout.Ours && component.ReadyReplicas < component.Replicas {
 			component.Trouble = script.Trouble
 		}
@@ -136,6 +143,7 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	if d := c.Disruptions[name]; d != nil {
 		o.Disruption = presence(d.Owner, r.UID)
 	}
+	o.Ownerless = slices.Contains(c.ownersOf(name), nobody)
 	d := c.Deployments[name]
 	if d == nil {
 		return o
@@ -151,7 +159,7 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 }
 
 func presence(owner, release types.UID) rollout.Presence {
-	if owner == release {
+	if owner == release || owner == nobody {
 		return rollout.Ours
 	}
 	return rollout.Foreign

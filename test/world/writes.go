@@ -30,6 +30,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.writeRoute(a)}
 	case rollout.SealRelease:
 		return []write{p.seal(a)}
+	case rollout.TakeOver:
+		return p.takeOver(a)
 	case rollout.CreateChildren:
 		return p.createChildren(a)
 	case rollout.BoundAutoscaler:
@@ -253,7 +255,7 @@ func deleteEach[T child](r *Release, kind string, seen, now map[string]T, may fu
 			continue
 		}
 		owner, version := object.owned()
-		if owner != r.UID {
+		if owner != r.UID && owner != nobody {
 			continue
 		}
 		what := "delete " + kind + " " + name

@@ -1,0 +1,97 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+// restored: what served and what stood by are known again, and no pod is touched; a
+// Rollback is one write as before.
+func restored(t *testing.T) {
+	s := serving(t, track(warm(1, 86400)))
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)), fine())
+	s.run()
+	s.user("(shop-2 serves, shop-1 is warm; the transcript begins here)", func() { s.lines = nil })
+	s.user("the namespace is restored", func() { s.Restore("shop-1", "shop-2") })
+	s.pass(10 * time.Second)
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.run()
+	s.end()
+}
+
+// restoredUnderWay: what was tried is closed and goes; to be tried again it passes all
+// its gates.
+func restoredUnderWay(t *testing.T) {
+	s := serving(t, track(steps(20), warm(0, 0)))
+	s.publish("shop-2", release("2.0", tested("smoke", v1alpha1.BeforeTraffic)), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("the namespace is restored", func() { s.Restore("shop-1", "shop-2") })
+	s.run()
+	s.ask(v1alpha1.ActionRetry, "shop-2")
+	s.run()
+	s.end()
+}
+
+// restoredIdle: what has no pods is known again too, and a Rollback brings it up.
+func restoredIdle(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.run()
+	s.user("(shop-2 serves, shop-1 is retired; the transcript begins here)", func() { s.lines = nil })
+	s.user("the namespace is restored", func() { s.Restore("shop-1", "shop-2") })
+	s.run()
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.run()
+	s.end()
+}
+
+// restoredWithoutRecords: what has all the traffic is adopted, and taken over.
+func restoredWithoutRecords(t *testing.T) {
+	s := serving(t, track())
+	s.user("the namespace is restored without its records", func() { s.LoseRecords(); s.Restore("shop-1") })
+	s.run()
+	s.end()
+}
+
+// TestRestoreTakesOverNothingElse: a seal of another digest, of another version or name,
+// or one with an owner tells nothing of what was recorded.
+func TestRestoreTakesOverNothingElse(t *testing.T) {
+	for name, change := range map[string]func(*rollout.Release, *rollout.Log){
+		"as it was":       func(*rollout.Release, *rollout.Log) {},
+		"another digest":  func(r *rollout.Release, _ *rollout.Log) { r.Sealed.Digest = "sha256:other" },
+		"never sealed":    func(_ *rollout.Release, log *rollout.Log) { delete(log.Digests, "1.0") },
+		"owned":           func(r *rollout.Release, _ *rollout.Log) { r.Ownerless = false },
+		"deleted":         func(r *rollout.Release, _ *rollout.Log) { r.Deleting = true },
+		"another name":    func(r *rollout.Release, _ *rollout.Log) { r.Name = "shop-9" },
+		"another version": func(r *rollout.Release, _ *rollout.Log) { r.Spec = r.Spec.DeepCopy(); r.Spec.Version = "9.0" },
+	} {
+		o := observed(1, 100, 100)
+		r := published(1)
+		r.UID, r.Ownerless = "came-back", true
+		r.Sealed = &rollout.Sealed{Digest: "sha256:1"}
+		o.Log.Digests = map[string]rollout.RecordedDigest{"1.0": {ReleaseName: "shop-1", UID: refOf(1).UID, Digest: "sha256:1"}}
+		change(&r, &o.Log)
+		o.Releases = []rollout.Release{r}
+		e := rollout.Compute(o).Append
+		is := e != nil && e.Event == v1alpha1.EventRestored
+		if want := name == "as it was"; is != want {
+			t.Errorf("%s: restored %t: %+v", name, is, e)
+		}
+	}
+}
+
+// TestRestoredAndDifferent: what serves and came back as something else is left alone,
+// and users read in what it differs and what to do.
+func TestRestoredAndDifferent(t *testing.T) {
+	o := observed(1, 100, 100)
+	r := published(1)
+	r.UID, r.Differs = "came-back", "ControllerRevision shop-1-seal has no owner and is not what shop-1 is sealed as"
+	o.Releases = []rollout.Release{r}
+	plan := rollout.Compute(o)
+	if plan.Append != nil || len(plan.Do) > 0 || plan.Stalled == nil || plan.Stalled.Reason != "RestoredDiffers" {
+		t.Errorf("%+v, stalled %+v", plan, plan.Stalled)
+	}
+}
