@@ -68,7 +68,7 @@ func TestRestoreTakesOverNothingElse(t *testing.T) {
 		"another name":    func(r *rollout.Release, _ *rollout.Log) { r.Name = "shop-9" },
 		"another version": func(r *rollout.Release, _ *rollout.Log) { r.Spec = r.Spec.DeepCopy(); r.Spec.Version = "9.0" },
 	} {
-		o := observed(1, 100, 100)
+		o := observed(1, 0, 0)
 		r := published(1)
 		r.UID, r.Ownerless = "came-back", true
 		r.Sealed = &rollout.Sealed{Digest: "sha256:1"}
@@ -86,10 +86,11 @@ func TestRestoreTakesOverNothingElse(t *testing.T) {
 // TestRestoredAndDifferent: what serves and came back as something else is left alone,
 // and users read in what it differs and what to do.
 func TestRestoredAndDifferent(t *testing.T) {
-	o := observed(1, 100, 100)
+	o := observed(1, 0, 0)
 	r := published(1)
 	r.UID, r.Differs = "came-back", "ControllerRevision shop-1-seal has no owner and is not what shop-1 is sealed as"
 	o.Releases = []rollout.Release{r}
+	o.Log.Verdicts["1.0"] = rollout.Verdict{Event: v1alpha1.EventPromoted, ReleaseName: "shop-1", UID: refOf(1).UID}
 	plan := rollout.Compute(o)
 	if plan.Append != nil || len(plan.Do) > 0 || plan.Stalled == nil || plan.Stalled.Reason != "RestoredDiffers" {
 		t.Errorf("%+v, stalled %+v", plan, plan.Stalled)

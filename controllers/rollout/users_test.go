@@ -105,6 +105,10 @@ func (e *explorer) testScript() world.TestScript {
 // user does something: what users do every day, and what they should not.
 func (e *explorer) user() {
 	name := e.anyRelease()
+	if e.chance(6) {
+		e.restore()
+		return
+	}
 	if len(e.Track.Spec.Requires) > 0 && e.chance(20) {
 		e.decideElsewhere(name)
 		return
@@ -205,6 +209,16 @@ func (e *explorer) decideElsewhere(name string) {
 	version := e.Releases[name].Spec.Version
 	e.tell("> in staging, version %s: %s, %s", version, verdict, content)
 	e.Decide(staging, version, content, verdict)
+}
+
+// restore brings all releases back as other objects, or one of them.
+func (e *explorer) restore() {
+	names := e.names()
+	if len(names) > 0 && e.chance(40) {
+		names = []string{oneOf(e, names...)}
+	}
+	e.tell("> %v come back without owners", names)
+	e.Restore(names...)
 }
 
 // loseRecords of a track with a route: without any object that was written for a

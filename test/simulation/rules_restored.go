@@ -34,7 +34,7 @@ func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1al
 	if sealed, err := resources.ParseSeal(seal); err != nil || sealed.Digest != about.Digest {
 		return fmt.Errorf("its seal is another one: %v", err)
 	}
-	want := *before.DeepCopy()
+	want, is := *before.DeepCopy(), *spec.State.DeepCopy()
 	if want.Stable != nil && want.Stable.UID == about.FormerUID {
 		want.Stable.UID = about.UID
 	}
@@ -43,12 +43,12 @@ func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1al
 			want.Live[i].UID, want.Live[i].Sequence = about.UID, spec.Sequence
 		}
 	}
-	for _, state := range []*v1alpha1.TrackState{&want, &spec.State} {
+	for _, state := range []*v1alpha1.TrackState{&want, &is} {
 		for i := range state.Live {
 			state.Live[i].Sizes = nil // Measured at every record.
 		}
 	}
-	if !equality.Semantic.DeepEqual(want, spec.State) {
+	if !equality.Semantic.DeepEqual(want, is) {
 		return fmt.Errorf("it changes more than a UID: %+v", spec.State)
 	}
 	return nil
