@@ -4,6 +4,8 @@
 //	observe.go   every read of the API, into one plain rollout.Observation
 //	children.go  ... the part of it that reads what releases own
 //	prepare.go   ... the part of it that gets a release ready to be sealed
+//	restored.go  ... the part of it that knows again what a backup brought back, and
+//	             takes it over
 //	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod
 //	stale.go     ... the part of it that asks whether frozen configuration has moved on

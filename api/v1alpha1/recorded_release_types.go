@@ -23,7 +23,6 @@ type RecordedRelease struct {
 	// before. Unset in all others.
 	//
 	// +optional
-	// +kubebuilder:validation:MaxLength=128
 	FormerUID types.UID `json:"formerUID,omitempty"`
 
 	// creationTime of the release.

@@ -60,9 +60,7 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 		if about.ContentDigest != "" && log.ContentDigests[about.Version] == "" {
 			log.ContentDigests[about.Version] = about.ContentDigest
 		}
-		if about.Digest != "" {
-			log.Digests[about.Version] = rollout.RecordedDigest{ReleaseName: about.Name, UID: about.UID, Digest: about.Digest}
-		}
+		noteDigest(log, spec)
 		if about.Attempt > log.Attempts[about.Version] {
 			log.Attempts[about.Version] = about.Attempt
 		}
@@ -91,6 +89,19 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 			Sequence:    spec.Sequence,
 			Time:        spec.Time.Time,
 		}
+	}
+}
+
+// noteDigest keeps what a seal is known by: the newest verdict, and what the records of
+// an open attempt say, as its verdict will.
+func noteDigest(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
+	about, decided := spec.Release, spec.Event.IsVerdict() || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventAdopted
+	tried := spec.State.Candidate != nil && spec.State.Candidate.UID == about.UID
+	switch {
+	case about.Digest != "" && (decided || tried):
+		log.Digests[about.Version] = rollout.RecordedDigest{ReleaseName: about.Name, UID: about.UID, Digest: about.Digest}
+	case decided:
+		delete(log.Digests, about.Version)
 	}
 }
 

@@ -38,6 +38,7 @@ func wantLog(records []v1alpha1.ReleaseRecord) rollout.Log {
 		},
 		Attempts:       map[string]int32{"1.0.0": 1, "1.1.0": 2},
 		ContentDigests: map[string]string{"1.0.0": "sha256:one", "1.1.0": "sha256:two"},
+		Digests:        map[string]rollout.RecordedDigest{},
 		Tests: map[string][]v1alpha1.TestResult{"1.1.0": {
 			{Name: "smoke", JobName: "smoke-2", Outcome: v1alpha1.TestPassed},
 			{Name: "errors", JobName: "errors-2", Outcome: v1alpha1.TestPassed},

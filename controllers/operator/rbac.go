@@ -15,13 +15,15 @@ package operator
 // The CRDs of Strata are marked while any release is held.
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=immutablereleases.strata.dev;releasetracks.strata.dev;releaserecords.strata.dev;releaseactions.strata.dev;releasepolicies.strata.dev,verbs=get;patch
 //
-// What a release owns. Deployments and their autoscalers are patched for their size
-// alone, Services are updated where they are routes of type Service.
+// What a release owns. Deployments and their autoscalers are patched for their size,
+// Services are updated where they are routes of type Service; and each of them, the
+// seal and the PodDisruptionBudget too, to give it back the owner that a restore has
+// taken. The copies of ConfigMaps and Secrets are never written: they may have none.
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create
+// +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
-// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;delete
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get;create
 //

@@ -43,6 +43,9 @@ func (v view) aboutRef(ref v1alpha1.ReleaseRef, event v1alpha1.RecordEvent, reas
 		Attempt: v.Log.Attempts[ref.Version],
 		Pinned:  v.Track.Spec.ReleaseName != "",
 	}
+	if recorded := v.Log.Digests[ref.Version]; recorded.UID == ref.UID {
+		e.Release.Digest = recorded.Digest
+	}
 	if verdict, ok := v.Log.Verdicts[ref.Version]; ok {
 		e.Release.CreationTime = metav1.NewTime(verdict.CreationTime)
 	} else if c := v.state.Candidate; c != nil && c.UID == ref.UID {

@@ -56,7 +56,8 @@ type Log struct {
 	Attempts map[string]int32
 	// ContentDigests is, by version, the content that the version has for ever.
 	ContentDigests map[string]string
-	// Digests is, by version, the seal that was recorded last.
+	// Digests is, by version, the seal that the newest verdict tells of, or the open
+	// attempt; none where the release was not sealed.
 	Digests map[string]RecordedDigest
 	// Tests are, by version, the results of its newest attempt. They are reported;
 	// decisions read those of the newest record.

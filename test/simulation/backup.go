@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // backup is what somebody keeps of the namespace: no statuses, no owners, no pods and
@@ -64,6 +65,7 @@ func (w *World) restore() {
 			w.mustRemove(k, object.GetName())
 		}
 	}
+	w.terminate()
 	clear(w.wire)
 	w.memory, w.late = w.backup.memory.copy(), nil
 	for _, object := range w.backup.objects {
@@ -73,6 +75,20 @@ func (w *World) restore() {
 		}
 		w.comeBack(object)
 	}
+}
+
+// terminate lets the records arrive, and be refused, that were on their way while the
+// namespace was deleted. That takes longer than any operator thinks: what is decided
+// after it is decided anew.
+func (w *World) terminate() {
+	w.Now = w.Now.Add(rollout.MaxThought + time.Second)
+	w.terminating = true
+	for _, p := range w.processes {
+		if p.busy && p.appending {
+			p.goOn()
+		}
+	}
+	w.terminating = false
 }
 
 // comeBack creates what was backed up, unless its name is taken by now.

@@ -135,7 +135,7 @@ func (w *World) checkHandOver(p *process, write written, r *v1alpha1.ImmutableRe
 		if other == nil || other.UID == r.UID || spec == nil || spec.Name != c.Name || now == nil || now.ResourceVersion != object.GetResourceVersion() {
 			continue
 		}
-		if *now.Spec.Replicas > 0 && !w.orphaned(now) {
+		if *now.Spec.Replicas > 0 && !w.orphaned(now) && len(now.OwnerReferences) > 0 {
 			w.violate("Workers", "%s: %s works still", write, object.GetName())
 		}
 	}
@@ -196,7 +196,7 @@ func (w *World) checkRestSizes() {
 	for _, d := range each[appsv1.Deployment](&w.store, deployments) {
 		name, component, _ := resources.SplitChildName(d.Name)
 		r := on[v1alpha1.ImmutableRelease](&w.store, releases, name)
-		if r == nil || w.orphaned(d) {
+		if r == nil || w.orphaned(d) || len(d.OwnerReferences) == 0 {
 			continue
 		}
 		c, stable := componentSpec(r, component), r.UID == state.Stable.UID

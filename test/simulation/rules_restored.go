@@ -54,11 +54,13 @@ func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1al
 	return nil
 }
 
-// recorded is the release that the newest record of a seal of a version names.
+// recorded is the release of a version as it was decided about last.
 func (w *World) recorded(version string) *v1alpha1.RecordedRelease {
 	all := each[v1alpha1.ReleaseRecord](&w.store, records)
 	for i := len(all) - 2; i >= 0; i-- {
-		if about := all[i].Spec.Release; about != nil && about.Version == version && about.Digest != "" {
+		event, about := all[i].Spec.Event, all[i].Spec.Release
+		decided := event.IsVerdict() || event == v1alpha1.EventRestored || event == v1alpha1.EventAdopted
+		if decided && about.Version == version {
 			return about
 		}
 	}

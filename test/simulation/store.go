@@ -30,6 +30,9 @@ type store struct {
 	// cache shares them.
 	copies map[client.Object]client.Object
 
+	// terminating: the namespace is on its way out, and takes nothing new.
+	terminating bool
+
 	// alive are the UIDs of all objects.
 	alive    map[types.UID]bool
 	revision int
@@ -72,6 +75,9 @@ func (s *store) number(object client.Object) {
 // create stores a copy of the object, and answers in it.
 func (s *store) create(object client.Object, dryRun bool) error {
 	k := kindOf(object)
+	if s.terminating && k != elsewhere {
+		return apierrors.NewForbidden(k.resource(), object.GetName(), errors.New("the namespace is being terminated"))
+	}
 	if s.shelves[k].get(object.GetName()) != nil {
 		return apierrors.NewAlreadyExists(k.resource(), object.GetName())
 	}

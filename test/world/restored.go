@@ -127,8 +127,9 @@ func (w *World) checkRestored(spec *v1alpha1.ReleaseRecordSpec) error {
 		return fmt.Errorf("it did not come back")
 	}
 	for i := len(w.history) - 1; i >= 0; i-- {
-		was := w.history[i].Spec.Release
-		if was != nil && was.Version == about.Version && was.Digest != "" {
+		event, was := w.history[i].Spec.Event, w.history[i].Spec.Release
+		decided := event.IsVerdict() || event == v1alpha1.EventRestored || event == v1alpha1.EventAdopted
+		if decided && was.Version == about.Version {
 			if was.Name != about.Name || was.Digest != about.Digest || was.UID != about.FormerUID || was.UID == about.UID {
 				return fmt.Errorf("record %d tells of another: %+v", w.history[i].Spec.Sequence, was)
 			}
