@@ -146,8 +146,8 @@ var _ = story("idle releases beyond the limit go, but none that is held or that 
 		Expect(w.recordsOf(ctx, "1.0.0", v1alpha1.EventAttemptOpened)).To(HaveLen(1))
 	})
 
-var _ = story("an application is taken out of Strata as docs/uninstall.md says, and serves on",
-	Label("deleting", "uninstall", "scenario-26"), func(ctx context.Context, w *world) {
+var _ = story("an application is taken out of Strata as docs/uninstall.md says, and serves on; it comes back, and no pod is touched",
+	Label("deleting", "uninstall", "scenario-31", "scenario-26"), func(ctx context.Context, w *world) {
 		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.untilHeld(ctx, "1.0.0")
 		before, start := w.pods(ctx, "1.0.0"), time.Now()
@@ -165,6 +165,15 @@ var _ = story("an application is taken out of Strata as docs/uninstall.md says, 
 		Expect(deployments.Items).To(HaveLen(1))
 		Expect(deployments.Items[0].OwnerReferences).To(BeEmpty())
 		time.Sleep(5 * time.Second)
+		w.expectOnly("1.0.0", start)
+		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
+
+		By("it comes back")
+		w.create(ctx, w.NewRelease(w.namespace, "1.0.0"), w.NewTrack(w.namespace))
+		w.untilRecord(ctx, "1.0.0", v1alpha1.EventRestored)
+		w.untilSettled(ctx, "1.0.0")
+		w.untilHeld(ctx, "1.0.0")
+		w.expectOwned(ctx, "1.0.0")
 		w.expectOnly("1.0.0", start)
 		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
 	})

@@ -26,14 +26,17 @@
 // and nothing wakes it but watches and the time that it asked for. The world must come
 // to rest, and stay so.
 //
+// Now and then the namespace is deleted and restored from a backup that somebody took
+// (backup.go), or a release is let go with all that it owns and created again.
+//
 // Of two operators one may fall asleep on a write that it is about to make, while the
 // other one moves the track on: a late writer.
 //
 // What must never break stands in rules.go (traffic, stamps, what is at rest, and that
 // nothing which caches share is changed), rules_records.go (the log, gates and
 // policies), rules_capacity.go (sizes, workers, what may have pods), rules_memory.go
-// (marks, what is pruned and deleted) and rules_status.go (conditions, as kstatus reads
-// them). The rules are stated over API objects and over what the writer had read (seen.go),
+// (marks, what is pruned and deleted), rules_restored.go (who came back, and owners) and
+// rules_status.go (conditions, as kstatus reads them). The rules are stated over API objects and over what the writer had read (seen.go),
 // without any of the planner's code.
 //
 // A violation is told as a short story: steps are left out and numbers lowered as long
