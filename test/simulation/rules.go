@@ -260,8 +260,12 @@ func (w *World) checkRest() {
 	w.checkRestStatus()
 }
 
-// checkCarried: a route carries what the newest record says.
+// checkCarried: a route carries what the newest record says, or says that it waits until
+// what is to take its weight can.
 func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
+	if blocked := w.track().Status.BlockedBy; blocked != nil && blocked.Reason == "BaselineDown" {
+		return
+	}
 	switch spec.Type {
 	case v1alpha1.RouteGatewayAPI:
 		object := on[gatewayv1.HTTPRoute](&w.store, httpRoutes, resources.RouteName(TrackName, spec.Name))
