@@ -119,6 +119,7 @@ func checkSize(o *rollout.Observation, r *Release, c *v1alpha1.Component, size i
 	at100 := weightOf(state, r.Name) == 100 || isCandidate && state.Candidate.ActivatedTime != nil
 	isStable := state.Stable != nil && state.Stable.UID == r.UID
 	switch {
+	case size == had: // It is marked alone.
 	case isCandidate && (!at100 || unconfirmed):
 		return fmt.Errorf("component %s of candidate %s starts before 100 is confirmed", c.Name, r.Name)
 	case !isCandidate && !isStable && !at100 && size > had:

@@ -54,7 +54,7 @@ func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, sp
 	case v1alpha1.EventHoldSkipped:
 		return w.checkSkipped(o, before, spec)
 	case v1alpha1.EventRestored:
-		return w.checkRestored(spec)
+		return w.checkRestored(o, spec)
 	case v1alpha1.EventAdopted:
 		return w.checkAdopted(o, spec)
 	}

@@ -118,13 +118,14 @@ func (o *Objects) eachOf(name string, do func(kind string, c ownedObject)) {
 	}
 }
 
-// checkRestored: the release has the name, version and digest that were recorded of
+// checkRestored: the release was seen with the name, version and digest that were recorded of
 // another object, and its seal came with it.
-func (w *World) checkRestored(spec *v1alpha1.ReleaseRecordSpec) error {
+func (w *World) checkRestored(o rollout.Observation, spec *v1alpha1.ReleaseRecordSpec) error {
 	about := spec.Release
-	r, s := w.Releases[about.Name], w.Seals[about.Name]
-	if r == nil || r.UID != about.UID || s == nil || s.Owner != nobody || s.Sealed.Digest != about.Digest {
-		return fmt.Errorf("it did not come back")
+	if !slices.ContainsFunc(o.Releases, func(r rollout.Release) bool {
+		return r.Name == about.Name && r.UID == about.UID && r.Ownerless && r.Sealed.Digest == about.Digest
+	}) {
+		return fmt.Errorf("it was not seen to come back")
 	}
 	for i := len(w.history) - 1; i >= 0; i-- {
 		event, was := w.history[i].Spec.Event, w.history[i].Spec.Release
