@@ -33,7 +33,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 			return nil, err
 		}
 	}
-	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.Now)
+	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.ReadTime)
 	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
 	if err != nil {
 		return nil, err

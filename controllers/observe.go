@@ -68,6 +68,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 			return w, err
 		}
 	}
+	w.ReadTime = r.now()
 	return w, nil
 }
 

@@ -11,7 +11,11 @@ import (
 // Observation is all that a decision about one track depends on: plain data,
 // read in one place at one time. An outage is a fact in it, not an error.
 type Observation struct {
+	// Now is when reading began, and ReadTime when it ended; zero: at once. Nothing is
+	// over before it was over at Now, and what is noted is not noted before ReadTime:
+	// what an operator saw that was asleep in between may have begun later than Now.
 	Now       time.Time
+	ReadTime  time.Time
 	Namespace string
 	TrackName string
 	// Actor is the operator's own user name, for the records that no human asked for.

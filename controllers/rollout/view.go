@@ -51,8 +51,8 @@ func (r *Release) sound() bool {
 	return r.Spec != nil && !slices.ContainsFunc(r.Components, func(c Component) bool { return r.specOf(c.Name) == nil })
 }
 
-// now is the observation's time in the precision of records.
-func (v view) now() metav1.MicroTime { return metav1.NewMicroTime(v.Now) }
+// now is the time at which what was observed is noted, in the precision of records.
+func (v view) now() metav1.MicroTime { return metav1.NewMicroTime(later(v.Now, v.ReadTime)) }
 
 // next is the sequence number of the record that would be appended. A log that was
 // lost goes on after the newest stamp.

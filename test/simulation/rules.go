@@ -107,21 +107,23 @@ func (w *World) check(p *process, write written) {
 		w.checkAutoscaler(p, write)
 	case tracks, actions, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
-	case budgets:
-		if write.verb != "create" && write.verb != "delete" && !takenOver(write) {
-			w.violate("Frozen", "%s: what is sealed is never changed", write)
-		}
-	case revisions:
-		if write.verb != "create" && !takenOver(write) {
-			w.violate("Frozen", "%s: what is sealed is never changed", write)
-		}
-	case configMaps, secrets:
-		if write.verb != "create" {
-			w.violate("Frozen", "%s: what is sealed is never changed", write)
-		}
+	case budgets, revisions, configMaps, secrets:
+		w.checkFrozen(write)
 	}
 	w.checkOwned(write)
 	w.checkStamp(write)
+}
+
+// checkFrozen: what is sealed is never changed, but that it gets its owner back; and of
+// it the PodDisruptionBudgets alone are deleted.
+func (w *World) checkFrozen(write written) {
+	switch {
+	case write.verb == "create":
+	case write.verb == "delete" && write.kind == budgets:
+	case takenOver(write) && (write.kind == budgets || write.kind == revisions):
+	default:
+		w.violate("Frozen", "%s: what is sealed is never changed", write)
+	}
 }
 
 // checkStamp: a write is justified by a record that is there, and never undoes what

@@ -27,12 +27,8 @@ func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1al
 	if r := w.recorded(about.Version); r == nil || r.Name != about.Name || r.Digest != about.Digest || r.UID != about.FormerUID || r.UID == about.UID {
 		return fmt.Errorf("no record tells of it: %+v", r)
 	}
-	seal, _ := p.seen.lists[revisions].get(resources.SealName(about.Name)).(*appsv1.ControllerRevision)
-	if seal == nil || len(seal.OwnerReferences) > 0 {
-		return fmt.Errorf("no seal without an owner was seen")
-	}
-	if sealed, err := resources.ParseSeal(seal); err != nil || sealed.Digest != about.Digest {
-		return fmt.Errorf("its seal is another one: %v", err)
+	if err := p.seen.sealCameBack(about); err != nil {
+		return err
 	}
 	want, is := *before.DeepCopy(), *spec.State.DeepCopy()
 	if want.Stable != nil && want.Stable.UID == about.FormerUID {
@@ -52,6 +48,19 @@ func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1al
 		return fmt.Errorf("it changes more than a UID: %+v", spec.State)
 	}
 	return nil
+}
+
+// sealCameBack: a seal without an owner was seen, and it is the one that was recorded.
+func (s *seen) sealCameBack(about *v1alpha1.RecordedRelease) error {
+	seal, _ := s.lists[revisions].get(resources.SealName(about.Name)).(*appsv1.ControllerRevision)
+	if seal == nil || len(seal.OwnerReferences) > 0 {
+		return fmt.Errorf("no seal without an owner was seen")
+	}
+	sealed, err := resources.ParseSeal(seal)
+	if err == nil && sealed.Digest != about.Digest {
+		err = fmt.Errorf("its seal is another one")
+	}
+	return err
 }
 
 // recorded is the release of a version as it was decided about last.

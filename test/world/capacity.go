@@ -174,6 +174,8 @@ func (w *World) AtRest() error {
 	if state.Candidate != nil || state.Stable == nil {
 		return nil
 	}
+	// Until weights are confirmed, a rollout is under way.
+	confirmed := !slices.ContainsFunc(state.Routes, func(r v1alpha1.RouteState) bool { return r.VerifiedTime == nil })
 	for _, name := range slices.Sorted(maps.Keys(w.Deployments)) {
 		d := w.Deployments[name]
 		r := w.Releases[d.Release]
@@ -186,7 +188,7 @@ func (w *World) AtRest() error {
 		if waits(c) && d.Replicas > 0 != stable && !w.mayBeCalled(state, r.Name, c) {
 			return fmt.Errorf("%s has %d pods, and its release is stable: %t", name, d.Replicas, stable)
 		}
-		if a := w.Autoscalers[name]; stable && a != nil && (a.Min != least || a.Max != most) {
+		if a := w.Autoscalers[name]; stable && confirmed && a != nil && (a.Min != least || a.Max != most) {
 			return fmt.Errorf("the autoscaler of %s is at %d to %d, and not at %d to %d", name, a.Min, a.Max, least, most)
 		}
 	}

@@ -286,7 +286,7 @@ func (w *World) checkTests(o rollout.Observation, state v1alpha1.TrackState, wei
 // checkRequired: before its first weight, the content was promoted on every required
 // track, and was not spoken against there, when the writer looked.
 func (w *World) checkRequired(o rollout.Observation, state v1alpha1.TrackState, weight int32) error {
-	if weight > 0 || w.proven(state.Candidate.ReleaseRef) {
+	if weight > 0 || state.Candidate.ActivatedTime != nil || w.proven(state.Candidate.ReleaseRef) {
 		return nil
 	}
 	good := map[v1alpha1.RequiredTrack]string{}

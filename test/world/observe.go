@@ -79,14 +79,7 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	script := w.script(r.Name)
 	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Owner: r.Owner, Spec: r.Spec}
 	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
-	if s := c.Seals[r.Name]; s != nil && (live || log.Head == nil) && s.Owner == r.UID {
-		sealed := s.Sealed
-		o.Sealed = &sealed
-	}
-	if s := c.Seals[r.Name]; s != nil && cameBack(r, s, log, live) {
-		sealed := s.Sealed
-		o.Sealed, o.Ownerless = &sealed, true
-	}
+	o.Sealed, o.Ownerless = observeSeal(c.Seals[r.Name], r, log, live)
 	candidate := state.Candidate
 	if candidate != nil && candidate.UID == r.UID && o.Sealed == nil {
 		o.Obstacle = script.Obstacle
@@ -114,6 +107,19 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	}
 	o.Jobs = observeJobs(c, r)
 	return o
+}
+
+// observeSeal tells of the seal of a release that is live, or that came back.
+func observeSeal(s *Seal, r *Release, log rollout.Log, live bool) (sealed *rollout.Sealed, ownerless bool) {
+	if s == nil {
+		return nil, false
+	}
+	ownerless = cameBack(r, s, log, live)
+	if ownerless || (live || log.Head == nil) && s.Owner == r.UID {
+		copied := s.Sealed
+		return &copied, ownerless
+	}
+	return nil, false
 }
 
 func observeJobs(c *Objects, r *Release) []rollout.Job {
