@@ -77,18 +77,19 @@ func (w *World) restore() {
 	}
 }
 
-// terminate lets the records arrive, and be refused, that were on their way while the
-// namespace was deleted. That takes longer than any operator thinks: what is decided
+// terminate lets what operators were about to write arrive, and be refused, while the
+// namespace is deleted. That takes longer than any operator thinks: what is written
 // after it is decided anew.
 func (w *World) terminate() {
-	w.Now = w.Now.Add(rollout.MaxThought + time.Second)
-	w.terminating = true
+	was := w.fair
+	w.terminating, w.fair = true, true
 	for _, p := range w.processes {
-		if p.busy && p.appending {
+		if p.asleep = 0; p.busy {
 			p.goOn()
 		}
 	}
-	w.terminating = false
+	w.terminating, w.fair = false, was
+	w.Now = w.Now.Add(rollout.MaxThought + time.Second)
 }
 
 // comeBack creates what was backed up, unless its name is taken by now.

@@ -46,9 +46,6 @@ type process struct {
 	// busy: a reconcile has begun, and waits before a request.
 	busy bool
 
-	// appending: the request that it waits before is that of a record.
-	appending bool
-
 	// asleep is for how many steps of the world the process does not go on, whatever
 	// it was about to write.
 	asleep int
@@ -165,10 +162,7 @@ func (p *process) write(verb string, object client.Object, do func() error) erro
 	if verb != "status" && kindOf(object) != records {
 		p.w.mayDoze(p)
 	}
-	p.appending = kindOf(object) == records
-	err := p.leave(verb)
-	p.appending = false
-	if err != nil {
+	if err := p.leave(verb); err != nil {
 		return err
 	}
 	k, name := kindOf(object), object.GetName()
