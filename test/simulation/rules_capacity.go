@@ -154,7 +154,7 @@ func (w *World) checkAutoscaler(p *process, write written) {
 		w.violate("Sizes", "%s: nothing can be between these", write)
 	}
 	state := p.seen.state()
-	if state.Candidate == nil || state.Stable == nil || resources.ChildName(state.Stable.Name, "web") != a.Name {
+	if takenOver(write) || state.Candidate == nil || state.Stable == nil || resources.ChildName(state.Stable.Name, "web") != a.Name {
 		return
 	}
 	if has := min(p.seen.replicas(a.Name), a.Spec.MaxReplicas); least < has {
