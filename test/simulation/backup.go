@@ -78,14 +78,17 @@ func (w *World) restore() {
 }
 
 // terminate lets what operators were about to write arrive, and be refused, while the
-// namespace is deleted. That takes longer than any operator thinks: what is written
-// after it is decided anew.
+// namespace is deleted. That takes longer than any operator thinks, or its watches are
+// behind: what is written after it is decided anew, by who knows that all is gone.
 func (w *World) terminate() {
 	was := w.fair
 	w.terminating, w.fair = true, true
 	for _, p := range w.processes {
 		if p.asleep = 0; p.busy {
 			p.goOn()
+		}
+		for k := range kinds {
+			p.catchUp(k, len(w.history[k]))
 		}
 	}
 	w.terminating, w.fair = false, was
