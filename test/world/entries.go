@@ -313,7 +313,7 @@ func (w *World) checkPromoted(o rollout.Observation, before v1alpha1.TrackState,
 		}
 	}
 	if len(before.Routes) == 0 || len(routes(o.Track)) == 0 {
-		if pace(o).AdvancePolicy == v1alpha1.AdvancePaused && weightOf(before, spec.Release.Name) < 100 {
+		if pace(o).AdvancePolicy == v1alpha1.AdvancePaused && weightOf(before, spec.Release.Name) < 100 && before.Candidate.ActivatedTime == nil {
 			return fmt.Errorf("the track is paused")
 		}
 		// Without routes there is one step, to 100.
