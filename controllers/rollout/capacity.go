@@ -95,11 +95,22 @@ func (v view) sizedFor() int32 {
 		return next.weight
 	}
 	for _, check := range []func(view) (string, string, bool){gateTestsPassed, gateHoldOver, gateApproved} {
-		if _, _, blocked := check(v); blocked {
+		if _, _, blocked := check(v); blocked && !v.grown(next.weight) {
 			return weight
 		}
 	}
 	return next.weight
+}
+
+// grown says whether the minimum of an autoscaler was raised for the next step. What
+// grew stays, though growing may begin a hold anew: a minimum that then went down again
+// would go up and down for ever.
+func (v view) grown(next int32) bool {
+	return slices.ContainsFunc(v.candidate.Components, func(c Component) bool {
+		full := v.full(v.candidate, v.candidate.specOf(c.Name))
+		size := portion(full, next)
+		return c.Autoscaler == Ours && size > portion(full, v.weight()) && c.MinReplicas >= size
+	})
 }
 
 // size is what the world is to show of a component.

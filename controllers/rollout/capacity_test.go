@@ -107,6 +107,16 @@ func proportional(t *testing.T) {
 	s.end()
 }
 
+// proportionalHeld: growing begins the hold of a step anew where failures are held, and
+// what grew stays, or it would grow and shrink for ever.
+func proportionalHeld(t *testing.T) {
+	s := servingAutoscaled(t, track(steps(50), sizedPerStep, holdFailures))
+	s.publish("shop-2", release("2.0", with(autoscaled(component("web", 2), 2, 10))), fine())
+	s.untilStable("shop-2")
+	s.run()
+	s.end()
+}
+
 // proportionalNoRoom: what it has at 5 % is fine, and there is no room for more. It is
 // not unavailable, and yet it ends.
 func proportionalNoRoom(t *testing.T) {

@@ -116,6 +116,7 @@ var stories = map[string]func(*testing.T){
 	"autoscaled-alone":        autoscaledAlone,
 	"autoscaled-at-most":      autoscaledAtMost,
 	"proportional":            proportional,
+	"proportional-held":       proportionalHeld,
 	"proportional-no-room":    proportionalNoRoom,
 	"capacity-overridden":     capacityOverridden,
 	"rollback-to-smaller":     rollbackToSmaller,

@@ -262,10 +262,10 @@ func (w *World) checkRest() {
 	w.checkRestStatus()
 }
 
-// checkCarried: a route carries what the newest record says, or says that it waits until
-// what is to take its weight can.
+// checkCarried: a route carries what the newest record says, or the track says that it
+// waits until what is to take its weight can, or that this was deleted.
 func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
-	if blocked := w.track().Status.BlockedBy; blocked != nil && blocked.Reason == "BaselineDown" {
+	if blocked := w.track().Status.BlockedBy; blocked != nil && (blocked.Reason == "BaselineDown" || blocked.Reason == "StableReleaseGone") {
 		return
 	}
 	switch spec.Type {
