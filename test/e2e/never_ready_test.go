@@ -32,7 +32,8 @@ func neverReady(ctx context.Context, w *world, broken harness.ReleaseOption, wor
 		Expect(verdict.Spec.Message).To(ContainSubstring(word))
 	}
 	opened := w.recordsOf(ctx, "2.0.0", v1alpha1.EventAttemptOpened)[0]
-	Expect(verdict.Spec.Time.Sub(opened.Spec.Time.Time)).To(And(BeNumerically(">=", deadline), BeNumerically("<", deadline+15*time.Second)))
+	// Other stories restart the operator meanwhile, which may then be late, but never early.
+	Expect(verdict.Spec.Time.Sub(opened.Spec.Time.Time)).To(And(BeNumerically(">=", deadline), BeNumerically("<", deadline+time.Minute)))
 	Eventually(ctx, func(g Gomega) {
 		release, err := w.Release(ctx, w.namespace, "2.0.0")
 		g.Expect(err).NotTo(HaveOccurred())
