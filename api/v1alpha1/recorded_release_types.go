@@ -109,6 +109,88 @@ type RecordedImage struct {
 	// +required
 	// +kubebuilder:validation:MaxLength=512
 	Image string `json:"image"`
+
+	// signatures by which the image passed what the policies of the namespace ask for,
+	// at most 16. Unset: none was asked for, or there was none and policies let it pass.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Signatures []ImageSignature `json:"signatures,omitempty"`
+}
+
+// SignatureFormat is how a signature is stored beside its image.
+//
+// +kubebuilder:validation:Enum=Bundle;Tag
+type SignatureFormat string
+
+const (
+	// SignatureBundle is a Sigstore bundle that refers to the image.
+	SignatureBundle SignatureFormat = "Bundle"
+	// SignatureTag is a manifest under the tag sha256-<digest>.sig.
+	SignatureTag SignatureFormat = "Tag"
+)
+
+// ImageSignature is the evidence of a signature, as it was verified once, when the
+// release was sealed.
+type ImageSignature struct {
+	// authority of the policy whose signature it is.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	Authority string `json:"authority"`
+
+	// digest that was signed: the image's own.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	Digest string `json:"digest"`
+
+	// format is how the signature is stored: Bundle or Tag.
+	//
+	// +required
+	Format SignatureFormat `json:"format"`
+
+	// keyDigest is sha256 over the public key (PKIX, DER) that it was made with. Unset:
+	// it was made with a certificate.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=128
+	KeyDigest string `json:"keyDigest,omitempty"`
+
+	// issuer of the identity in the certificate. Unset: it was made with a key.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Issuer string `json:"issuer,omitempty"`
+
+	// subject is the identity in the certificate. Unset: it was made with a key.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=2048
+	Subject string `json:"subject,omitempty"`
+
+	// logIndex is the entry of the transparency log. Unset: it is in none that the
+	// trusted root names.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	LogIndex *int64 `json:"logIndex,omitempty"`
+
+	// logID names that log: 64 hexadecimal digits, sha256 over its key. Unset: see
+	// logIndex.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=64
+	LogID string `json:"logID,omitempty"`
+
+	// time of the signature, as a log or a timestamp authority witnessed it. Unset:
+	// neither did.
+	//
+	// +optional
+	Time *metav1.Time `json:"time,omitempty"`
 }
 
 // SnapshotDigest is the content that a ConfigMap or Secret was frozen with. The
