@@ -17,7 +17,7 @@ type ReleasePolicy struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is what the selected namespaces must keep to. It is required and may be
-	// edited; releases that exist already are not judged again.
+	// edited; releases that are sealed already are not judged again.
 	//
 	// +required
 	Spec ReleasePolicySpec `json:"spec"`
@@ -65,8 +65,10 @@ type ReleasePolicySpec struct {
 	// +kubebuilder:validation:MaxItems=64
 	AllowedRegistries []RegistryPath `json:"allowedRegistries,omitempty"`
 
-	// registryAccess is how the operator may ask registries. Unset: over https alone,
-	// and never at link-local, loopback or metadata addresses.
+	// registryAccess lets the operator ask the registries whether each image is there,
+	// can be run, and is for one of the nodes, before a release is sealed; {} asks over
+	// https alone, and never at link-local, loopback or metadata addresses. Unset: the
+	// same, and only where signatures are demanded.
 	//
 	// +optional
 	RegistryAccess *RegistryAccessPolicy `json:"registryAccess,omitempty"`
@@ -102,7 +104,9 @@ type ReleasePolicySpec struct {
 	Privileges *PrivilegePolicy `json:"privileges,omitempty"`
 
 	// allowedServiceAccountNames are the ServiceAccounts that pods and test Jobs may
-	// use, 1 to 64. Unset: any on which the author of the release holds the verb use.
+	// use, 1 to 64. In a namespace with a policy, the author of a release must besides
+	// hold the verb use on each of them but "default", so that nobody gets by a release
+	// what they may not do themselves. Unset: any on which the author does.
 	//
 	// +optional
 	// +listType=atomic

@@ -76,7 +76,7 @@ var badReleases = map[string]struct {
 	"no registry":   {func(r *v1alpha1.ImmutableRelease) { app(r).Image = "shop@sha256:" + strings.Repeat("a", 64) }, "does not name its registry"},
 	"upper case": {func(r *v1alpha1.ImmutableRelease) {
 		app(r).Image = "r.example.com/Shop@sha256:" + strings.Repeat("a", 64)
-	}, "is not a reference of the form"},
+	}, "has capital letters in its path (Shop)"},
 	"no image":   {func(r *v1alpha1.ImmutableRelease) { web(r).InitContainers[0].Image = "" }, podPath + "initContainers[0].image: Required value: give the image by digest"},
 	"long image": {func(r *v1alpha1.ImmutableRelease) { app(r).Image = strings.Repeat("a", 600) }, "Too long"},
 	"image volume": {func(r *v1alpha1.ImmutableRelease) {

@@ -1,0 +1,96 @@
+package v1alpha1
+
+// EffectivePolicy is what the policies that select a namespace ask of its releases
+// together: the most restrictive answer to each question. What is not here is not
+// restricted.
+type EffectivePolicy struct {
+	// policyNames are the ReleasePolicies that select the namespace, at most 256.
+	//
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=253
+	PolicyNames []string `json:"policyNames"`
+
+	// allowedRegistries are where images may come from, at most 4096. Empty: the policies
+	// exclude each other, and no image may be used. Unset: any registry.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=4096
+	AllowedRegistries *[]RegistryPath `json:"allowedRegistries,omitempty"`
+
+	// allowedServiceAccountNames are the ServiceAccounts that pods and test Jobs may
+	// use, at most 64. Empty: the policies exclude each other. Unset: any on which the
+	// author of a release holds the verb use.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	AllowedServiceAccountNames *[]ServiceAccountName `json:"allowedServiceAccountNames,omitempty"`
+
+	// signatures that images must carry: all of these. At most 256.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	Signatures []EffectiveSignatures `json:"signatures,omitempty"`
+
+	// rules that something is denied or warned of by, at most 64.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=64
+	Rules []EffectiveRule `json:"rules,omitempty"`
+
+	// maxAgeSeconds is how old a serving release may become before it is Stale. Unset:
+	// any age.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxAgeSeconds int64 `json:"maxAgeSeconds,omitempty"`
+}
+
+// EffectiveSignatures is what one policy demands.
+type EffectiveSignatures struct {
+	// policyName of the ReleasePolicy.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	PolicyName string `json:"policyName"`
+
+	// enforcement is what happens without: Deny or Warn.
+	//
+	// +required
+	Enforcement PolicyMode `json:"enforcement"`
+
+	// authorityNames are those of which one has to have signed, 1 to 16.
+	//
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=63
+	AuthorityNames []string `json:"authorityNames"`
+}
+
+// EffectiveRule is the answer to one question.
+type EffectiveRule struct {
+	// field of a policy's spec, for example externalState.hostPath.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=128
+	Field string `json:"field"`
+
+	// mode is the most restrictive answer: Deny or Warn.
+	//
+	// +required
+	Mode PolicyMode `json:"mode"`
+
+	// policyName of a ReleasePolicy that gives it.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	PolicyName string `json:"policyName"`
+}
