@@ -6,6 +6,7 @@
 //	prepare.go   ... the part of it that gets a release ready to be sealed
 //	restored.go  ... the part of it that knows again what a backup brought back, and
 //	             takes it over
+//	policies.go  ... the part of it that holds a release to policies
 //	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod
 //	stale.go     ... the part of it that asks whether frozen configuration has moved on

@@ -73,7 +73,7 @@ func (r *TrackReconciler) prepareUnsealed(ctx context.Context, w *world, release
 	return nil, nil
 }
 
-// unsealable is why a release can never be sealed as it is.
+// unsealable is why a release cannot be sealed as it is, or not yet.
 type unsealable struct{ reason, message string }
 
 func (u *unsealable) Error() string { return u.reason + ": " + u.message }
@@ -107,6 +107,9 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 	}
 	rendered, err := resources.Render(release, digests, frozen.Digests)
 	if err != nil {
+		return nil, err
+	}
+	if err := r.judge(ctx, w, release, rendered); err != nil {
 		return nil, err
 	}
 	seal, err := rendered.ControllerRevision(release)

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/traffic"
 )
@@ -51,6 +52,8 @@ type Options struct {
 	// SnapshotKey keys the digests of Secrets, so that they tell nothing of the
 	// content.
 	SnapshotKey []byte
+	// Images checks the images of releases where policies ask for that.
+	Images *images.Checker
 	// Actor is the operator's own user name, for the records that no human asked
 	// for: system:serviceaccount:<namespace>:<name>.
 	Actor string
@@ -101,6 +104,12 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	}
 	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
 		b = b.WatchesRawSource(source)
+	}
+	if options.Images != nil {
+		if err := mgr.Add(options.Images); err != nil {
+			return fmt.Errorf("add the check of images: %w", err)
+		}
+		b = b.WatchesRawSource(options.Images.Source())
 	}
 	r := New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
 	if err := b.Complete(r); err != nil {

@@ -101,6 +101,9 @@ func (r *TrackReconciler) movedOn(ctx context.Context, release *v1alpha1.Immutab
 // at since a restart stays as it was said.
 func (f findings) sealedWords(c conditions, release *rollout.Release) (reason, message string) {
 	reason, message = "Sealed", "configuration and children are frozen"
+	if seal := f.seals[release.Name]; seal != nil && len(seal.PolicyWarnings) > 0 {
+		message += "; " + strings.Join(seal.PolicyWarnings, "; ")
+	}
 	isStable := f.state().Stable != nil && f.state().Stable.UID == release.UID
 	looked := f.stale.known && f.stale.release == release.UID
 	switch was := meta.FindStatusCondition(*c.list, v1alpha1.ConditionSealed); {

@@ -74,13 +74,18 @@ func (h *actionHandler) update(req admission.Request, action *v1alpha1.ReleaseAc
 
 // mayDo asks the authorizer whether the user has a verb on a track.
 func mayDo(ctx context.Context, writer client.Writer, req admission.Request, track, verb string) (bool, error) {
+	return may(ctx, writer, req, authorizationv1.ResourceAttributes{
+		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: "releasetracks",
+		Namespace: req.Namespace, Name: track, Verb: verb,
+	})
+}
+
+// may asks the authorizer whether the user may do that.
+func may(ctx context.Context, writer client.Writer, req admission.Request, what authorizationv1.ResourceAttributes) (bool, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: req.UserInfo.Username, UID: req.UserInfo.UID, Groups: req.UserInfo.Groups,
-		Extra: map[string]authorizationv1.ExtraValue{},
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version, Resource: "releasetracks",
-			Namespace: req.Namespace, Name: track, Verb: verb,
-		},
+		Extra:              map[string]authorizationv1.ExtraValue{},
+		ResourceAttributes: &what,
 	}}
 	for key, values := range req.UserInfo.Extra {
 		review.Spec.Extra[key] = authorizationv1.ExtraValue(values)

@@ -7,12 +7,14 @@
 //	track.go       a track is good
 //	action.go      who asks is who is named, and may
 //	record.go      records are the operator's
-//	policy.go      policies are still to come
+//	policy.go      a policy is good
+//	policies.go    what the policies of its namespace make of a release
 //	deployment.go  the Deployments of releases are never changed in place
 //	respond.go     how a refusal reads
 //
 // What is refused by policies inside the API server, and what is sent here at
 // all, is the table of package guards. No request is ever changed. The network is
-// asked in two cases alone: whether a user may do what a ReleaseAction asks, and
-// for the content of a release that has the version of a new one.
+// asked in three cases alone: whether a user may do what a ReleaseAction asks, or may
+// run pods as a ServiceAccount of a release, and for the content of a release that has
+// the version of a new one.
 package admission

@@ -18,6 +18,7 @@ type releaseHandler struct {
 	decoder  admission.Decoder
 	operator guards.Identity
 	versions *versions
+	policies *policies
 }
 
 // Handle refuses what could not work, a version that is taken, and every change
@@ -50,7 +51,11 @@ func (h *releaseHandler) Handle(ctx context.Context, req admission.Request) admi
 			"release %s of track %s has this version with other content: give this release another version",
 			taken, rel.Spec.TrackName)))
 	}
-	return answer(req, errs)
+	denied, warnings, err := h.policies.judge(ctx, req, &rel.Spec)
+	if err != nil {
+		return unanswerable(err)
+	}
+	return answer(req, append(errs, denied...)).WithWarnings(warnings...)
 }
 
 // reservedBy says who asks, for what is reserved.

@@ -9,12 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/certs"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // Options of the webhook. The zero value is what config/ deploys.
@@ -64,7 +66,8 @@ func (o Options) hosts() []string {
 	return append([]string{o.ServiceName + "." + o.Namespace + ".svc"}, o.Hosts...)
 }
 
-// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releasepolicies,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
 
 // Setup adds the webhook to a manager: its server, which runs in every replica
@@ -95,8 +98,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		return err
 	}
 	// Read from the start: the first request must not wait for a cache to fill.
-	if _, err := mgr.GetCache().GetInformer(context.Background(), &v1alpha1.ReleaseTrack{}, cache.BlockUntilSynced(false)); err != nil {
-		return fmt.Errorf("watch tracks: %w", err)
+	for _, object := range []client.Object{&v1alpha1.ReleaseTrack{}, &v1alpha1.ReleasePolicy{}, policy.NamespaceMetadata()} {
+		if _, err := mgr.GetCache().GetInformer(context.Background(), object, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("watch %T: %w", object, err)
+		}
 	}
 	if err := mgr.Add(server); err != nil {
 		return fmt.Errorf("add the webhook server: %w", err)
@@ -118,7 +123,8 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 		return err
 	}
 	for path, handler := range map[string]admission.Handler{
-		guards.PathRelease:    &releaseHandler{decoder: decoder, operator: operator, versions: versions},
+		guards.PathRelease: &releaseHandler{decoder: decoder, operator: operator, versions: versions,
+			policies: &policies{reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()}},
 		guards.PathExplain:    &explainHandler{decoder: decoder},
 		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator},
 		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},

@@ -9,10 +9,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // CacheOptions bound what the operator holds in memory and may see: its own
-// kinds whole, and of every other kind only what carries the label of a track.
+// kinds whole, of namespaces the metadata, and of every other kind only what carries
+// the label of a track.
 // The selector is the default, not one for each kind, so that a kind the cluster
 // does not serve (yet) keeps no manager from starting.
 func CacheOptions() cache.Options {
@@ -26,6 +28,7 @@ func CacheOptions() cache.Options {
 			&v1alpha1.ReleaseRecord{}:    everything,
 			&v1alpha1.ReleaseAction{}:    everything,
 			&v1alpha1.ReleasePolicy{}:    everything,
+			policy.NamespaceMetadata():   everything,
 			&corev1.Pod{}:                {Transform: slimPod},
 		},
 	}

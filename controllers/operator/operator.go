@@ -18,7 +18,9 @@ import (
 	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/controllers/admission"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/metrics"
+	"github.com/strata-release/strata/controllers/registry"
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
 
@@ -151,13 +153,18 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 	if err != nil {
 		return err
 	}
-	registry, err := providers.New(ctx, mgr)
+	routes, err := providers.New(ctx, mgr)
 	if err != nil {
 		return fmt.Errorf("set up traffic: %w", err)
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		Traffic:                 registry,
-		SnapshotKey:             key,
+		Traffic:     routes,
+		SnapshotKey: key,
+		Images: images.NewChecker(images.Options{
+			Registry:  registry.NewClient(registry.Options{UserAgent: "strata/" + options.Version}),
+			Live:      mgr.GetAPIReader(),
+			Namespace: options.Namespace,
+		}),
 		Actor:                   options.username(),
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 	}); err != nil {

@@ -45,9 +45,12 @@ type Seal struct {
 	Digest        string                    `json:"digest"`
 	ContentDigest string                    `json:"contentDigest"`
 	Snapshots     []v1alpha1.SnapshotDigest `json:"snapshots,omitempty"`
-	Images        []v1alpha1.RecordedImage  `json:"images"`
-	Components    []SealedComponent         `json:"components"`
-	Tests         []SealedTest              `json:"tests,omitempty"`
+	// Images with the signatures that they passed policies by.
+	Images []v1alpha1.RecordedImage `json:"images"`
+	// PolicyWarnings are of what policies only wished for.
+	PolicyWarnings []string          `json:"policyWarnings,omitempty"`
+	Components     []SealedComponent `json:"components"`
+	Tests          []SealedTest      `json:"tests,omitempty"`
 
 	// The children's namespace and owner are of the release object that is there,
 	// not of the content: a restored release has another UID.
@@ -141,6 +144,15 @@ func ParseSeal(revision *appsv1.ControllerRevision) (*Seal, error) {
 		seal.owner = *owner
 	}
 	return seal, nil
+}
+
+// Witness notes what the check of images found: their signatures, by reference, and
+// what was only warned of. It is called before the seal is written.
+func (s *Seal) Witness(signatures map[string][]v1alpha1.ImageSignature, warnings []string) {
+	for i := range s.Images {
+		s.Images[i].Signatures = signatures[s.Images[i].Image]
+	}
+	s.PolicyWarnings = warnings
 }
 
 // For makes the release the owner of the children. The release must have the

@@ -27,9 +27,12 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
 
-	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"BreakGlass"}, Instead: "no namespace has a policy yet that could allow it"},
+	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"BreakGlass"}, Instead: "no policy can allow it yet"},
 
-	{Kind: "ReleasePolicy", Instead: "no namespace has a policy yet"},
+	{Kind: "ReleasePolicy", Field: "spec.interactiveAccess", Instead: "the guard label of a namespace denies it"},
+	{Kind: "ReleasePolicy", Field: "spec.breakGlass", Instead: "nobody may open interactive access yet"},
+	{Kind: "ReleasePolicy", Field: "spec.approvals", Instead: "one approval lets a step be entered, by whoever holds the verb approve"},
+	{Kind: "ReleasePolicy", Field: "spec.writers", Instead: "the operator alone writes to what a release runs"},
 }
 
 // NotSupportedFile is where the table stands in words, from the top of the

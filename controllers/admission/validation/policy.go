@@ -1,0 +1,84 @@
+package validation
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net/url"
+	"strings"
+
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// leastRSABits is the shortest RSA key that may sign.
+const leastRSABits = 2048
+
+// ValidatePolicy says what is wrong with a policy beyond its schema; nothing for one
+// that can be kept to. Whether a trusted root is there is not looked at: it may follow.
+func ValidatePolicy(policy *v1alpha1.ReleasePolicy) field.ErrorList {
+	spec, path := &policy.Spec, field.NewPath("spec")
+	errs := CheckSupported("ReleasePolicy", policy)
+	if spec.NamespaceSelector == nil {
+		errs = append(errs, field.Required(path.Child("namespaceSelector"), "say which namespaces, {} for all"))
+	}
+	errs = append(errs, metav1validation.ValidateLabelSelector(spec.NamespaceSelector, metav1validation.LabelSelectorValidationOptions{}, path.Child("namespaceSelector"))...)
+	if spec.Signatures == nil {
+		return errs
+	}
+	for i := range spec.Signatures.Authorities {
+		errs = append(errs, validateAuthority(&spec.Signatures.Authorities[i], path.Child("signatures", "authorities").Index(i))...)
+	}
+	return errs
+}
+
+func validateAuthority(authority *v1alpha1.SignatureAuthority, path *field.Path) field.ErrorList {
+	if key := authority.Key; key != nil {
+		if problem := wrongKey(key.PublicKey); problem != "" {
+			return field.ErrorList{field.Invalid(path.Child("key", "publicKey"), shorten(key.PublicKey), problem)}
+		}
+	}
+	if keyless := authority.Keyless; keyless != nil {
+		issuer, err := url.Parse(keyless.Issuer)
+		if err != nil || issuer.Scheme != "https" || issuer.Host == "" {
+			return field.ErrorList{field.Invalid(path.Child("keyless", "issuer"), keyless.Issuer, "must be the https address of the issuer of identities")}
+		}
+	}
+	return nil
+}
+
+// wrongKey says why a text is not one public key that can verify signatures of cosign.
+func wrongKey(text string) string {
+	block, rest := pem.Decode([]byte(text))
+	if block == nil || block.Type != "PUBLIC KEY" || len(strings.TrimSpace(string(rest))) > 0 {
+		return "must be one public key in PEM, as in cosign.pub: name each further key as an authority of its own"
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return "is no public key: " + err.Error()
+	}
+	switch key := key.(type) {
+	case *ecdsa.PublicKey, ed25519.PublicKey:
+		return ""
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < leastRSABits {
+			return fmt.Sprintf("is an RSA key of %d bits, and must have %d at least", bits, leastRSABits)
+		}
+		return ""
+	}
+	return fmt.Sprintf("is a key of type %T, with which cosign does not sign: use ECDSA, Ed25519 or RSA", key)
+}
+
+// shorten keeps a message readable.
+func shorten(text string) string {
+	const longest = 64
+	if len(text) <= longest {
+		return text
+	}
+	return text[:longest] + "..."
+}

@@ -1,0 +1,204 @@
+package images
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/policy"
+	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/controllers/signatures"
+)
+
+// check is one check of a release.
+type check struct {
+	checker  *Checker
+	question *Question
+	access   registry.Access
+	demands  []demand
+	nodes    []node
+	answer   Answer
+}
+
+// demand is what one policy asks of signatures.
+type demand struct {
+	policy.Signatures
+	authorities []*signatures.Authority
+}
+
+// check goes through all images. What is refused ends it: no other answer would help.
+// What is unknown does not, as another image may be refused.
+func (c *Checker) check(ctx context.Context, q *Question) (Answer, time.Duration) {
+	said := q.Policy.RegistryAccess()
+	run := &check{checker: c, question: q, access: registry.Access{PlainHTTPHosts: hosts(said.PlainHTTPHosts), PrivateHosts: hosts(said.PrivateHosts)}}
+	run.answer = Answer{Outcome: Passed, Signatures: map[string][]v1alpha1.ImageSignature{}}
+	var missing error
+	for _, step := range []func(context.Context) error{run.readDemands, run.readNodes, run.checkPods} {
+		if missing = step(ctx); missing != nil {
+			break
+		}
+	}
+	return run.conclude(missing)
+}
+
+func (c *check) conclude(err error) (Answer, time.Duration) {
+	if err == nil {
+		return c.answer, passedFor
+	}
+	var told *registry.Error
+	if !errors.As(err, &told) {
+		told = &registry.Error{Unknown: true, Reason: "NotAsked", Message: err.Error()}
+	}
+	answer := Answer{Outcome: Refused, Reason: told.Reason, Message: told.Message}
+	if !told.Unknown {
+		return answer, refusedFor
+	}
+	answer.Outcome = Unknown
+	return answer, max(unknownFor, told.RetryAfter)
+}
+
+func hosts(list []v1alpha1.RegistryHost) []string {
+	var plain []string
+	for _, host := range list {
+		plain = append(plain, string(host))
+	}
+	return plain
+}
+
+// checkPods asks for the images of each pod with the pull secrets that its kubelet will
+// use.
+func (c *check) checkPods(ctx context.Context) error {
+	var unknown error
+	for _, pod := range podsOf(c.question.Spec) {
+		err := c.checkPod(ctx, pod)
+		var told *registry.Error
+		if errors.As(err, &told) && !told.Unknown {
+			return err
+		}
+		if unknown == nil {
+			unknown = err
+		}
+	}
+	return unknown
+}
+
+func (c *check) checkPod(ctx context.Context, pod *corev1.PodSpec) error {
+	credentials, err := c.credentials(ctx, pod)
+	if err != nil {
+		return err
+	}
+	session, err := c.checker.options.Registry.Session(c.access, credentials)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	var unknown error
+	for _, image := range imagesOf(pod) {
+		err := c.checkImage(ctx, session, pod, image)
+		var told *registry.Error
+		if errors.As(err, &told) && !told.Unknown {
+			return err
+		}
+		if unknown == nil {
+			unknown = err
+		}
+	}
+	return unknown
+}
+
+func (c *check) checkImage(ctx context.Context, session *registry.Session, pod *corev1.PodSpec, reference string) error {
+	image, err := session.Image(ctx, reference)
+	if err != nil {
+		return err
+	}
+	if err := image.CheckPlatforms(c.platforms(pod)); err != nil {
+		return err
+	}
+	if _, done := c.answer.Signatures[reference]; done {
+		return nil
+	}
+	var found []v1alpha1.ImageSignature
+	for _, demand := range c.demands {
+		evidence, err := signatures.Verify(ctx, session, image.Reference, demand.authorities)
+		var told *registry.Error
+		switch {
+		case err == nil:
+			found = addEvidence(found, evidence)
+		case demand.Enforcement == v1alpha1.PolicyWarn && errors.As(err, &told) && !told.Unknown:
+			c.answer.Warnings = append(c.answer.Warnings, fmt.Sprintf("ReleasePolicy %s warns: %s", demand.PolicyName, told.Message))
+		case errors.As(err, &told):
+			about := *told
+			about.Message = fmt.Sprintf("ReleasePolicy %s demands signatures: %s", demand.PolicyName, told.Message)
+			return &about
+		default:
+			return err
+		}
+	}
+	c.answer.Signatures[reference] = found
+	return nil
+}
+
+// addEvidence keeps each once, as policies may name the same authority.
+func addEvidence(list []v1alpha1.ImageSignature, evidence *v1alpha1.ImageSignature) []v1alpha1.ImageSignature {
+	const most = 16 // as the schema has it
+	if len(list) == most || slices.ContainsFunc(list, func(known v1alpha1.ImageSignature) bool {
+		return known.Authority == evidence.Authority && known.KeyDigest == evidence.KeyDigest && known.Subject == evidence.Subject && known.Issuer == evidence.Issuer
+	}) {
+		return list
+	}
+	return append(list, *evidence)
+}
+
+// platforms are those of the nodes that a pod selects.
+func (c *check) platforms(pod *corev1.PodSpec) []registry.Platform {
+	var platforms []registry.Platform
+	for _, n := range c.nodes {
+		if n.selectedBy(pod.NodeSelector) && !slices.Contains(platforms, n.platform) {
+			platforms = append(platforms, n.platform)
+		}
+	}
+	return platforms
+}
+
+func podsOf(spec *v1alpha1.ImmutableReleaseSpec) []*corev1.PodSpec {
+	var pods []*corev1.PodSpec
+	for i := range spec.Components {
+		pods = append(pods, &spec.Components[i].Template.Spec)
+	}
+	for i := range spec.Tests {
+		pods = append(pods, &spec.Tests[i].Template.Spec.Template.Spec)
+	}
+	return pods
+}
+
+func imagesOf(pod *corev1.PodSpec) []string {
+	var images []string
+	add := func(image string) {
+		if !slices.Contains(images, image) {
+			images = append(images, image)
+		}
+	}
+	for i := range pod.InitContainers {
+		add(pod.InitContainers[i].Image)
+	}
+	for i := range pod.Containers {
+		add(pod.Containers[i].Image)
+	}
+	for i := range pod.Volumes {
+		if image := pod.Volumes[i].Image; image != nil {
+			add(image.Reference)
+		}
+	}
+	return images
+}
+
+// unknown is what nobody but the platform team can mend, and nothing of the release.
+func unknown(reason, format string, args ...any) error {
+	return &registry.Error{Unknown: true, Reason: reason, Message: strings.TrimSpace(fmt.Sprintf(format, args...))}
+}
