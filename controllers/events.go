@@ -72,6 +72,10 @@ func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
 	if sealed != nil && sealed.Reason == reasonConfigStale && !sameCondition(before.Conditions, *sealed) {
 		notices = append(notices, notice{reason: sealed.Reason, action: "Seal", message: sealed.Message})
 	}
+	stale := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionStale)
+	if stale != nil && stale.Status == metav1.ConditionTrue && !sameCondition(before.Conditions, *stale) {
+		notices = append(notices, notice{warning: true, reason: v1alpha1.ConditionStale, action: "Age", message: stale.Message})
+	}
 	outcomes := map[string]v1alpha1.TestOutcome{}
 	for _, t := range before.Tests {
 		outcomes[t.JobName] = t.Outcome

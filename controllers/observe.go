@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/policy"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
@@ -43,6 +44,9 @@ type world struct {
 	routes    []traffic.Observed
 	// stale is what was seen last of the sources of what stable has frozen.
 	stale staleness
+	// policy is what those of the namespace ask for, and policyUnread why nobody knows.
+	policy       policy.Effective
+	policyUnread error
 	// prepared is what SealRelease writes; nil unless a candidate is to be sealed.
 	prepared *preparation
 }
@@ -61,7 +65,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w := &world{key: key, lists: listOptionsOf(key), live: how.live}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
-		r.observeTrack, r.observeReleases, r.observeLog, r.observeActions,
+		r.observeTrack, r.observePolicies, r.observeReleases, r.observeLog, r.observeActions,
 		r.observeChildren, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {

@@ -109,7 +109,7 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 	if err != nil {
 		return nil, err
 	}
-	if err := r.judge(ctx, w, release, rendered); err != nil {
+	if err := r.judge(w, release, rendered); err != nil {
 		return nil, err
 	}
 	seal, err := rendered.ControllerRevision(release)

@@ -35,7 +35,7 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 		return due, err
 	}
 	end, failed := r.reportTrack(ctx, f)
-	due = sooner(due, w.stale.next)
+	due = sooner(sooner(due, w.stale.next), f.nextStale())
 	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 

@@ -102,6 +102,7 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	for _, watch := range append(Watches(), WatchRequired(mgr.GetClient())) {
 		b = b.Watches(watch.Object, watch.Handler, builder.WithPredicates(watch.Predicates...))
 	}
+	b = watchPolicies(b, mgr.GetClient())
 	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
 		b = b.WatchesRawSource(source)
 	}

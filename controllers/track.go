@@ -25,6 +25,9 @@ func (f findings) trackStatus(track *v1alpha1.ReleaseTrack) {
 	s.StepWeightPercent = f.plan.NextWeightPercent
 	s.StepStartTime, s.NextStepTime = f.stepStart(), metaTime(f.plan.NextStepTime)
 	s.BlockedBy = f.blocked()
+	if f.policyUnread == nil {
+		s.Policy = f.policy.Summary()
+	}
 	s.Records = v1alpha1.RecordSummary{Count: int64(f.Log.Count)}
 	if f.Log.Head != nil {
 		s.Records.HeadDigest = f.Log.Head.Digest

@@ -59,6 +59,13 @@ const (
 	// False: it has none.
 	ConditionServing = "Serving"
 
+	// ConditionStale is about age. It is there while the release serves, and a policy says
+	// how old it may become.
+	//
+	// True: it is older; the patches of the time since are missing.
+	// False: it is not yet; the message says when it will be.
+	ConditionStale = "Stale"
+
 	// ConditionDrifted is about changes that nobody should have been able to make.
 	//
 	// True: something that runs differs from the seal; the message says what and where.

@@ -68,6 +68,12 @@ type ReleaseTrackStatus struct {
 	// +optional
 	BlockedBy *BlockedBy `json:"blockedBy,omitempty"`
 
+	// policy is what the ReleasePolicies that select the namespace ask for together.
+	// Unset: none selects it.
+	//
+	// +optional
+	Policy *EffectivePolicy `json:"policy,omitempty"`
+
 	// records is the head of the track's log.
 	//
 	// +optional

@@ -1418,6 +1418,11 @@ func (in *ReleaseTrackStatus) DeepCopyInto(out *ReleaseTrackStatus) {
 		*out = new(BlockedBy)
 		**out = **in
 	}
+	if in.Policy != nil {
+		in, out := &in.Policy, &out.Policy
+		*out = new(EffectivePolicy)
+		(*in).DeepCopyInto(*out)
+	}
 	out.Records = in.Records
 }
 

@@ -235,6 +235,61 @@ var malformedActions = []malformed{
 	{"spec", `{"trackName":"shop","releaseName":"shop-1","action":"BreakGlass","requester":"admin","reason":"because"}`, []string{"spec.action", "BreakGlass", "not supported yet"}},
 }
 
+const goodPolicy = `apiVersion: strata.dev/v1alpha1
+kind: ReleasePolicy
+metadata: {name: platform}
+spec:
+  namespaceSelector: {matchLabels: {policies-of: malformed}}
+  allowedRegistries: [registry.example.com/shop]
+  registryAccess: {plainHTTPHosts: ["registry.local:5000"], privateHosts: [registry.local]}
+  signatures:
+    enforcement: Deny
+    authorities:
+    - name: team
+      type: Key
+      key:
+        publicKey: |
+          -----BEGIN PUBLIC KEY-----
+          MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeqN88ji8YelUvpo1wOtdxDHUw77m
+          ENhVfzYuEK7nKFAapcMoZTBYHMyXRII75QUjn7amPJkivqqChGaXpaHr0w==
+          -----END PUBLIC KEY-----
+    - name: ci
+      type: Keyless
+      keyless: {issuer: "https://token.example.com", subject: build, trustedRootName: sigstore}
+  externalState: {hostPath: Deny, writableVolumes: Warn, unlimitedEmptyDirs: Allow}
+  privileges: {rootUser: Deny}
+  allowedServiceAccountNames: [web]
+  maxAgeSeconds: 86400
+`
+
+const goodKey = "spec/signatures/authorities/0/key/publicKey"
+
+var malformedPolicies = []malformed{
+	{"spec/namespaceSelector", ``, []string{"spec.namespaceSelector"}},
+	{"spec/namespaceSelector", `{"matchExpressions":[{"key":"a","operator":"Like"}]}`, []string{"spec.namespaceSelector.matchExpressions[0].operator", "Like"}},
+	{"spec/namespaceSelector", `{"matchLabels":{"a b":"c"}}`, []string{"spec.namespaceSelector.matchLabels", "a b"}},
+	{"spec/allowedRegistries", `[]`, []string{"spec.allowedRegistries"}},
+	{"spec/allowedRegistries/0", `"https://registry.example.com"`, []string{"spec.allowedRegistries[0]", "https://registry.example.com"}},
+	{"spec/allowedRegistries/0", `"registry.example.com/*"`, []string{"spec.allowedRegistries[0]", "registry.example.com/*"}},
+	{"spec/registryAccess/privateHosts/0", `"registry.local/x"`, []string{"spec.registryAccess.privateHosts[0]", "registry.local/x"}},
+	{"spec/signatures/authorities", `[]`, []string{"spec.signatures.authorities"}},
+	{"spec/signatures/enforcement", `"Maybe"`, []string{"spec.signatures.enforcement", "Maybe"}},
+	{"spec/signatures/authorities/1/name", `"team"`, []string{"spec.signatures.authorities", "names of authorities must be unique"}},
+	{"spec/signatures/authorities/0/key", ``, []string{"spec.signatures.authorities[0].key", "must be set when type is Key"}},
+	{"spec/signatures/authorities/1/key", `{"publicKey":"-----BEGIN PUBLIC KEY-----"}`, []string{"spec.signatures.authorities[1].key", "only then"}},
+	{goodKey, `"-----BEGIN PUBLIC KEY-----"`, []string{"spec.signatures.authorities[0].key.publicKey", "must be one public key in PEM"}},
+	{goodKey, `"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"`, []string{"spec.signatures.authorities[0].key.publicKey", "is no public key"}},
+	{"spec/signatures/authorities/1/keyless/issuer", `"http://token.example.com"`, []string{"spec.signatures.authorities[1].keyless.issuer", "http://token.example.com"}},
+	{"spec/signatures/authorities/1/keyless/issuer", `"https:///x"`, []string{"spec.signatures.authorities[1].keyless.issuer", "https:///x", "https address"}},
+	{"spec/externalState/hostPath", `"No"`, []string{"spec.externalState.hostPath", "No"}},
+	{"spec/privileges/rootUser", `"No"`, []string{"spec.privileges.rootUser", "No"}},
+	{"spec/maxAgeSeconds", `60`, []string{"spec.maxAgeSeconds", "60"}},
+	{"spec/interactiveAccess", `"Deny"`, []string{"spec.interactiveAccess", "not supported yet"}},
+	{"spec/breakGlass", `{"groups":["sre"]}`, []string{"spec.breakGlass", "not supported yet"}},
+	{"spec/approvals", `{"count":2}`, []string{"spec.approvals", "not supported yet"}},
+	{"spec/writers", `[{"name":"vpa","type":"Scaler","scaler":{"username":"vpa","target":"Resources"}}]`, []string{"spec.writers", "not supported yet"}},
+}
+
 var _ = Describe("A malformed field", Ordered, ContinueOnFailure, func() {
 	var namespace string
 	BeforeAll(func() {
@@ -278,13 +333,13 @@ var _ = Describe("A malformed field", Ordered, ContinueOnFailure, func() {
 	It("of a release is refused with its path, its value and the reason", func() { table(goodRelease, malformedReleases) })
 	It("of a track is refused with its path, its value and the reason", func() { table(goodTrack, malformedTracks) })
 	It("of an action is refused with its path, its value and the reason", func() { table(goodAction, malformedActions) })
-	It("is a whole ReleasePolicy, for now", func() {
-		policy := object("", "apiVersion: strata.dev/v1alpha1\nkind: ReleasePolicy\nmetadata: {name: platform}\nspec: {namespaceSelector: {}}\n")
-		Expect(admin.Create(ctx, policy)).To(MatchError(ContainSubstring("ReleasePolicy is not supported yet")))
+	It("of a policy is refused with its path, its value and the reason", func() {
+		namespace = ""
+		table(goodPolicy, malformedPolicies)
 	})
 	It("is tried for every row of what is not supported yet", func() {
-		tried := map[string]bool{"ReleasePolicy ": true}
-		for kind, list := range map[string][]malformed{"ImmutableRelease": malformedReleases, "ReleaseTrack": malformedTracks, "ReleaseAction": malformedActions} {
+		tried := map[string]bool{}
+		for kind, list := range map[string][]malformed{"ImmutableRelease": malformedReleases, "ReleaseTrack": malformedTracks, "ReleaseAction": malformedActions, "ReleasePolicy": malformedPolicies} {
 			for _, m := range list {
 				if strings.Contains(strings.Join(m.says, " "), "not supported yet") {
 					tried[kind+" "+strings.NewReplacer("[0]", "[]", "[1]", "[]").Replace(m.says[0])] = true
