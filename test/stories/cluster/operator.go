@@ -16,7 +16,9 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/strata-release/strata/controllers"
+	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/operator"
+	"github.com/strata-release/strata/controllers/registry"
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
 
@@ -67,14 +69,15 @@ func (c *Cluster) manager(ctx context.Context, namespace string, w *writes) (man
 	if err != nil {
 		return nil, fmt.Errorf("make the operator's manager: %w", err)
 	}
-	registry, err := providers.New(ctx, mgr)
+	routes, err := providers.New(ctx, mgr)
 	if err != nil {
 		return nil, fmt.Errorf("set up traffic: %w", err)
 	}
 	return mgr, controllers.Setup(mgr, controllers.Options{
-		Traffic:     registry,
+		Traffic:     routes,
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"),
 		Actor:       OperatorUser,
+		Images:      images.NewChecker(images.Options{Registry: registry.NewClient(registry.Options{}), Live: mgr.GetAPIReader(), Namespace: namespace}),
 	})
 }
 
