@@ -275,6 +275,48 @@ func TestPullSecretsOpenARegistry(t *testing.T) {
 	}
 }
 
+// What a server answers may hold what it was asked with; messages do not.
+func TestNoCredentialGetsIntoAMessage(t *testing.T) {
+	const canary = "canary-password"
+	for name, handler := range map[string]http.HandlerFunc{
+		"echoed in a failure": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, password, _ := r.BasicAuth()
+			_, _ = fmt.Fprintln(w, canary, password)
+		},
+		"echoed as an error": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			_, _ = fmt.Fprintf(w, `{"errors":[{"code":"%s","message":"%s"}]}`, canary, canary)
+		},
+		"by a token server": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				_, _ = fmt.Fprintf(w, `{"refresh_token":"%s"}`, canary)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/token",service="x"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		},
+		"in a redirect to nowhere": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/v2/" {
+				http.Redirect(w, r, "https://registry.invalid/?signature="+canary, http.StatusFound)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, handler)
+			credentials, err := ReadCredentials([]corev1.Secret{pullSecret("pull", s.host, "ci", canary)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = begin(t, s, private(s), newClock(), credentials).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+			var told *Error
+			if !errors.As(err, &told) || !told.Unknown || strings.Contains(err.Error(), canary) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
 func TestReferrersAndBlobs(t *testing.T) {
 	s := realRegistry(t)
 	ref := push(t, s, "shop/web", imageFor(t, "linux", "amd64"))

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -94,6 +97,11 @@ func explain(what string, err error) error {
 	case errors.Is(err, context.Canceled):
 		return unknown(ReasonUnreachable, "%s: the operator stopped asking", what)
 	}
+	var at *url.Error
+	if errors.As(err, &at) {
+		// Where a redirect leads to may be signed, and is nobody's to read.
+		err = at.Err
+	}
 	return unknown(ReasonUnreachable, "%s: %s", what, clip(err.Error()))
 }
 
@@ -104,14 +112,26 @@ func explainStatus(what string, answer *transport.Error) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return refused(ReasonDenied, "%s: the registry does not let it be read (%d): name a pull secret of this namespace that may in imagePullSecrets", what, answer.StatusCode)
 	}
-	return unknown(ReasonFailing, "%s: %s", what, clip(answer.Error()))
+	text := fmt.Sprintf("%d %s", answer.StatusCode, http.StatusText(answer.StatusCode))
+	for _, diagnostic := range answer.Errors {
+		if code := string(diagnostic.Code); errorCode.MatchString(code) {
+			text += ", " + code
+			break
+		}
+	}
+	return unknown(ReasonFailing, "%s: the registry answers %s", what, text)
 }
 
-// clip bounds what somebody else's server can put into a message.
+// errorCode is all that is told of what a registry says of its failure: a server may
+// answer with what it was asked, credentials included.
+var errorCode = regexp.MustCompile(`^[A-Z_]{1,64}$`)
+
+// clip bounds what somebody else's server can put into a message: one line of it.
 func clip(text string) string {
 	const longest = 512
-	if len(text) <= longest {
-		return text
+	text, _, _ = strings.Cut(text, "\n")
+	if len(text) > longest {
+		text = text[:longest] + "..."
 	}
-	return text[:longest] + "..."
+	return strings.ToValidUTF8(text, "?")
 }
