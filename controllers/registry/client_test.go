@@ -170,7 +170,7 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 }
 
 func TestOtherContentThanItsDigestIsUnknown(t *testing.T) {
-	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", string(types.OCIImageIndex))
 		_, _ = w.Write([]byte(`{"schemaVersion":2,"manifests":[]}`))
 	}))
@@ -284,7 +284,7 @@ func TestNoCredentialGetsIntoAMessage(t *testing.T) {
 			_, password, _ := r.BasicAuth()
 			_, _ = fmt.Fprintln(w, canary, password)
 		},
-		"echoed as an error": func(w http.ResponseWriter, r *http.Request) {
+		"echoed as an error": func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = fmt.Fprintf(w, `{"errors":[{"code":"%s","message":"%s"}]}`, canary, canary)
 		},
