@@ -87,3 +87,33 @@ func TestPoliciesKeepOnlyFromSealing(t *testing.T) {
 		t.Errorf("no policy asks, and it says %v", err)
 	}
 }
+
+// A backup that comes back is not judged again, and is no way past the policies for what
+// was never sealed.
+func TestSealsWithoutAnOwnerNeedARecord(t *testing.T) {
+	asking := policyOf(t, v1alpha1.ReleasePolicySpec{RegistryAccess: &v1alpha1.RegistryAccessPolicy{}})
+	release := &rollout.Release{Name: "shop-1", Spec: &v1alpha1.ImmutableReleaseSpec{Version: "1"}}
+	for name, test := range map[string]struct {
+		policy   policy.Effective
+		unread   error
+		head     bool
+		recorded string
+		want     bool
+	}{
+		"no policy asks":             {head: true, want: true},
+		"a record tells of it":       {policy: asking, head: true, recorded: "shop-1", want: true},
+		"nothing tells of it":        {policy: asking, head: true},
+		"another had its version":    {policy: asking, head: true, recorded: "shop-other"},
+		"nobody knows what is asked": {unread: errors.New("no connection"), head: true},
+		"all records are lost":       {policy: asking, want: true},
+	} {
+		w := &world{policy: test.policy, policyUnread: test.unread}
+		if test.head {
+			w.Log.Head = &v1alpha1.ReleaseRecordSpec{}
+		}
+		w.Log.Digests = map[string]rollout.RecordedDigest{"1": {ReleaseName: test.recorded}}
+		if got := w.vouchedFor(release); got != test.want {
+			t.Errorf("%s: vouched for %t", name, got)
+		}
+	}
+}

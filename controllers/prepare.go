@@ -83,11 +83,12 @@ func (r *TrackReconciler) prepare(ctx context.Context, w *world, release *v1alph
 	if err != nil {
 		return nil, err
 	}
-	return r.prepareFrom(ctx, w, release, sources)
+	return r.prepareFrom(ctx, w, release, sources, func(seal *resources.Seal) error { return r.judge(w, release, seal) })
 }
 
-// prepareFrom prepares a release with that configuration.
-func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, sources snapshot.Sources) (*preparation, error) {
+// prepareFrom prepares a release with that configuration, and with the evidence of a
+// witness, who may also have something against it.
+func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease, sources snapshot.Sources, witness func(*resources.Seal) error) (*preparation, error) {
 	spec, err := r.storedSpec(ctx, release)
 	if err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 	if err != nil {
 		return nil, err
 	}
-	if err := r.judge(w, release, rendered); err != nil {
+	if err := witness(rendered); err != nil {
 		return nil, err
 	}
 	seal, err := rendered.ControllerRevision(release)

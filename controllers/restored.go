@@ -49,6 +49,11 @@ func (r *TrackReconciler) observeOwnerless(ctx context.Context, w *world, facts 
 		facts.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "NameTaken", Message: found.differs + ": remove it, or publish the release under another name"}
 		return nil
 	}
+	if !w.vouchedFor(facts) {
+		facts.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: "SealUnvouched", Message: fmt.Sprintf(
+			"ControllerRevision %s has no owner, no record tells of it, and policies ask for more than it can prove: remove it, and %s is sealed anew", revision.Name, facts.Name)}
+		return nil
+	}
 	facts.Ownerless = true
 	w.seals[facts.Name], w.ownerless[facts.Name] = found.seal, revision
 	return nil
@@ -67,7 +72,11 @@ func (r *TrackReconciler) compareSeal(ctx context.Context, w *world, release *v1
 	if err != nil {
 		return nil, err
 	}
-	prepared, err := r.prepareFrom(ctx, w, release, sources)
+	// Who was sealed is not judged again: the evidence is what was seen then.
+	prepared, err := r.prepareFrom(ctx, w, release, sources, func(anew *resources.Seal) error {
+		anew.WitnessAs(seal)
+		return nil
+	})
 	var refusal *snapshot.Refusal
 	switch {
 	case errors.As(err, &refusal):

@@ -155,6 +155,15 @@ func (s *Seal) Witness(signatures map[string][]v1alpha1.ImageSignature, warnings
 	s.PolicyWarnings = warnings
 }
 
+// WitnessAs takes the evidence of another seal of the same release.
+func (s *Seal) WitnessAs(other *Seal) {
+	signatures := make(map[string][]v1alpha1.ImageSignature, len(other.Images))
+	for _, image := range other.Images {
+		signatures[image.Image] = image.Signatures
+	}
+	s.Witness(signatures, other.PolicyWarnings)
+}
+
 // For makes the release the owner of the children. The release must have the
 // name that was sealed.
 func (s *Seal) For(rel *v1alpha1.ImmutableRelease) *Seal {
