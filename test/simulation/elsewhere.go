@@ -28,20 +28,25 @@ func (w *World) decideElsewhere(name string, verdict v1alpha1.RecordEvent, sameC
 	if !sameContent {
 		content.Components[0].Template.Spec.Containers[0].Image = image(0)
 	}
-	data, err := json.Marshal(content)
-	must(err)
-	digest, err := snapshot.ContentDigest(data)
-	must(err)
 	var head *v1alpha1.ReleaseRecordSpec
 	if all := w.shelves[elsewhere]; len(all) > 0 {
 		head = &all[len(all)-1].(*v1alpha1.ReleaseRecord).Spec
 	}
 	spec := ledger.Chain(TrackName, head, rollout.Entry{Event: verdict, Reason: "Played", Actor: Actor, Release: &v1alpha1.RecordedRelease{
-		Name: name, UID: "there-" + release.UID, Version: release.Spec.Version, CreationTime: metav1.NewTime(w.Now), Attempt: 1, ContentDigest: digest,
+		Name: name, UID: "there-" + release.UID, Version: release.Spec.Version, CreationTime: metav1.NewTime(w.Now), Attempt: 1, ContentDigest: contentDigest(content),
 	}}, w.Now)
 	w.mustCreate(&v1alpha1.ReleaseRecord{
 		ObjectMeta: metav1.ObjectMeta{Namespace: RequiredNamespace, Name: resources.RecordName(TrackName, spec.Sequence)}, Spec: spec,
 	})
+}
+
+// contentDigest is that of a release as it is stored.
+func contentDigest(spec *v1alpha1.ImmutableReleaseSpec) string {
+	data, err := json.Marshal(spec)
+	must(err)
+	digest, err := snapshot.ContentDigest(data)
+	must(err)
+	return digest
 }
 
 // elsewherePromoted says whether the log of the required track, as far as it was seen,

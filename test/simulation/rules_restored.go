@@ -13,16 +13,20 @@ import (
 	"github.com/strata-release/strata/controllers/resources"
 )
 
-// checkRestored: a release that came back has the name, the version and the very seal
-// that was recorded last, whose object it is not; and nothing but its UID is another one
+// checkRestored: a release that came back has the name, the version, the content and the
+// very seal that was recorded last, whose object it is not; and nothing but its UID is another one
 // after it.
 func (w *World) checkRestored(p *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
 	if spec.Event != v1alpha1.EventRestored {
 		return nil
 	}
 	about := spec.Release
-	if r := p.seen.release(about.UID); r == nil || r.Name != about.Name || r.Spec.Version != about.Version {
+	seen := p.seen.release(about.UID)
+	if seen == nil || seen.Name != about.Name || seen.Spec.Version != about.Version {
 		return fmt.Errorf("the release was not seen")
+	}
+	if contentDigest(&seen.Spec) != about.ContentDigest {
+		return fmt.Errorf("it has another content")
 	}
 	if r := w.recorded(about.Version); r == nil || r.Name != about.Name || r.Digest != about.Digest || r.UID != about.FormerUID || r.UID == about.UID {
 		return fmt.Errorf("no record tells of it: %+v", r)
@@ -123,11 +127,16 @@ func (w *World) checkRestOwned() {
 			}
 		}
 	}
-	if stable := state.Stable; stable != nil {
-		r := on[v1alpha1.ImmutableRelease](&w.store, releases, stable.Name)
-		seal := on[appsv1.ControllerRevision](&w.store, revisions, resources.SealName(stable.Name))
-		if r != nil && r.UID != stable.UID && r.Spec.Version == stable.Version && seal != nil && metav1.GetControllerOfNoCopy(seal) == nil {
-			w.violate("Restored", "at rest %s, which is stable, came back and is not known", r.Name)
-		}
+	if stable := state.Stable; stable != nil && w.cameBack(*stable) {
+		w.violate("Restored", "at rest %s, which is stable, came back and is not known", stable.Name)
 	}
+}
+
+// cameBack says whether a release is there with its seal, and under another UID. One
+// with another content is not what came back, though it has taken the name.
+func (w *World) cameBack(was v1alpha1.ReleaseRef) bool {
+	r := on[v1alpha1.ImmutableRelease](&w.store, releases, was.Name)
+	seal := on[appsv1.ControllerRevision](&w.store, revisions, resources.SealName(was.Name))
+	return r != nil && r.UID != was.UID && r.Spec.Version == was.Version && contentDigest(&r.Spec) == w.memory.contents[was.Version] &&
+		seal != nil && metav1.GetControllerOfNoCopy(seal) == nil
 }
