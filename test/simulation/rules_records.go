@@ -298,7 +298,8 @@ func selects(s *corev1.Service, pod map[string]string) bool {
 }
 
 // baselineServes: every route that the attempt began with, or where none of those is
-// left every route, has ready endpoints in stable.
+// left every route, has ready endpoints in stable, behind a Service that is there: what
+// is left of endpoints without it gets no request.
 func (s *seen) baselineServes(state v1alpha1.TrackState) bool {
 	if s.release(state.Stable.UID) == nil {
 		return false
@@ -308,7 +309,8 @@ func (s *seen) baselineServes(state v1alpha1.TrackState) bool {
 	}
 	some := slices.ContainsFunc(routesOf(s.track), inForce)
 	for _, route := range routesOf(s.track) {
-		if (inForce(route) || !some) && s.endpoints(resources.ChildName(state.Stable.Name, route.ComponentName)) == 0 {
+		service := resources.ChildName(state.Stable.Name, route.ComponentName)
+		if (inForce(route) || !some) && (s.lists[services].get(service) == nil || s.endpoints(service) == 0) {
 			return false
 		}
 	}
