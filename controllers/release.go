@@ -75,6 +75,8 @@ func (f findings) standing(release *rollout.Release) (reason, message string, st
 		return f.candidateStanding()
 	case records.Stable != nil && records.Stable.UID == release.UID:
 		return "Stable", "serves as stable", arrived
+	case records.Stable != nil && records.Stable.Name == release.Name && release.Differs != "":
+		return "RestoredDiffers", "is not what serves under its name: " + release.Differs, stuck
 	case f.answers.Claimant(release) != nil:
 		return "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own",
 			release.Spec.Version, f.answers.Claimant(release).Name), stuck

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -82,5 +83,26 @@ func TestStatusesAreLinear(t *testing.T) {
 	}
 	if few, many := cost(50), cost(500); many > 15*few {
 		t.Errorf("50 releases: %d bytes, 500 releases: %d bytes", few, many)
+	}
+}
+
+// What has taken the name of stable and is not what was sealed under it has not
+// arrived, whatever the log says of its version.
+func TestWhoHasTheNameOfStableIsNotRetired(t *testing.T) {
+	spec := &v1alpha1.ImmutableReleaseSpec{Version: "1.0", Components: []v1alpha1.Component{{Name: "web"}}}
+	w := &world{places: map[string]int{"shop-1": 0}, track: &v1alpha1.ReleaseTrack{}}
+	w.Track = &rollout.Track{}
+	was := v1alpha1.ReleaseRef{Name: "shop-1", UID: "was", Version: "1.0"}
+	w.Log.Head = &v1alpha1.ReleaseRecordSpec{State: v1alpha1.TrackState{Stable: &was, Live: []v1alpha1.LiveRelease{{ReleaseRef: was}}}}
+	w.Log.Verdicts = map[string]rollout.Verdict{"1.0": {Event: v1alpha1.EventPromoted, ReleaseName: "shop-1", UID: "was"}}
+	release := v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Name: "shop-1", UID: "is"}, Spec: *spec}
+	w.releases = []v1alpha1.ImmutableRelease{release}
+	w.Releases = []rollout.Release{{Name: "shop-1", UID: "is", Spec: spec, Differs: "its seal has another content"}}
+	findingsOf(w, rollout.Compute(w.Observation), nil).releaseStatus(&release)
+	for of, want := range map[string]metav1.ConditionStatus{v1alpha1.ConditionReady: metav1.ConditionFalse, v1alpha1.ConditionStalled: metav1.ConditionTrue} {
+		is := meta.FindStatusCondition(release.Status.Conditions, of)
+		if is == nil || is.Status != want || is.Reason != "RestoredDiffers" || !strings.Contains(is.Message, "another content") {
+			t.Errorf("%s: %+v", of, is)
+		}
 	}
 }
