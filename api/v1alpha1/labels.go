@@ -28,6 +28,10 @@ const (
 // alone. On a release its value is the sequence number of the record that held it.
 const LabelHeld = ReservedPrefix + "held"
 
+// LabelGuarded, on a Namespace, closes its pods to interactive access. It is put there
+// by people, and cannot be taken away while a release serves there.
+const LabelGuarded = ReservedPrefix + "guarded"
+
 // Annotations written by the operator.
 const (
 	// AnnotationSequence is the sequence number of the record that justified the
@@ -36,6 +40,9 @@ const (
 	AnnotationSequence = ReservedPrefix + "sequence"
 	// AnnotationRequestedBy is the user who created a release.
 	AnnotationRequestedBy = ReservedPrefix + "requested-by"
+	// AnnotationImages lists, on a pod and its template, the images that the release
+	// runs in it, separated by spaces: admission refuses any other.
+	AnnotationImages = ReservedPrefix + "images"
 	// AnnotationWeight is the step weight for which an EveryStep test Job runs.
 	AnnotationWeight = ReservedPrefix + "weight"
 )

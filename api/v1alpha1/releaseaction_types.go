@@ -25,7 +25,7 @@ type ReleaseAction struct {
 	// spec is the intent. It is required and frozen at creation.
 	//
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: create a new ReleaseAction instead"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: create a new ReleaseAction instead (STRATA-002)"
 	Spec ReleaseActionSpec `json:"spec"`
 
 	// status says what came of it.

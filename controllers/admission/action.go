@@ -67,7 +67,7 @@ func (h *actionHandler) update(req admission.Request, action *v1alpha1.ReleaseAc
 		return unreadable(req, err)
 	}
 	if len(changes) > 0 {
-		return invalid(req, "spec", "spec is immutable: create another ReleaseAction. Changed:"+validation.Summarize(changes))
+		return invalid(req, "spec", ruleSpec+": spec is immutable: create another ReleaseAction. Changed:"+validation.Summarize(changes))
 	}
 	return answer(req, validation.ReservedMetadata(action, old, reservedBy(req, h.operator)))
 }

@@ -39,7 +39,7 @@ func (h *recordHandler) Handle(ctx context.Context, req admission.Request) admis
 	} else if unchanged {
 		return admission.Allowed("")
 	}
-	return admission.Denied("records are the log of their track and are written by the operator alone; to ask for something, create a ReleaseAction")
+	return admission.Denied(ruleRecord + ": records are the log of their track and are written by the operator alone; to ask for something, create a ReleaseAction")
 }
 
 func (h *recordHandler) restore(ctx context.Context, req admission.Request) admission.Response {
@@ -52,14 +52,14 @@ func (h *recordHandler) restore(ctx context.Context, req admission.Request) admi
 		return unanswerable(err)
 	}
 	if !allowed {
-		return admission.Denied("records are the log of their track and are written by the operator alone; who brings a lost log back needs the verb restore on its releasetrack")
+		return admission.Denied(ruleRecords + ": records are the log of their track and are written by the operator alone; who brings a lost log back needs the verb restore on its releasetrack")
 	}
 	there := &v1alpha1.ReleaseRecordList{}
 	if err := h.live.List(ctx, there, client.InNamespace(req.Namespace), client.MatchingFields{"spec.trackName": record.Spec.TrackName}); err != nil {
 		return unanswerable(fmt.Errorf("list the records of track %s: %w", record.Spec.TrackName, err))
 	}
 	if err := ledger.Restorable(record, there.Items); err != nil {
-		return admission.Denied("records are written by the operator alone, and come back as they were: " + err.Error())
+		return admission.Denied(ruleRecords + ": records are written by the operator alone, and come back as they were: " + err.Error())
 	}
 	return admission.Allowed("")
 }

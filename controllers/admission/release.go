@@ -93,6 +93,6 @@ func explainChange(req admission.Request) admission.Response {
 	if err != nil {
 		return unreadable(req, err)
 	}
-	return invalid(req, "spec", fmt.Sprintf("spec is immutable: publish a new ImmutableRelease, for example %s. Changed:%s",
+	return invalid(req, "spec", fmt.Sprintf(ruleSpec+": spec is immutable: publish a new ImmutableRelease, for example %s. Changed:%s",
 		next, validation.Summarize(changes)))
 }

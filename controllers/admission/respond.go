@@ -14,6 +14,16 @@ import (
 // maxErrors is how many errors one refusal lists.
 const maxErrors = 20
 
+// Rules of the table of guarded routes under which requests are refused here too.
+const (
+	ruleSpec       = "STRATA-002"
+	ruleRecords    = "STRATA-005"
+	ruleRecord     = "STRATA-006"
+	ruleDeployment = "STRATA-010"
+	ruleMetadata   = "STRATA-011"
+	ruleScale      = "STRATA-012"
+)
+
 // answer allows a request without errors, and refuses one with errors as the API
 // server refuses its own: 422, with a cause for each field.
 func answer(req admission.Request, errs field.ErrorList) admission.Response {
@@ -29,7 +39,8 @@ func answer(req admission.Request, errs field.ErrorList) admission.Response {
 	return response
 }
 
-// invalid refuses a request for one reason, in words of its own.
+// invalid refuses a request for one reason, in words of its own; 422, as the schema
+// does: kubectl edit then shows them above what was typed.
 func invalid(req admission.Request, path, message string) admission.Response {
 	response := admission.Denied("")
 	response.Result = &metav1.Status{

@@ -3,6 +3,8 @@ package resources
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -236,7 +238,7 @@ func podTemplate(rel *v1alpha1.ImmutableRelease, written *corev1.PodTemplateSpec
 	template := corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{
 			Labels:      authorsOwn(written.Labels, labels),
-			Annotations: authorsOwn(written.Annotations, nil),
+			Annotations: authorsOwn(written.Annotations, map[string]string{v1alpha1.AnnotationImages: podImages(&written.Spec)}),
 			Finalizers:  written.Finalizers,
 		},
 		Spec: *written.Spec.DeepCopy(),
@@ -253,6 +255,16 @@ func podTemplate(rel *v1alpha1.ImmutableRelease, written *corev1.PodTemplateSpec
 		prepend(&template.Spec.Containers[i], ours)
 	}
 	return template
+}
+
+// podImages lists what a pod runs, for admission: it sees the pod, and not the release.
+func podImages(pod *corev1.PodSpec) string {
+	var list []string
+	for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
+		list = append(list, container.Image)
+	}
+	slices.Sort(list)
+	return strings.Join(slices.Compact(list), " ")
 }
 
 // environment is what every container of a release can rely on: the release, its

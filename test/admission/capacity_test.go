@@ -16,7 +16,7 @@ import (
 
 var _ = Describe("What bounds the size of a release", func() {
 	meta := func() metav1.ObjectMeta {
-		return metav1.ObjectMeta{Namespace: newNamespace(), Name: "shop-1-web", Labels: map[string]string{v1alpha1.LabelRelease: "shop-1"}}
+		return metav1.ObjectMeta{Namespace: newNamespace(), Name: "shop-1-web", Labels: map[string]string{v1alpha1.LabelRelease: "shop-1"}, OwnerReferences: ownedBy("shop-1")}
 	}
 
 	It("is its autoscaler, which the operator alone changes", func() {

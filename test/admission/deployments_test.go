@@ -87,7 +87,7 @@ var _ = Describe("A Deployment of a release", func() {
 			}
 			output, err := kubectl(run, append([]string{"-n", deployment.Namespace}, attempt.args...)...)
 			Expect(err).To(HaveOccurred(), "%s: %s", attempt.what, output)
-			Expect(output).To(And(ContainSubstring("release shop-1-4-2"), Or(ContainSubstring("new ImmutableRelease"), ContainSubstring("STRATA-013"))),
+			Expect(output).To(And(ContainSubstring("release shop-1-4-2"), Or(ContainSubstring("new ImmutableRelease"), ContainSubstring("STRATA-013"), ContainSubstring("STRATA-040"))),
 				"%s", attempt.what)
 			after := &appsv1.Deployment{}
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(deployment), after)).To(Succeed())

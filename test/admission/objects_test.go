@@ -31,7 +31,11 @@ func operatorUser() rest.ImpersonationConfig {
 	return rest.ImpersonationConfig{
 		UserName: guards.InCluster.Username,
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + guards.Namespace, "system:authenticated"},
-		Extra:    map[string][]string{"authentication.kubernetes.io/pod-uid": {"7c0d7d2b"}},
+		Extra: map[string][]string{
+			"authentication.kubernetes.io/pod-name":  {"strata-manager-0"},
+			"authentication.kubernetes.io/pod-uid":   {"7c0d7d2b"},
+			"authentication.kubernetes.io/node-name": {"local"},
+		},
 	}
 }
 
@@ -80,13 +84,11 @@ func newRelease(namespace, name, track, version string) *v1alpha1.ImmutableRelea
 // versioned is the Deployment of a release's component, as the operator makes it.
 func versioned(namespace, release, component string) *appsv1.Deployment {
 	labels := map[string]string{v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: component}
-	replicas, yes := int32(3), true
+	replicas := int32(3)
 	return &appsv1.Deployment{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: namespace, Name: release + "-" + component, Labels: labels,
-			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1alpha1.GroupVersion.String(), Kind: "ImmutableRelease", Name: release, UID: "f0f1", Controller: &yes,
-			}},
+			OwnerReferences: ownedBy(release),
 		},
 		Spec: appsv1.DeploymentSpec{
 			Replicas: &replicas,
@@ -97,4 +99,10 @@ func versioned(namespace, release, component string) *appsv1.Deployment {
 			},
 		},
 	}
+}
+
+// ownedBy is the owner of what a release has.
+func ownedBy(release string) []metav1.OwnerReference {
+	yes := true
+	return []metav1.OwnerReference{{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ImmutableRelease", Name: release, UID: "f0f1", Controller: &yes}}
 }

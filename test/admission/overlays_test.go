@@ -33,8 +33,8 @@ func rendered(overlay string) (policies []admissionv1.ValidatingAdmissionPolicy,
 			explaining = config.Webhooks
 		}
 	}
-	Expect(policies).To(HaveLen(len(guards.Policies)))
-	Expect(webhooks).To(HaveLen(len(guards.Webhooks)))
+	Expect(policies).To(HaveLen(len(guards.Bindings())))
+	Expect(webhooks).To(HaveLen(len(guards.Webhooks())))
 	Expect(explaining).To(HaveLen(len(guards.Explaining)))
 	return policies, webhooks, explaining
 }
@@ -51,6 +51,15 @@ var _ = Describe("An overlay", func() {
 		}
 		for _, webhook := range explaining {
 			Expect(webhook.MatchConditions[0].Expression).To(Equal("!("+outside.Expression()+")"), webhook.Name)
+		}
+	})
+
+	It("names a backup tool, where it matters", func() {
+		policies, _, _ := rendered("backup-tool")
+		for _, policy := range policies {
+			if policy.Name == "strata-reserved" {
+				Expect(policy.Spec.Variables[2]).To(Equal(admissionv1.Variable{Name: "restorer", Expression: "request.userInfo.username == 'system:serviceaccount:velero:velero'"}))
+			}
 		}
 	})
 

@@ -28,10 +28,10 @@ func TestManifestsAreUpToDate(t *testing.T) {
 
 func TestEveryRuleHasAnIDOfItsOwn(t *testing.T) {
 	seen := map[string]bool{}
-	for _, policy := range Policies {
+	for _, policy := range guarded() {
 		for _, rule := range policy.Rules {
-			if seen[rule.ID] || !strings.HasPrefix(rule.ID, "STRATA-") || rule.Message == "" {
-				t.Errorf("%s: rule %q with message %q", policy.Name, rule.ID, rule.Message)
+			if seen[rule.ID] || !strings.HasPrefix(rule.ID, "STRATA-") || rule.Says == "" || rule.Instead == "" {
+				t.Errorf("%s: rule %q says %q", policy.Name, rule.ID, rule.Says)
 			}
 			seen[rule.ID] = true
 		}
@@ -60,16 +60,25 @@ func TestWhoIsExemptStandsFirst(t *testing.T) {
 }
 
 func TestIdentity(t *testing.T) {
-	bound := map[string]authenticationv1.ExtraValue{boundPod: {"7c0d7d2b"}}
+	inPod := func(but string) map[string]authenticationv1.ExtraValue {
+		extra := map[string]authenticationv1.ExtraValue{}
+		for _, key := range bound {
+			if key != but {
+				extra[key] = authenticationv1.ExtraValue{"7c0d7d2b"}
+			}
+		}
+		return extra
+	}
 	outside := Identity{Username: "strata"}
 	for name, c := range map[string]struct {
 		identity Identity
 		user     authenticationv1.UserInfo
 		is       bool
 	}{
-		"the pod's token":               {InCluster, authenticationv1.UserInfo{Username: InCluster.Username, Extra: bound}, true},
+		"the pod's token":               {InCluster, authenticationv1.UserInfo{Username: InCluster.Username, Extra: inPod("")}, true},
 		"a minted token":                {InCluster, authenticationv1.UserInfo{Username: InCluster.Username}, false},
-		"another pod":                   {InCluster, authenticationv1.UserInfo{Username: "system:serviceaccount:shop:default", Extra: bound}, false},
+		"a token without its node":      {InCluster, authenticationv1.UserInfo{Username: InCluster.Username, Extra: inPod(bound[2])}, false},
+		"another pod":                   {InCluster, authenticationv1.UserInfo{Username: "system:serviceaccount:shop:default", Extra: inPod("")}, false},
 		"outside the cluster":           {outside, authenticationv1.UserInfo{Username: "strata"}, true},
 		"nobody, with nobody as Strata": {Identity{}, authenticationv1.UserInfo{}, false},
 	} {
@@ -77,7 +86,7 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	if strings.Contains(outside.Expression(), boundPod) || !strings.Contains(InCluster.Expression(), boundPod) {
+	if strings.Contains(outside.Expression(), bound[0]) || !strings.Contains(InCluster.Expression(), bound[0]) {
 		t.Error("the bound token is demanded of the wrong one")
 	}
 }

@@ -2,6 +2,7 @@ package guards
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -14,10 +15,15 @@ const (
 	ServiceName    = "strata-webhook"
 )
 
-// boundPod is in the extra information of a user whose token was issued to a pod
-// by the kubelet. A token that somebody minted for the ServiceAccount, and
-// somebody who impersonates it by name, do not have it.
-const boundPod = "authentication.kubernetes.io/pod-uid"
+// bound are in the extra information of a user whose token was issued to a pod by
+// the kubelet: which pod, and on which node. A token that somebody minted for the
+// ServiceAccount, one from a Secret, and somebody who impersonates it by name, do not
+// have them; a token is bound to a pod by its node alone (STRATA-070).
+var bound = []string{
+	"authentication.kubernetes.io/pod-name",
+	"authentication.kubernetes.io/pod-uid",
+	"authentication.kubernetes.io/node-name",
+}
 
 // Identity is who the operator is to the API server.
 type Identity struct {
@@ -37,13 +43,13 @@ func (i Identity) Expression() string {
 	if !i.Bound {
 		return name
 	}
-	return name + fmt.Sprintf(" && has(request.userInfo.extra) && '%s' in request.userInfo.extra", boundPod)
+	return name + " && has(request.userInfo.extra) && ['" + strings.Join(bound, "', '") + "'].all(k, k in request.userInfo.extra)"
 }
 
 // Is says the same of a user.
 func (i Identity) Is(user authenticationv1.UserInfo) bool {
-	_, bound := user.Extra[boundPod]
-	return i.Username != "" && user.Username == i.Username && (bound || !i.Bound)
+	missing := slices.ContainsFunc(bound, func(key string) bool { return len(user.Extra[key]) == 0 })
+	return i.Username != "" && user.Username == i.Username && (!missing || !i.Bound)
 }
 
 // Controllers of Kubernetes that must keep working, each under the name by which
@@ -51,23 +57,31 @@ func (i Identity) Is(user authenticationv1.UserInfo) bool {
 // off, all are system:kube-controller-manager: the variable "controller" of the
 // policies, and the match condition of the webhook, then name that user.
 const (
-	deploymentController = "system:serviceaccount:kube-system:deployment-controller"
-	autoscaler           = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
-	garbageCollector     = "system:serviceaccount:kube-system:generic-garbage-collector"
-	namespaceController  = "system:serviceaccount:kube-system:namespace-controller"
-	jobController        = "system:serviceaccount:kube-system:job-controller"
+	deploymentController    = "system:serviceaccount:kube-system:deployment-controller"
+	replicaSetController    = "system:serviceaccount:kube-system:replicaset-controller"
+	autoscaler              = "system:serviceaccount:kube-system:horizontal-pod-autoscaler"
+	garbageCollector        = "system:serviceaccount:kube-system:generic-garbage-collector"
+	namespaceController     = "system:serviceaccount:kube-system:namespace-controller"
+	jobController           = "system:serviceaccount:kube-system:job-controller"
+	disruptionController    = "system:serviceaccount:kube-system:disruption-controller"
+	serviceController       = "system:serviceaccount:kube-system:service-controller"
+	endpointController      = "system:serviceaccount:kube-system:endpoint-controller"
+	endpointSliceController = "system:serviceaccount:kube-system:endpointslice-controller"
+	endpointSliceMirroring  = "system:serviceaccount:kube-system:endpointslicemirroring-controller"
+	scheduler               = "system:kube-scheduler"
+	apiServer               = "system:apiserver"
 )
 
 // podStatusWriters write conditions of pods beside the nodes: where a pod goes,
 // that its node is lost, that it is being disrupted.
 var podStatusWriters = []string{
-	"system:kube-scheduler",
-	"system:apiserver",
+	scheduler,
+	apiServer,
 	"system:serviceaccount:kube-system:node-controller",
 	"system:serviceaccount:kube-system:pod-garbage-collector",
 	"system:serviceaccount:kube-system:taint-eviction-controller",
 	"system:serviceaccount:kube-system:device-taint-eviction-controller",
-	"system:serviceaccount:kube-system:disruption-controller",
+	disruptionController,
 }
 
 // anyOf is the CEL expression that is true for requests of the named users.

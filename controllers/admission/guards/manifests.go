@@ -3,7 +3,6 @@ package guards
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,84 +56,4 @@ func encode(objects ...runtime.Object) ([]byte, error) {
 		file.Write(data)
 	}
 	return file.Bytes(), nil
-}
-
-// DocumentFile lists the rules by their IDs, from the top of the repository.
-const DocumentFile = "docs/guards.md"
-
-// Document is the table in words, for somebody who was refused.
-func Document() []byte {
-	var doc bytes.Buffer
-	doc.WriteString(`# What the guards refuse
-
-Every refusal of a policy begins with the ID of its rule. The policies are decided
-inside the API server and hold while the operator is down; cluster administrators
-are not exempt. Exempt are the operator itself, known by a token that is bound to its
-pod, and the controllers of Kubernetes that are named here. Made from the table in
-` + "`controllers/admission/guards` by `go generate ./controllers/admission/...`" + `.
-
-| rule | on | of | what the refusal says | exempt |
-|---|---|---|---|---|
-`)
-	for i := range Policies {
-		policy := &Policies[i]
-		for _, rule := range policy.Rules {
-			fmt.Fprintf(&doc, "| %s | %s | %s | %s | %s |\n", rule.ID, policy.operations(rule),
-				strings.Join(policy.Resources, ", "), rule.Message, policy.exempt(rule))
-		}
-	}
-	doc.WriteString(`
-An operator that runs outside of the cluster is named by ` + "`config/overlays/out-of-cluster`" + `;
-a kube-controller-manager whose controllers share one user, by
-` + "`config/overlays/shared-controllers`" + `. Both are kustomizations to start from.
-
-## To give the same manifest again
-
-Applying the manifest of a release again, or replacing the release by it, changes
-nothing, also while the release is held: a MutatingAdmissionPolicy keeps who published
-it, and its mark. Where a cluster has no MutatingAdmissionPolicies, a replacement of a
-release that is held is refused by STRATA-003; apply it instead.
-
-## To change something that is refused
-
-Publish a new ImmutableRelease with the change: its track rolls it out, tests it
-before it takes traffic, and takes it back when it disappoints. To go back to an
-earlier release, create a ReleaseAction with action Rollback.
-`)
-	return doc.Bytes()
-}
-
-// operations are those of a policy that a rule is about.
-func (p *Policy) operations(rule Rule) string {
-	var all, named []string
-	for _, operation := range p.Operations {
-		all = append(all, string(operation))
-		if strings.Contains(rule.Expression, "request.operation != '"+string(operation)+"'") {
-			named = append(named, string(operation))
-		}
-	}
-	if len(named) > 0 {
-		all = named
-	}
-	return strings.Join(all, ", ")
-}
-
-// exempt are the users to whom a rule does not apply.
-func (p *Policy) exempt(rule Rule) string {
-	var users []string
-	if strings.Contains(rule.Expression, "variables.operator") {
-		users = append(users, "the operator")
-	}
-	if strings.Contains(rule.Expression, "variables.controller") {
-		for _, user := range p.Controllers {
-			users = append(users, user[strings.LastIndexByte(user, ':')+1:])
-		}
-	}
-	if strings.Contains(rule.Expression, "'system:nodes'") {
-		users = append(users, "nodes")
-	}
-	if len(users) == 0 {
-		return "nobody"
-	}
-	return strings.Join(users, ", ")
 }

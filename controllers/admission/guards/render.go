@@ -2,6 +2,7 @@ package guards
 
 import (
 	"strconv"
+	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -9,11 +10,11 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-// ValidatingPolicies renders the table.
+// ValidatingPolicies renders the rows that have rules.
 func ValidatingPolicies(operator Identity) []*admissionv1.ValidatingAdmissionPolicy {
 	var policies []*admissionv1.ValidatingAdmissionPolicy
-	for i := range Policies {
-		policies = append(policies, Policies[i].render(operator))
+	for _, route := range guarded() {
+		policies = append(policies, route.render(operator))
 	}
 	return policies
 }
@@ -21,12 +22,13 @@ func ValidatingPolicies(operator Identity) []*admissionv1.ValidatingAdmissionPol
 // Bindings puts every policy of the table in force.
 func Bindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	var bindings []*admissionv1.ValidatingAdmissionPolicyBinding
-	for i := range Policies {
+	for _, route := range guarded() {
 		bindings = append(bindings, &admissionv1.ValidatingAdmissionPolicyBinding{
 			TypeMeta:   typeMeta("ValidatingAdmissionPolicyBinding"),
-			ObjectMeta: metav1.ObjectMeta{Name: Policies[i].Name},
+			ObjectMeta: metav1.ObjectMeta{Name: route.Name},
 			Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
-				PolicyName:        Policies[i].Name,
+				PolicyName:        route.Name,
+				ParamRef:          route.Each.ref(),
 				ValidationActions: []admissionv1.ValidationAction{admissionv1.Deny},
 			},
 		})
@@ -34,46 +36,76 @@ func Bindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	return bindings
 }
 
+// ref selects the objects of the request's own namespace. Where there are none, there
+// is nothing to guard.
+func (e *Each) ref() *admissionv1.ParamRef {
+	if e == nil {
+		return nil
+	}
+	allow, selector := admissionv1.AllowAction, &metav1.LabelSelector{}
+	if e.Labelled != "" {
+		selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: e.Labelled, Operator: metav1.LabelSelectorOpExists}}
+	}
+	return &admissionv1.ParamRef{Selector: selector, ParameterNotFoundAction: &allow}
+}
+
 // render keeps "operator" and "controller" the first two variables of every
 // policy: that is where an overlay names other users.
-func (p *Policy) render(operator Identity) *admissionv1.ValidatingAdmissionPolicy {
+func (r *Route) render(operator Identity) *admissionv1.ValidatingAdmissionPolicy {
 	fail := admissionv1.Fail
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta:   typeMeta("ValidatingAdmissionPolicy"),
-		ObjectMeta: metav1.ObjectMeta{Name: p.Name},
+		ObjectMeta: metav1.ObjectMeta{Name: r.Name},
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
-			FailurePolicy: &fail,
-			MatchConstraints: &admissionv1.MatchResources{
-				ResourceRules: []admissionv1.NamedRuleWithOperations{{
-					RuleWithOperations: rule(p.Group, p.Version, p.Resources, p.Operations),
-				}},
-			},
+			FailurePolicy:    &fail,
+			MatchConstraints: &admissionv1.MatchResources{},
 			Variables: append([]admissionv1.Variable{
 				variable("operator", operator.Expression()),
-				variable("controller", anyOf(p.Controllers)),
-			}, p.Variables...),
+				variable("controller", anyOf(r.Controllers)),
+			}, r.Variables...),
 		},
 	}
-	if !p.Everywhere {
+	for _, target := range r.Targets {
+		policy.Spec.MatchConstraints.ResourceRules = append(policy.Spec.MatchConstraints.ResourceRules,
+			admissionv1.NamedRuleWithOperations{RuleWithOperations: target.rule(r.Operations)})
+	}
+	if !r.Everywhere {
 		policy.Spec.MatchConstraints.NamespaceSelector = applicationNamespaces()
 	}
-	if p.Only != "" {
-		policy.Spec.MatchConditions = []admissionv1.MatchCondition{{Name: "only", Expression: p.Only}}
+	if r.Only != "" {
+		policy.Spec.MatchConditions = []admissionv1.MatchCondition{{Name: "only", Expression: r.Only}}
 	}
-	for _, r := range p.Rules {
-		policy.Spec.Validations = append(policy.Spec.Validations, r.render())
+	if r.Each != nil {
+		policy.Spec.ParamKind = &admissionv1.ParamKind{APIVersion: r.Each.APIVersion, Kind: r.Each.Kind}
+	}
+	for _, rule := range r.Rules {
+		policy.Spec.Validations = append(policy.Spec.Validations, rule.render())
 	}
 	return policy
 }
 
+// route is the CEL expression that tells which way a request took.
+const route = `' (' + request.operation + ' ' + request.resource.resource + (request.?subResource.orValue('') == '' ? '' : '/' + request.subResource) + ')'`
+
+// render says the rule, what is refused with names, the route, and what to do
+// instead. A message is needed besides: it is what is said where the names cannot be
+// found.
 func (r Rule) render() admissionv1.Validation {
 	forbidden := metav1.StatusReasonForbidden
-	v := admissionv1.Validation{Expression: r.Expression, Message: r.ID + ": " + r.Message, Reason: &forbidden}
-	if r.Detail != "" {
-		v.MessageExpression = "'" + r.ID + ": ' + " + r.Detail
+	detail := r.Detail
+	if detail == "" {
+		detail = quoted(r.Says)
 	}
-	return v
+	return admissionv1.Validation{
+		Expression:        r.Expression,
+		Message:           r.ID + ": " + r.Says + ". " + r.Instead,
+		MessageExpression: quoted(r.ID+": ") + " + " + detail + " + " + route + " + " + quoted(". "+r.Instead),
+		Reason:            &forbidden,
+	}
 }
+
+// quoted is a text as a CEL expression.
+func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `\'`) + "'" }
 
 // RequestedBy stamps on a release who published it, and keeps that. Who replaces the
 // metadata of a release as a whole, as kubectl replace does, takes that stamp with it:
@@ -91,8 +123,7 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 				MatchConstraints: &admissionv1.MatchResources{
 					NamespaceSelector: applicationNamespaces(),
 					ResourceRules: []admissionv1.NamedRuleWithOperations{{
-						RuleWithOperations: rule(v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, []string{"immutablereleases"},
-							[]admissionv1.OperationType{create, update}),
+						RuleWithOperations: ours("immutablereleases")[0].rule(operations(create, update)),
 					}},
 				},
 				// A release that is older than this policy stays without a stamp: who
@@ -134,18 +165,18 @@ func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfigu
 		TypeMeta:   typeMeta("ValidatingWebhookConfiguration"),
 		ObjectMeta: metav1.ObjectMeta{Name: ConfigurationName},
 	}
-	for _, w := range Webhooks {
+	for _, w := range Webhooks() {
 		fail, none, timeout := admissionv1.Fail, admissionv1.SideEffectClassNone, int32(timeoutSeconds)
 		config.Webhooks = append(config.Webhooks, admissionv1.ValidatingWebhook{
-			Name:                    w.Name,
-			ClientConfig:            service(w.Path),
-			Rules:                   []admissionv1.RuleWithOperations{rule(w.Group, w.Version, w.Resources, w.Operations)},
+			Name:                    w.WebhookName,
+			ClientConfig:            service(w.Webhook),
+			Rules:                   rules(w.Targets, w.Operations),
 			FailurePolicy:           &fail,
 			NamespaceSelector:       applicationNamespaces(),
 			SideEffects:             &none,
 			TimeoutSeconds:          &timeout,
 			AdmissionReviewVersions: []string{"v1"},
-			MatchConditions:         w.conditions(operator),
+			MatchConditions:         conditions(operator, w.Controllers, w.Only),
 		})
 	}
 	return config
@@ -162,27 +193,27 @@ func ExplainingWebhooks(operator Identity) *admissionv1.MutatingWebhookConfigura
 		config.Webhooks = append(config.Webhooks, admissionv1.MutatingWebhook{
 			Name:                    w.Name,
 			ClientConfig:            service(w.Path),
-			Rules:                   []admissionv1.RuleWithOperations{rule(w.Group, w.Version, w.Resources, w.Operations)},
+			Rules:                   rules(w.Targets, w.Operations),
 			FailurePolicy:           &ignore,
 			NamespaceSelector:       applicationNamespaces(),
 			SideEffects:             &none,
 			TimeoutSeconds:          &timeout,
 			ReinvocationPolicy:      &never,
 			AdmissionReviewVersions: []string{"v1"},
-			MatchConditions:         w.conditions(operator),
+			MatchConditions:         conditions(operator, nil, w.Only),
 		})
 	}
 	return config
 }
 
 // conditions keep "not-the-operator" the first, for overlays.
-func (w Webhook) conditions(operator Identity) []admissionv1.MatchCondition {
+func conditions(operator Identity, controllers []string, only string) []admissionv1.MatchCondition {
 	conditions := []admissionv1.MatchCondition{{Name: "not-the-operator", Expression: "!(" + operator.Expression() + ")"}}
-	if len(w.Controllers) > 0 {
-		conditions = append(conditions, admissionv1.MatchCondition{Name: "not-a-controller", Expression: "!(" + anyOf(w.Controllers) + ")"})
+	if len(controllers) > 0 {
+		conditions = append(conditions, admissionv1.MatchCondition{Name: "not-a-controller", Expression: "!(" + anyOf(controllers) + ")"})
 	}
-	if w.Only != "" {
-		conditions = append(conditions, admissionv1.MatchCondition{Name: "only", Expression: w.Only})
+	if only != "" {
+		conditions = append(conditions, admissionv1.MatchCondition{Name: "only", Expression: only})
 	}
 	return conditions
 }
@@ -192,11 +223,19 @@ func service(path string) admissionv1.WebhookClientConfig {
 	return admissionv1.WebhookClientConfig{Service: &admissionv1.ServiceReference{Namespace: Namespace, Name: ServiceName, Path: &path, Port: &port}}
 }
 
-func rule(group, version string, resources []string, operations []admissionv1.OperationType) admissionv1.RuleWithOperations {
+func (t Target) rule(operations []admissionv1.OperationType) admissionv1.RuleWithOperations {
 	return admissionv1.RuleWithOperations{
 		Operations: operations,
-		Rule:       admissionv1.Rule{APIGroups: []string{group}, APIVersions: []string{version}, Resources: resources},
+		Rule:       admissionv1.Rule{APIGroups: []string{t.Group}, APIVersions: []string{t.Version}, Resources: t.Resources},
 	}
+}
+
+func rules(targets []Target, operations []admissionv1.OperationType) []admissionv1.RuleWithOperations {
+	var list []admissionv1.RuleWithOperations
+	for _, target := range targets {
+		list = append(list, target.rule(operations))
+	}
+	return list
 }
 
 // applicationNamespaces leaves alone what a cluster needs to come up, and what the

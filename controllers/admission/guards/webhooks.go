@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
-
-	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 // ConfigurationName names the ValidatingWebhookConfiguration and the
@@ -31,44 +29,14 @@ const (
 	explainTimeoutSeconds = 2
 )
 
-// Webhook is what is sent to one path. There is none on DELETE: a namespace that
-// is being deleted must not wait for one.
-type Webhook struct {
+// Explanation is what is sent to one path to be refused in good words.
+type Explanation struct {
 	Name       string
 	Path       string
-	Group      string
-	Version    string
-	Resources  []string
+	Targets    []Target
 	Operations []admissionv1.OperationType
-	// Only is the CEL condition under which the webhook is called; "" for always.
+	// Only is the CEL condition under which the webhook is called.
 	Only string
-	// Controllers of Kubernetes for which it is not called.
-	Controllers []string
-}
-
-// Webhooks are the validating ones. None is called for the operator.
-var Webhooks = []Webhook{
-	ours("releases", PathRelease, "immutablereleases"),
-	ours("tracks", PathTrack, "releasetracks"),
-	ours("actions", PathAction, "releaseactions"),
-	ours("records", PathRecord, "releaserecords"),
-	ours("policies", PathPolicy, "releasepolicies"),
-	{
-		Name: "deployments.strata.dev", Path: PathDeployment,
-		Group: "apps", Version: "v1",
-		Resources:   []string{"deployments"},
-		Operations:  []admissionv1.OperationType{update},
-		Only:        ofRelease,
-		Controllers: []string{deploymentController, garbageCollector},
-	},
-	{
-		Name: "scale.deployments.strata.dev", Path: PathDeployment,
-		Group: "apps", Version: "v1",
-		Resources:   []string{"deployments/scale"},
-		Operations:  []admissionv1.OperationType{update},
-		Only:        scaleOfRelease,
-		Controllers: []string{autoscaler},
-	},
 }
 
 // Explaining are webhooks that refuse in words what the schema refuses in any
@@ -77,20 +45,18 @@ var Webhooks = []Webhook{
 // Each is called only for requests that the schema will refuse: nothing that is
 // stored ever passed through one. When they are away, the schema's words are the
 // answer.
-var Explaining = []Webhook{
+var Explaining = []Explanation{
 	{
 		// What was changed in a spec, and what to do instead.
 		Name: "explain-change.releases.strata.dev", Path: PathExplain,
-		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-		Resources:  []string{"immutablereleases"},
+		Targets:    ours("immutablereleases"),
 		Operations: []admissionv1.OperationType{update},
 		Only:       `object.spec != oldObject.spec`,
 	},
 	{
 		// Images by tag, and what else is wrong with such a release.
 		Name: "explain-images.releases.strata.dev", Path: PathExplain,
-		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-		Resources:  []string{"immutablereleases"},
+		Targets:    ours("immutablereleases"),
 		Operations: []admissionv1.OperationType{create},
 		Only: `object.spec.components.exists(c, ` + byTag("c.template.spec") + `) || ` +
 			`(has(object.spec.tests) && object.spec.tests.exists(t, ` + byTag("t.template.spec.template.spec") + `))`,
@@ -115,13 +81,4 @@ func hasAll(path string) string {
 		}
 	}
 	return strings.Join(append(parts, "has("+path+")"), " && ")
-}
-
-func ours(name, path, resource string) Webhook {
-	return Webhook{
-		Name: name + ".strata.dev", Path: path,
-		Group: v1alpha1.GroupVersion.Group, Version: v1alpha1.GroupVersion.Version,
-		Resources:  []string{resource},
-		Operations: []admissionv1.OperationType{create, update},
-	}
 }

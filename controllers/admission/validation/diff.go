@@ -41,6 +41,50 @@ func SpecChanges(old, now []byte) ([]Change, error) {
 	return changes("spec", before.Spec, after.Spec), nil
 }
 
+// metadataThatCounts are the parts of an object's metadata that are somebody's: the
+// others are the API server's.
+var metadataThatCounts = []string{"labels", "annotations", "ownerReferences", "finalizers"}
+
+// InPlaceChanges lists in what two versions of one object differ, by path: in all but
+// the status and what the API server writes. old and now are the JSON of the objects
+// as the API server has them.
+func InPlaceChanges(old, now []byte) ([]Change, error) {
+	before, err := content(old)
+	if err != nil {
+		return nil, fmt.Errorf("decode the stored object: %w", err)
+	}
+	after, err := content(now)
+	if err != nil {
+		return nil, fmt.Errorf("decode the changed object: %w", err)
+	}
+	var list []Change
+	for _, change := range changedFields("", before, after) {
+		change.Path = strings.TrimPrefix(change.Path, ".")
+		list = append(list, change)
+	}
+	return list, nil
+}
+
+// content is what counts of an object.
+func content(data []byte) (map[string]any, error) {
+	var object map[string]any
+	if err := decodeExact(data, &object); err != nil {
+		return nil, err
+	}
+	metadata, _ := object["metadata"].(map[string]any)
+	counts := map[string]any{}
+	for _, field := range metadataThatCounts {
+		if value, ok := metadata[field]; ok {
+			counts[field] = value
+		}
+	}
+	for _, field := range []string{"apiVersion", "kind", "status"} {
+		delete(object, field)
+	}
+	object["metadata"] = counts
+	return object, nil
+}
+
 // decodeExact keeps numbers as they are written.
 func decodeExact(data []byte, into any) error {
 	decoder := json.NewDecoder(strings.NewReader(string(data)))

@@ -1,0 +1,125 @@
+package guards
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// DocumentFile lists the rules by their IDs, from the top of the repository.
+const DocumentFile = "docs/guards.md"
+
+// Document is the table in words, for somebody who was refused.
+func Document() []byte {
+	var doc bytes.Buffer
+	doc.WriteString(documentBegin)
+	type line struct{ id, text string }
+	var lines []line
+	for _, route := range guarded() {
+		for _, rule := range route.Rules {
+			lines = append(lines, line{rule.ID, fmt.Sprintf("| %s | %s | %s | %s. | %s | %s |\n", rule.ID, route.Ways, route.requests(rule),
+				strings.ToUpper(rule.Says[:1])+rule.Says[1:], rule.Instead, route.exempt(rule))})
+		}
+	}
+	slices.SortFunc(lines, func(a, b line) int { return strings.Compare(a.id, b.id) })
+	for _, l := range lines {
+		doc.WriteString(l.text)
+	}
+	doc.WriteString("\n## Told to the webhook too\n\n| webhook | requests |\n|---|---|\n")
+	for _, route := range Webhooks() {
+		fmt.Fprintf(&doc, "| %s | %s |\n", route.WebhookName, route.requests(Rule{}))
+	}
+	doc.WriteString(documentEnd)
+	return doc.Bytes()
+}
+
+const documentBegin = `# What the guards refuse
+
+Every refusal of a policy is a 403, begins with the ID of its rule, names the release and
+the route, and says what to do instead. The policies are decided inside the API server and
+hold while the operator is down; cluster administrators are not exempt. Exempt are the
+operator itself, known by a token that is bound to its pod, and the controllers of
+Kubernetes that are named here. Made from the table in ` + "`controllers/admission/guards`" + `
+by ` + "`go generate ./controllers/admission/...`" + `.
+
+What belongs to a release is known by its owner, pods and ReplicaSets by the label
+` + "`strata.dev/release`" + `. What a release left behind (` + "`kubectl delete --cascade=orphan`" + `) is
+its user's own again. Deleting and evicting pods, and reading their logs, stay allowed.
+
+| rule | route | requests | what is refused | what to do instead | exempt |
+|---|---|---|---|---|---|
+`
+
+const documentEnd = `
+The webhook says what was changed, and judges what takes a look at other objects. It is
+called for nothing that is deleted, and for no controller of Kubernetes. A changed spec of
+a release is refused by the schema too, before any policy: that answer is a 422.
+
+## Namespaces that are guarded
+
+` + "`kubectl label namespace shop strata.dev/guarded=true`" + ` closes a namespace to exec, attach, cp,
+port-forward and proxies (STRATA-050, STRATA-051, STRATA-043). The label cannot be taken
+away while a release serves or stands by there.
+
+## Who the operator is
+
+The name of its ServiceAccount is not enough: its token must have been issued to a pod, by
+the node that the pod runs on. So nobody becomes the operator who impersonates it by name
+(as the stock role edit may, in a namespace), who mints a token for it (STRATA-070), makes a
+token Secret (STRATA-071), runs a pod as it (STRATA-072) or enters its pod (STRATA-073).
+Who may change the Deployment of the operator can replace the operator; who may
+impersonate users together with their extra information (` + "`userextras`" + `, which no stock
+role but cluster-admin may) can claim to be anybody, and who may write admission policies
+can take them away. Grant these three to nobody who must not.
+
+An operator that runs outside of the cluster is named by ` + "`config/overlays/out-of-cluster`" + `;
+a kube-controller-manager whose controllers share one user, by
+` + "`config/overlays/shared-controllers`" + `; a backup tool that may bring back what carries our
+labels, by ` + "`config/overlays/backup-tool`" + `. They are kustomizations to start from.
+
+## To give the same manifest again
+
+Applying the manifest of a release again, or replacing the release by it, changes
+nothing, also while the release is held: a MutatingAdmissionPolicy keeps who published
+it, and its mark. Where a cluster has no MutatingAdmissionPolicies, a replacement of a
+release that is held is refused by STRATA-003; apply it instead.
+`
+
+// requests are those that a rule is about: the operations, and of what.
+func (r *Route) requests(rule Rule) string {
+	var every, named, of []string
+	for _, operation := range r.Operations {
+		every = append(every, string(operation))
+		if strings.Contains(rule.Expression, "request.operation != '"+string(operation)+"'") {
+			named = append(named, string(operation))
+		}
+	}
+	if len(named) > 0 {
+		every = named
+	}
+	for _, target := range r.Targets {
+		of = append(of, target.Resources...)
+	}
+	return strings.Join(every, ", ") + " " + strings.Join(of, ", ")
+}
+
+// exempt are the users to whom a rule does not apply.
+func (r *Route) exempt(rule Rule) string {
+	var users []string
+	if strings.Contains(rule.Expression, "variables.operator") {
+		users = append(users, "the operator")
+	}
+	if strings.Contains(rule.Expression, "variables.controller") {
+		for _, user := range r.Controllers {
+			users = append(users, user[strings.LastIndexByte(user, ':')+1:])
+		}
+	}
+	if strings.Contains(rule.Expression, "'system:nodes'") {
+		users = append(users, "nodes")
+	}
+	if len(users) == 0 {
+		return "nobody"
+	}
+	return strings.Join(users, ", ")
+}

@@ -1,0 +1,114 @@
+package guards
+
+import (
+	"strings"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// What belongs to a release is found on what is stored, never on what is asked
+// for. objectSelector is of no use here: it passes over subresources.
+const (
+	// ownedByRelease finds the children of a release. One that has no owner any more,
+	// because its release was deleted with --cascade=orphan, is somebody's own.
+	ownedByRelease = `has(oldObject.metadata.ownerReferences) && oldObject.metadata.ownerReferences.exists(o, o.kind == 'ImmutableRelease' && o.apiVersion.startsWith('` + v1alpha1.ReservedPrefix + `'))`
+
+	// labelledByRelease finds what the children have made: ReplicaSets and pods.
+	labelledByRelease = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelRelease + `' in oldObject.metadata.labels`
+
+	// scaleOfRelease finds the same on a Scale, which has neither the labels nor the
+	// owners of its Deployment: only the selector.
+	scaleOfRelease = `has(oldObject.status) && has(oldObject.status.selector) && oldObject.status.selector.split(',').exists(s, s.startsWith('` + v1alpha1.LabelRelease + `='))`
+
+	// routeOfTrack finds what carries traffic for a track.
+	routeOfTrack = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelRoute + `' in oldObject.metadata.labels && '` + v1alpha1.LabelTrack + `' in oldObject.metadata.labels`
+
+	// held finds what the operator has marked.
+	held = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelHeld + `' in oldObject.metadata.labels`
+
+	// inGuarded is true in the namespaces that are guarded against interactive access.
+	inGuarded = `has(namespaceObject.metadata.labels) && '` + v1alpha1.LabelGuarded + `' in namespaceObject.metadata.labels`
+)
+
+// What stays as it is.
+const (
+	sameMetadata = `object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && ` + sameTies
+	// sameTies are the owners and finalizers: who deletes an object, and when.
+	sameTies = sameOwners + ` && object.metadata.?finalizers == oldObject.metadata.?finalizers`
+
+	sameOwners = `object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences`
+	sameSpec   = `object.?spec == oldObject.?spec`
+	sameStatus = `object.?status == oldObject.?status`
+	// sameData compares ConfigMaps, Secrets and ControllerRevisions.
+	sameData = `object.?data == oldObject.?data && object.?binaryData == oldObject.?binaryData && object.?immutable == oldObject.?immutable && ` +
+		`object.?type == oldObject.?type && object.?revision == oldObject.?revision`
+)
+
+// excepted is true for requests of the operator and of the controllers of the row.
+const excepted = `variables.operator || variables.controller`
+
+// Sentences of several rules.
+const (
+	neverChanges = ` belongs to a release, and a release never changes`
+
+	publishInstead = `Publish a new ImmutableRelease with the change; its track rolls it out. To go back to an earlier release, create a ReleaseAction with action Rollback.`
+	sizeInstead    = `For another size now, set spec.capacity of its track; for other bounds, publish a new ImmutableRelease.`
+	trackInstead   = `Change spec.traffic of the track, or publish a new ImmutableRelease.`
+	retireInstead  = `It goes with its release: publish a newer one, and retention lets go of this one; a track that is deleted lets go of all.`
+	nothingInstead = `There is nothing to be done instead: whoever has to write it does.`
+	ownPrefix      = `Leave out labels, annotations and owners of strata.dev, and leave them as they are.`
+	letGoInstead   = `It is let go once another release has its traffic and the retention of the track keeps it no longer: publish a newer one, or roll back by a ReleaseAction. To delete it sooner, lower spec.retention, take the pin off, or delete the track, whose application serves on.`
+)
+
+var (
+	labelsOf      = variable("labels", `object.metadata.?labels.orValue({})`)
+	annotationsOf = variable("annotations", `object.metadata.?annotations.orValue({})`)
+	oldLabels     = variable("oldLabels", `oldObject == null ? {} : oldObject.metadata.?labels.orValue({})`)
+	oldAnnotation = variable("oldAnnotations", `oldObject == null ? {} : oldObject.metadata.?annotations.orValue({})`)
+	releaseOf     = variable("release", `oldObject.metadata.?labels[?'`+v1alpha1.LabelRelease+`'].orValue(oldObject.metadata.?ownerReferences[?0].?name.orValue('(unknown)'))`)
+	scaledRelease = variable("release", `oldObject.status.selector.split(',').filter(s, s.startsWith('`+v1alpha1.LabelRelease+`='))[0].substring(`+length(v1alpha1.LabelRelease+"=")+`)`)
+)
+
+// belongs is the CEL expression for the beginning of nearly every refusal:
+// <what> shop-1-web belongs to release shop-1<rest>.
+func belongs(what, rest string) string {
+	return `'` + what + ` ' + oldObject.metadata.name + ' belongs to release ' + variables.release + '` + rest + `'`
+}
+
+// frozenRule is the rule of a kind of which nothing changes.
+func frozenRule(id, kind, same, instead string) Rule {
+	return Rule{
+		ID:         id,
+		Expression: excepted + ` || (` + same + `)`,
+		Says:       "this " + kind + neverChanges,
+		Detail:     belongs(kind, ", and a release never changes"),
+		Instead:    instead,
+	}
+}
+
+// reservedKept says that no reserved key was added, changed or removed; but adds
+// what else is allowed of a key k.
+func reservedKept(now, old, but string) string {
+	return reservedFrom("variables."+now, "variables."+old, but) + ` && ` +
+		`variables.` + old + `.all(k, !k.startsWith('` + v1alpha1.ReservedPrefix + `') || k in variables.` + now + `)`
+}
+
+// reservedFrom says that every reserved key of a map is one that it had, with the
+// same value.
+func reservedFrom(now, old, but string) string {
+	if but != "" {
+		but = " || " + but
+	}
+	return now + `.all(k, !k.startsWith('` + v1alpha1.ReservedPrefix + `') || (k in ` + old + ` && ` + old + `[k] == ` + now + `[k])` + but + `)`
+}
+
+// all is the CEL expression that is true where each of them is.
+func all(expressions ...string) string { return "(" + strings.Join(expressions, ") && (") + ")" }
+
+func variables(list ...admissionv1.Variable) []admissionv1.Variable { return list }
+
+func variable(name, expression string) admissionv1.Variable {
+	return admissionv1.Variable{Name: name, Expression: expression}
+}

@@ -1,0 +1,203 @@
+package guards
+
+import (
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// ours is a Target among the kinds of Strata.
+func ours(resources ...string) []Target {
+	return []Target{{v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, resources}}
+}
+
+// recordIsCreated: who may bring a record back is said by the row of records.
+const recordIsCreated = `(request.operation == 'CREATE' && request.resource.resource == 'releaserecords')`
+
+// ourKinds are releases, tracks, records, actions and policies.
+var ourKinds = []Route{
+	{
+		Name: "strata-namespaces", Ways: "a release among the cluster's own programs",
+		Targets:    ours("immutablereleases", "releasetracks", "releaseactions"),
+		Operations: operations(create),
+		Everywhere: true,
+		Rules: []Rule{{
+			ID:         "STRATA-001",
+			Expression: `!(object.metadata.namespace in ['kube-system', '` + Namespace + `'])`,
+			Says:       "kube-system and " + Namespace + " are left alone by the guards",
+			Instead:    "Releases live in the namespace of their application.",
+		}},
+	},
+	{
+		Name: "strata-releases", Ways: "kubectl edit, patch, apply or replace of a release or an action",
+		Targets:    ours("immutablereleases", "releaseactions"),
+		Operations: operations(update),
+		Rules: []Rule{{
+			ID:         "STRATA-002",
+			Expression: sameSpec,
+			Says:       "spec is immutable",
+			Detail:     `object.kind + ' ' + object.metadata.name + ': spec is immutable'`,
+			Instead:    "Publish a new object instead.",
+		}},
+	},
+	{
+		Name: "strata-reserved-metadata", Ways: "kubectl label, annotate of our kinds",
+		Targets:    ours("immutablereleases", "releasetracks", "releaserecords", "releaseactions"),
+		Operations: operations(create, update),
+		Variables:  variables(labelsOf, annotationsOf, oldLabels, oldAnnotation),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-003",
+				Expression: `variables.operator || ` + recordIsCreated + ` || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Says:       "labels that begin with " + v1alpha1.ReservedPrefix + " are the operator's",
+				Instead:    "Leave them out, and leave them as they are.",
+			},
+			{
+				ID: "STRATA-004",
+				Expression: `variables.operator || (` + reservedKept("annotations", "oldAnnotations",
+					`(k == '`+v1alpha1.AnnotationRequestedBy+`' && oldObject == null && variables.annotations[k] == request.userInfo.username)`) + `)`,
+				Says:    "annotations that begin with " + v1alpha1.ReservedPrefix + " are the operator's",
+				Instead: "Leave them out, and leave them as they are.",
+			},
+		},
+	},
+	{
+		Name: "strata-our-status", Ways: "kubectl patch --subresource=status of our kinds",
+		Targets:    ours("immutablereleases/status", "releasetracks/status", "releaseactions/status", "releaserecords/status", "releasepolicies/status"),
+		Operations: operations(update),
+		Rules: []Rule{{
+			ID:         "STRATA-034",
+			Expression: `variables.operator || (` + sameStatus + `)`,
+			Says:       "the status is written by the operator alone",
+			Detail:     `'the status of ' + object.kind + ' ' + object.metadata.name + ' is written by the operator alone'`,
+			Instead:    "Nothing is decided by a status: create a ReleaseAction for what shall happen.",
+		}},
+	},
+	{
+		Name: "strata-held", Ways: "kubectl delete of a release; owners with which it would go",
+		Targets:     ours("immutablereleases"),
+		Operations:  operations(update, remove),
+		Only:        held,
+		Controllers: []string{namespaceController, garbageCollector},
+		Variables: variables(variable("how",
+			`oldObject.?status.?weightPercent.orValue(0) > 0 ? 'it serves ' + string(oldObject.status.weightPercent) + ' % of the traffic' : 'it stands by for a rollback, or is pinned'`)),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-030",
+				Expression: `request.operation != 'DELETE' || ` + excepted,
+				Says:       "the release serves, stands by or is pinned",
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ': ' + variables.how`,
+				Instead:    letGoInstead,
+			},
+			{
+				ID:         "STRATA-031",
+				Expression: `request.operation != 'UPDATE' || variables.operator || ` + sameOwners,
+				Says:       "a release that is held gets no other owners: it would go with them",
+				Detail:     `'release ' + oldObject.metadata.name + ' is held by track ' + oldObject.spec.trackName + ' and gets no other owners: it would go with them'`,
+				Instead:    letGoInstead,
+			},
+		},
+	},
+	{
+		Name: "strata-records", Ways: "kubectl create, edit, delete of records",
+		Targets:     ours("releaserecords"),
+		Operations:  operations(create, update, remove),
+		Controllers: []string{namespaceController, garbageCollector},
+		Rules: []Rule{
+			{
+				ID:         "STRATA-005",
+				Expression: `request.operation != 'CREATE' || variables.operator || authorizer.group('` + v1alpha1.GroupVersion.Group + `').resource('releasetracks').namespace(object.metadata.namespace).name(object.spec.trackName).check('restore').allowed()`,
+				Says:       "records are written by the operator alone",
+				Instead:    "To ask for something, create a ReleaseAction; to bring a lost log back, have the verb restore on its releasetrack.",
+			},
+			{
+				ID:         "STRATA-006",
+				Expression: `request.operation != 'UPDATE' || ` + sameSpec,
+				Says:       "records are never changed: they are the log of their track",
+				Instead:    "To ask for something, create a ReleaseAction.",
+			},
+			{
+				ID:         "STRATA-007",
+				Expression: `request.operation != 'DELETE' || ` + excepted,
+				Says:       "records are the log of their track, and are removed by its retention alone",
+				Detail:     `'ReleaseRecord ' + oldObject.metadata.name + ' belongs to the log of track ' + oldObject.spec.trackName + ', and is removed by the retention of that track alone'`,
+				Instead:    "Set spec.retention.recordLimit of the track.",
+			},
+		},
+	},
+	{
+		Name: "strata-actions", Ways: "an action in somebody else's name, or without the right",
+		Targets:    ours("releaseactions"),
+		Operations: operations(create),
+		Variables: variables(variable("verb",
+			`{'Approve': 'approve', 'Abort': 'abort', 'Retry': 'retry', 'Rollback': 'rollback', 'SkipHold': 'skip', 'BreakGlass': 'breakglass'}[?object.spec.action].orValue('unknown')`)),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-008",
+				Expression: `object.spec.requester == request.userInfo.username`,
+				Says:       "spec.requester must be the user who creates the action",
+				Detail:     `"spec.requester is '" + object.spec.requester + "', and must be the user who creates the action: '" + request.userInfo.username + "'"`,
+				Instead:    "Name yourself as spec.requester.",
+			},
+			{
+				ID:         "STRATA-009",
+				Expression: `authorizer.group('` + v1alpha1.GroupVersion.Group + `').resource('releasetracks').namespace(object.metadata.namespace).name(object.spec.trackName).check(variables.verb).allowed()`,
+				Says:       "the user may not do this on the track",
+				Detail:     `"user '" + request.userInfo.username + "' needs the verb '" + variables.verb + "' on releasetracks." + '` + v1alpha1.GroupVersion.Group + `/' + object.spec.trackName + " in namespace '" + object.metadata.namespace + "'"`,
+				Instead:    "Have the verb granted by a Role.",
+			},
+		},
+	},
+	{
+		Name: "strata-crds", Ways: "kubectl delete, edit of our CRDs",
+		Targets:    []Target{{"apiextensions.k8s.io", "v1", []string{"customresourcedefinitions"}}},
+		Operations: operations(create, update, remove),
+		Only:       `(oldObject == null ? object : oldObject).spec.group == '` + v1alpha1.GroupVersion.Group + `'`,
+		Everywhere: true,
+		Variables: variables(
+			variable("labels", `object == null ? {} : object.metadata.?labels.orValue({})`), oldLabels,
+			variable("held", `'`+v1alpha1.LabelHeld+`' in variables.oldLabels`)),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-032",
+				Expression: `request.operation != 'DELETE' || variables.operator || !variables.held`,
+				Says:       "releases are held: with this CRD all that serves would go",
+				Detail:     `'releases are held: with CRD ' + oldObject.metadata.name + ' all that serves would go'`,
+				Instead:    "Delete the tracks first, then the releases with --cascade=orphan, and applications serve on: see docs/uninstall.md.",
+			},
+			{
+				ID:         "STRATA-033",
+				Expression: `request.operation == 'DELETE' || variables.operator || (` + reservedKept("labels", "oldLabels", "") + `)`,
+				Says:       "labels of CRDs that begin with " + v1alpha1.ReservedPrefix + " are the operator's",
+				Instead:    "Write CRDs by kubectl apply, which leaves them as they are.",
+			},
+			{
+				ID:         "STRATA-035",
+				Expression: `request.operation != 'UPDATE' || variables.operator || !variables.held || ` + crdAsStrong,
+				Says:       "releases are held: their CRD is not made to forget, convert, hide or unfreeze what is stored",
+				Detail:     `'releases are held: CRD ' + oldObject.metadata.name + ' is not made to forget, convert, hide or unfreeze what is stored'`,
+				Instead:    "Apply the CRDs of a release of Strata as they are.",
+			},
+		},
+	},
+	tellWebhook("releases", PathRelease, "immutablereleases"),
+	tellWebhook("tracks", PathTrack, "releasetracks"),
+	tellWebhook("actions", PathAction, "releaseactions"),
+	tellWebhook("records", PathRecord, "releaserecords"),
+	tellWebhook("policies", PathPolicy, "releasepolicies"),
+}
+
+// crdAsStrong says that every version of a CRD that was served still is, nothing
+// is converted, and what was frozen in it still is.
+const crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?conversion.?strategy.orValue('None') == 'None' && ` +
+	`oldObject.spec.versions.all(o, !o.served || object.spec.versions.exists(v, v.name == o.name && v.served && v.storage == o.storage && ` +
+	`has(v.subresources) == has(o.subresources) && has(v.schema.openAPIV3Schema.properties) && 'spec' in v.schema.openAPIV3Schema.properties && ` +
+	`!has(v.schema.openAPIV3Schema.x__dash__kubernetes__dash__preserve__dash__unknown__dash__fields) && ` +
+	`o.schema.openAPIV3Schema.properties.spec.?x__dash__kubernetes__dash__validations.orValue([]).all(r, ` +
+	`r.rule != 'self == oldSelf' || v.schema.openAPIV3Schema.properties.spec.?x__dash__kubernetes__dash__validations.orValue([]).exists(s, s.rule == r.rule)))))`
+
+// tellWebhook is a row for what needs more than one object to be judged.
+func tellWebhook(name, path, resource string) Route {
+	return Route{
+		Targets: ours(resource), Operations: operations(create, update),
+		WebhookName: name + ".strata.dev", Webhook: path,
+	}
+}
