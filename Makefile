@@ -95,6 +95,10 @@ simulate: ## Play random worlds: SEED=n WORLDS=n; SEED alone tells of that one w
 simulate-nightly: ## Play a million random worlds, from SEED= on, or from the date.
 	$(MAKE) simulate WORLDS=1000000 SEED=$(or $(SEED),$(shell date +%Y%m%d)0000000)
 
+.PHONY: bench-admission
+bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
+	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test ./test/admission -count=1 -timeout 10m -v -ginkgo.focus 'What admission costs' -benchmark
+
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e

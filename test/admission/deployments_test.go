@@ -22,8 +22,8 @@ type attempt struct {
 	args []string
 }
 
-// attempts are the ways that people and their tools have.
-func attempts(deployment *appsv1.Deployment) []attempt {
+// kubectlWays are the ways that people and their tools have.
+func kubectlWays(deployment *appsv1.Deployment) []attempt {
 	name := "deployment/" + deployment.Name
 	other := "registry.example.com/shop/web@sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 	applied := manifest(deployment, other)
@@ -81,7 +81,7 @@ var _ = Describe("A Deployment of a release", func() {
 	refusesAll := func(but ...string) {
 		deployment.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))
 		run := []string{"EDITOR=" + editor(), "KUBE_EDITOR=" + editor()}
-		for _, attempt := range attempts(deployment) {
+		for _, attempt := range kubectlWays(deployment) {
 			if slices.Contains(but, attempt.what) {
 				continue
 			}

@@ -81,7 +81,7 @@ var _ = BeforeSuite(func() {
 	Expect(os.WriteFile(kubeconfig, data, 0o600)).To(Succeed())
 
 	Expect(admin.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guards.Namespace}})).To(Succeed())
-	for _, file := range []string{"config/rbac/role.yaml", "config/rbac/role_binding.yaml", "config/rbac/user_roles.yaml", guards.PoliciesFile} {
+	for _, file := range []string{"config/rbac/service_account.yaml", "config/rbac/role.yaml", "config/rbac/role_binding.yaml", "config/rbac/user_roles.yaml", guards.PoliciesFile} {
 		install(file)
 	}
 	anotherLeads()
@@ -212,11 +212,20 @@ func waitUntilGuarded() {
 		g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)).To(Succeed())
 		deployment.Status.Replicas = 7
 		g.Expect(admin.Status().Update(ctx, deployment)).To(MatchError(ContainSubstring("STRATA-013")))
+		g.Expect(admin.Create(ctx, impostor(), client.DryRunAll)).To(MatchError(ContainSubstring("STRATA-072")))
 		// Stamped.
 		rel := newRelease(namespace, "probe-1", "probe", "1")
 		g.Expect(admin.Create(ctx, rel, client.DryRunAll)).To(Succeed())
 		g.Expect(rel.Annotations).To(HaveKey(v1alpha1.AnnotationRequestedBy))
 	}).WithTimeout(30 * time.Second).WithPolling(200 * time.Millisecond).Should(Succeed())
+}
+
+// impostor is a pod that runs as the operator.
+func impostor() *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: guards.Namespace, Name: "strata-manager-0"},
+		Spec:       corev1.PodSpec{ServiceAccountName: guards.ServiceAccount, Containers: []corev1.Container{{Name: "manager", Image: image}}},
+	}
 }
 
 // kubectl runs a command as the cluster administrator.
@@ -245,6 +254,7 @@ func withoutPolicies(test func()) {
 		deployment.Status.Replicas++
 		g.Expect(admin.Status().Update(ctx, deployment)).To(Succeed())
 		g.Expect(admin.Create(ctx, newRelease("kube-system", "probe-1", "probe", "1"), client.DryRunAll)).To(Succeed())
+		g.Expect(admin.Create(ctx, impostor(), client.DryRunAll)).To(Succeed())
 	}).WithTimeout(20 * time.Second).Should(Succeed())
 	test()
 }

@@ -1,0 +1,113 @@
+// Package rbac holds what the operator may do in a cluster, and reads it back.
+package rbac
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+var update = flag.Bool("update", false, "write the golden file anew")
+
+// roles are those of the operator.
+func roles(t *testing.T) []rbacv1.ClusterRole {
+	t.Helper()
+	data, err := os.ReadFile("role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []rbacv1.ClusterRole
+	for _, document := range bytes.Split(data, []byte("\n---")) {
+		var role rbacv1.ClusterRole // a Role has the same fields
+		if err := yaml.Unmarshal(document, &role); err != nil {
+			t.Fatal(err)
+		}
+		if role.Name != "" {
+			list = append(list, role)
+		}
+	}
+	if len(list) != 2 {
+		t.Fatalf("%d roles, want the ClusterRole and the Role of the operator", len(list))
+	}
+	return list
+}
+
+// What the operator may do is read in one place by whoever reviews a change of it.
+func TestWhatTheOperatorMayDo(t *testing.T) {
+	var got strings.Builder
+	for _, role := range roles(t) {
+		where := "everywhere"
+		if role.Kind == "Role" {
+			where = "in " + role.Namespace
+		}
+		var lines []string
+		for _, rule := range role.Rules {
+			verbs := slices.Sorted(slices.Values(rule.Verbs))
+			for _, group := range rule.APIGroups {
+				for _, resource := range rule.Resources {
+					if name, subresource, ok := strings.Cut(resource, "/"); group != "" && ok {
+						resource = name + "." + group + "/" + subresource
+					} else if group != "" {
+						resource += "." + group
+					}
+					if len(rule.ResourceNames) > 0 {
+						resource += " " + strings.Join(slices.Sorted(slices.Values(rule.ResourceNames)), ",")
+					}
+					lines = append(lines, fmt.Sprintf("  %s: %s\n", resource, strings.Join(verbs, " ")))
+				}
+			}
+			for _, url := range rule.NonResourceURLs {
+				lines = append(lines, fmt.Sprintf("  %s: %s\n", url, strings.Join(verbs, " ")))
+			}
+		}
+		slices.Sort(lines)
+		fmt.Fprintf(&got, "%s %s, %s\n%s", role.Kind, role.Name, where, strings.Join(lines, ""))
+	}
+	path := filepath.Join("testdata", "permissions.golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("what the operator may do has changed; if it is meant, go test ./config/rbac -update. It is now:\n%s", got.String())
+	}
+}
+
+// No permission of the operator lets whoever holds its token have more than that.
+func TestTheOperatorCannotGrowItsPermissions(t *testing.T) {
+	for _, role := range roles(t) {
+		for _, rule := range role.Rules {
+			for _, verb := range rule.Verbs {
+				if slices.Contains([]string{"*", "impersonate", "bind", "escalate", "deletecollection", "proxy"}, verb) {
+					t.Errorf("%s: verb %s on %v", role.Name, verb, rule.Resources)
+				}
+			}
+			for _, resource := range rule.Resources {
+				_, subresource, _ := strings.Cut(resource, "/")
+				writes := slices.ContainsFunc(rule.Verbs, func(verb string) bool { return !slices.Contains([]string{"get", "list", "watch"}, verb) })
+				switch {
+				case strings.Contains(resource, "*"), subresource != "" && subresource != "status",
+					slices.Contains([]string{"nodes", "serviceaccounts", "roles", "rolebindings", "clusterroles", "clusterrolebindings",
+						"validatingadmissionpolicies", "validatingadmissionpolicybindings", "namespaces"}, resource) && writes,
+					resource == "pods" && writes:
+					t.Errorf("%s: %v on %s", role.Name, rule.Verbs, resource)
+				case resource == "secrets" && role.Kind == "ClusterRole" && slices.ContainsFunc(rule.Verbs, func(verb string) bool { return verb == "list" || verb == "watch" }):
+					t.Errorf("%s: %v on all Secrets", role.Name, rule.Verbs)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package attempts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+)
+
+// World is a release that runs and is held, in a namespace that is guarded, with one
+// component named web. A name that is "" is of something that is not there: nothing
+// is tried on it.
+type World struct {
+	Namespace, Track, Release string
+	// ReplicaSet and Pod are the component's; Job and JobPod a test's.
+	ReplicaSet, Pod, Job, JobPod string
+	// ConfigMap and Secret are copies of configuration.
+	ConfigMap, Secret string
+	// Route is the HTTPRoute, StableService the Service of a route of type Service.
+	Route, StableService string
+	// EndpointSlice is one of the component's Service.
+	EndpointSlice string
+	Record        string
+	Node          string
+	// OperatorPod runs in the operator's namespace.
+	OperatorPod string
+
+	// config is the cluster administrator's.
+	config  *rest.Config
+	dynamic dynamic.Interface
+	typed   kubernetes.Interface
+}
+
+// Connect lets the attempts be made as the holder of config.
+func (w *World) Connect(config *rest.Config) error {
+	var err error
+	w.config = config
+	if w.dynamic, err = dynamic.NewForConfig(config); err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	if w.typed, err = kubernetes.NewForConfig(config); err != nil {
+		return fmt.Errorf("make a client: %w", err)
+	}
+	return nil
+}
+
+// child is the name of the component's Deployment, Service, autoscaler and budget.
+func (w *World) child() string { return w.Release + "-web" }
+
+// object is something that is stored.
+type object struct {
+	resource        schema.GroupVersionResource
+	kind            string
+	namespace, name string
+}
+
+func (o object) String() string { return o.resource.Resource + "/" + o.name }
+
+func (w *World) objects(o object) dynamic.ResourceInterface {
+	if o.namespace == "" {
+		return w.dynamic.Resource(o.resource)
+	}
+	return w.dynamic.Resource(o.resource).Namespace(o.namespace)
+}
+
+func (w *World) get(ctx context.Context, o object) (*unstructured.Unstructured, error) {
+	live, err := w.objects(o).Get(ctx, o.name, metav1.GetOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", o, err)
+	}
+	return live, nil
+}
+
+// Attempt is one way to change what runs.
+type Attempt struct {
+	// Row is the route of the table, What the way that is tried.
+	Row, What string
+	// rules are those that may refuse it.
+	rules []string
+	// mentions must stand in the refusal: the release.
+	mentions string
+	// invalid: the API's own validation may refuse it before any policy is asked.
+	invalid bool
+	// nothing: it may do nothing at all, and is then let through.
+	nothing bool
+	// of is what must be unchanged afterwards; nil for a creation and a connection.
+	of *object
+	// try makes the request.
+	try func(ctx context.Context, dryRun []string) error
+}
+
+// Rules are the rules that may refuse it, by their IDs.
+func (a *Attempt) Rules() []string { return a.rules }
+
+func (a *Attempt) String() string { return a.Row + ": " + a.What }
+
+// way is how a refusal tells the route: the operation, and of what.
+var way = regexp.MustCompile(`\((CREATE|UPDATE|DELETE|CONNECT) [a-z]+(/[a-z]+)?\)`)
+
+// Run tries it as a dry run and then in earnest. It returns nil where both are refused
+// with a 403 that names a rule of the row, the release and the route, and nothing has
+// changed; else what is wrong.
+func (w *World) Run(ctx context.Context, a *Attempt) error {
+	for _, dryRun := range [][]string{{metav1.DryRunAll}, nil} {
+		if err := w.run(ctx, a, dryRun); err != nil {
+			return fmt.Errorf("%s (dry run: %v): %w", a, dryRun != nil, err)
+		}
+	}
+	return nil
+}
+
+func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {
+	var before *unstructured.Unstructured
+	var err error
+	if a.of != nil {
+		if before, err = w.get(ctx, *a.of); err != nil {
+			return err
+		}
+	}
+	err = a.try(ctx, dryRun)
+	for tries := 0; apierrors.IsConflict(err) && tries < 20; tries++ {
+		err = a.try(ctx, dryRun)
+	}
+	admitted := err == nil && a.nothing
+	if !admitted {
+		if err := a.refused(err); err != nil {
+			return err
+		}
+	}
+	if a.of == nil {
+		return nil
+	}
+	after, err := w.get(ctx, *a.of)
+	if err != nil {
+		return err
+	}
+	return unchanged(before, after, admitted)
+}
+
+// refused says what is wrong with an answer, nil for nothing.
+func (a *Attempt) refused(err error) error {
+	switch {
+	case err == nil:
+		return errors.New("it was not refused")
+	case a.invalid && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)):
+		return nil
+	case !apierrors.IsForbidden(err):
+		return fmt.Errorf("it was not refused with a 403: %w", err)
+	case !slices.ContainsFunc(a.rules, func(rule string) bool { return strings.Contains(err.Error(), rule+": ") }):
+		return fmt.Errorf("it was not refused by %s: %w", strings.Join(a.rules, " or "), err)
+	case !strings.Contains(err.Error(), a.mentions):
+		return fmt.Errorf("the refusal does not mention %s: %w", a.mentions, err)
+	case !way.MatchString(err.Error()):
+		return fmt.Errorf("the refusal does not tell the route: %w", err)
+	}
+	return nil
+}
+
+// unchanged compares all of an object but what its controllers report of it. A request
+// that was admitted because it does nothing may have left a note of who made it.
+func unchanged(before, after *unstructured.Unstructured, admitted bool) error {
+	if before.GetResourceVersion() == after.GetResourceVersion() {
+		return nil
+	}
+	if !admitted && reflect.DeepEqual(before.Object["status"], after.Object["status"]) && before.GetKind() != "Endpoints" && before.GetKind() != "EndpointSlice" {
+		return fmt.Errorf("its resourceVersion changed from %s to %s", before.GetResourceVersion(), after.GetResourceVersion())
+	}
+	was, is := written(before), written(after)
+	if !reflect.DeepEqual(was, is) {
+		return fmt.Errorf("it was changed: %s is now %s", text(was), text(is))
+	}
+	return nil
+}
+
+// written is an object without what the API server and its controllers note.
+func written(live *unstructured.Unstructured) map[string]any {
+	kept := live.DeepCopy().Object
+	delete(kept, "status")
+	metadata := kept["metadata"].(map[string]any)
+	for _, field := range []string{"resourceVersion", "managedFields"} {
+		delete(metadata, field)
+	}
+	return kept
+}
+
+func text(value any) string {
+	data, err := json.Marshal(value)
+	if err != nil {
+		return err.Error()
+	}
+	return string(data)
+}
+
+// Attempts are all ways, in the order of the table.
+func (w *World) Attempts() []Attempt {
+	return slices.Concat(w.ourKinds(), w.children(), w.podWrites(), w.interactive(), w.traffic(), w.copies(), w.cluster())
+}
