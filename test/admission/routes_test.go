@@ -38,7 +38,7 @@ func running(release string) *attempts.World {
 		Namespace: namespace.Name, Track: track, Release: release, Record: track + "-000001",
 		ReplicaSet: release + "-web-5d8f", Pod: release + "-web-5d8f-x", Job: release + "-smoke-1", JobPod: release + "-smoke-1-x",
 		ConfigMap: release + "-settings-0011223344556677", Secret: release + "-keys-0011223344556677",
-		StableService: "shop-api", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: impostor().Name,
+		StableService: "shop-api", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
 	}
 	Expect(w.Connect(config)).To(Succeed())
 	labels := map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: "web"}
@@ -59,7 +59,7 @@ func running(release string) *attempts.World {
 
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "local"}}
 	Expect(client.IgnoreAlreadyExists(admin.Create(ctx, node))).To(Succeed())
-	Expect(client.IgnoreAlreadyExists(controllerOf("replicaset-controller").Create(ctx, impostor()))).To(Succeed())
+	Expect(client.IgnoreAlreadyExists(controllerOf("replicaset-controller").Create(ctx, impostor("strata-manager-0")))).To(Succeed())
 	Expect(admin.Create(ctx, newTrack(namespace.Name, track))).To(Succeed())
 	rel := newRelease(namespace.Name, release, track, "1")
 	Expect(admin.Create(ctx, rel)).To(Succeed())
@@ -123,21 +123,17 @@ func untilSeen(w *attempts.World) {
 // tryAll makes every attempt and fails once, with all that went wrong.
 func tryAll(w *attempts.World) {
 	GinkgoHelper()
-	var wrong []string
 	all := w.Attempts()
-	for i := range all {
-		if err := w.Run(ctx, &all[i]); err != nil {
-			wrong = append(wrong, err.Error())
-		}
-	}
+	wrong := w.RunAll(ctx, all)
 	AddReportEntry(fmt.Sprintf("%d attempts", len(all)))
 	Expect(wrong).To(BeEmpty(), "%d of %d:\n%s", len(wrong), len(all), strings.Join(wrong, "\n"))
 }
 
-func releaseCRD() *unstructured.Unstructured {
+// heldCRD is marked while a release is held.
+func heldCRD() *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "apiextensions.k8s.io", Version: "v1", Kind: "CustomResourceDefinition"})
-	object.SetName("immutablereleases.strata.dev")
+	object.SetName(attempts.HeldCRD)
 	return object
 }
 
@@ -145,8 +141,8 @@ var _ = Describe("Every route of the table", Ordered, Serial, func() {
 	var w *attempts.World
 	BeforeAll(func() {
 		w = running("shop-1")
-		Expect(operator.Patch(ctx, releaseCRD(), mergePatch(putMark))).To(Succeed())
-		DeferCleanup(func() { Expect(operator.Patch(ctx, releaseCRD(), mergePatch(liftMark))).To(Succeed()) })
+		Expect(operator.Patch(ctx, heldCRD(), mergePatch(putMark))).To(Succeed())
+		DeferCleanup(func() { Expect(operator.Patch(ctx, heldCRD(), mergePatch(liftMark))).To(Succeed()) })
 		untilSeen(w)
 	})
 

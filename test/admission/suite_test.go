@@ -212,7 +212,7 @@ func waitUntilGuarded() {
 		g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(deployment), deployment)).To(Succeed())
 		deployment.Status.Replicas = 7
 		g.Expect(admin.Status().Update(ctx, deployment)).To(MatchError(ContainSubstring("STRATA-013")))
-		g.Expect(admin.Create(ctx, impostor(), client.DryRunAll)).To(MatchError(ContainSubstring("STRATA-072")))
+		g.Expect(admin.Create(ctx, impostor("probe"), client.DryRunAll)).To(MatchError(ContainSubstring("STRATA-072")))
 		// Stamped.
 		rel := newRelease(namespace, "probe-1", "probe", "1")
 		g.Expect(admin.Create(ctx, rel, client.DryRunAll)).To(Succeed())
@@ -221,9 +221,9 @@ func waitUntilGuarded() {
 }
 
 // impostor is a pod that runs as the operator.
-func impostor() *corev1.Pod {
+func impostor(name string) *corev1.Pod {
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: guards.Namespace, Name: "strata-manager-0"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: guards.Namespace, Name: name},
 		Spec:       corev1.PodSpec{ServiceAccountName: guards.ServiceAccount, Containers: []corev1.Container{{Name: "manager", Image: image}}},
 	}
 }
@@ -254,7 +254,7 @@ func withoutPolicies(test func()) {
 		deployment.Status.Replicas++
 		g.Expect(admin.Status().Update(ctx, deployment)).To(Succeed())
 		g.Expect(admin.Create(ctx, newRelease("kube-system", "probe-1", "probe", "1"), client.DryRunAll)).To(Succeed())
-		g.Expect(admin.Create(ctx, impostor(), client.DryRunAll)).To(Succeed())
+		g.Expect(admin.Create(ctx, impostor("probe"), client.DryRunAll)).To(Succeed())
 	}).WithTimeout(20 * time.Second).Should(Succeed())
 	test()
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,6 +121,42 @@ func (w *World) Run(ctx context.Context, a *Attempt) error {
 		}
 	}
 	return nil
+}
+
+// RunAll makes all attempts and returns what is wrong. What may be let through, for it
+// does nothing, leaves a note of itself, and comes first, one by one; the others a few
+// at a time: what is refused is in nobody's way.
+func (w *World) RunAll(ctx context.Context, all []Attempt) []string {
+	alone, together := []*Attempt{}, []*Attempt{}
+	for i := range all {
+		if all[i].nothing {
+			alone = append(alone, &all[i])
+		} else {
+			together = append(together, &all[i])
+		}
+	}
+	return append(w.workOn(ctx, alone, 1), w.workOn(ctx, together, 4)...)
+}
+
+func (w *World) workOn(ctx context.Context, all []*Attempt, workers int) []string {
+	errs := make([]error, len(all))
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range workers {
+		working.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(all)); i = next.Add(1) - 1 {
+				errs[i] = w.Run(ctx, all[i])
+			}
+		})
+	}
+	working.Wait()
+	var wrong []string
+	for _, err := range errs {
+		if err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	return wrong
 }
 
 func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {

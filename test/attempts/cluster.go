@@ -16,6 +16,10 @@ import (
 	"github.com/strata-release/strata/controllers/admission/guards"
 )
 
+// HeldCRD is the CRD of which the removal is tried: the smallest, and marked while a
+// release is held like all the others.
+const HeldCRD = "releaseactions.strata.dev"
+
 func (w *World) ours(resource, kind, name string) object {
 	return w.in(v1alpha1.GroupVersion.Group, v1alpha1.GroupVersion.Version, resource, kind, name)
 }
@@ -51,7 +55,7 @@ func (w *World) ourKinds() []Attempt {
 func (w *World) cluster() []Attempt {
 	namespace := object{resource: schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}, kind: "Namespace", name: w.Namespace}
 	crd := object{resource: schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
-		kind: "CustomResourceDefinition", name: "immutablereleases." + v1alpha1.GroupVersion.Group}
+		kind: "CustomResourceDefinition", name: HeldCRD}
 	unguarded := []edit{unset("metadata", "labels", v1alpha1.LabelGuarded)}
 	version := func(what string, change func(map[string]any)) edit {
 		return edit{what: what, removes: true, change: func(object map[string]any) {
@@ -65,7 +69,8 @@ func (w *World) cluster() []Attempt {
 		version("another status", func(v map[string]any) { delete(v, "subresources") }),
 		version("spec forgotten", func(v map[string]any) {
 			unstructured.RemoveNestedField(v, "schema", "openAPIV3Schema", "properties", "spec")
-			v["schema"].(map[string]any)["openAPIV3Schema"].(map[string]any)["required"] = []any{}
+			unstructured.RemoveNestedField(v, "schema", "openAPIV3Schema", "required")
+			delete(v, "selectableFields")
 		}),
 		{what: "a webhook that converts", change: func(object map[string]any) {
 			object["spec"].(map[string]any)["conversion"] = map[string]any{"strategy": "Webhook", "webhook": map[string]any{

@@ -33,9 +33,9 @@ func (w *World) traffic() []Attempt {
 		w.edits("services/status", service, rules("024"), w.Release, []edit{set("checkout", "metadata", "labels", "team"), unset("metadata", "ownerReferences")}, "status"),
 		w.deletions("services", service, rules("028"), w.Release, w.selector()),
 		w.edits("stable Service", stable, rules("036"), w.Track, append(labels, led...)),
-		w.deletions("stable Service", stable, rules("037"), w.Track, v1alpha1.LabelTrack+"="+w.Track),
+		w.deletions("stable Service", stable, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("httproutes", route, rules("036"), w.Track, append(labels, set([]any{"rogue.example.com"}, "spec", "hostnames"))),
-		w.deletions("httproutes", route, rules("037"), w.Track, v1alpha1.LabelTrack+"="+w.Track),
+		w.deletions("httproutes", route, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("endpointslices", slice, rules("038"), w.Release, []edit{
 			{what: "a rogue backend", change: func(object map[string]any) {
 				object["endpoints"] = []any{map[string]any{"addresses": []any{"192.0.2.7"}}}

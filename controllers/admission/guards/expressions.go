@@ -28,7 +28,8 @@ const (
 	// held finds what the operator has marked.
 	held = `has(oldObject.metadata.labels) && '` + v1alpha1.LabelHeld + `' in oldObject.metadata.labels`
 
-	// inGuarded is true in the namespaces that are guarded against interactive access.
+	// inGuarded is true in the namespaces that are guarded against interactive access. A
+	// condition (Route.Only) is not shown the namespace: it is of use in rules alone.
 	inGuarded = `has(namespaceObject.metadata.labels) && '` + v1alpha1.LabelGuarded + `' in namespaceObject.metadata.labels`
 )
 

@@ -190,9 +190,9 @@ var ourKinds = []Route{
 const crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?conversion.?strategy.orValue('None') == 'None' && ` +
 	`oldObject.spec.versions.all(o, !o.served || object.spec.versions.exists(v, v.name == o.name && v.served && v.storage == o.storage && ` +
 	`has(v.subresources) == has(o.subresources) && has(v.schema.openAPIV3Schema.properties) && 'spec' in v.schema.openAPIV3Schema.properties && ` +
-	`!has(v.schema.openAPIV3Schema.x__dash__kubernetes__dash__preserve__dash__unknown__dash__fields) && ` +
-	`o.schema.openAPIV3Schema.properties.spec.?x__dash__kubernetes__dash__validations.orValue([]).all(r, ` +
-	`r.rule != 'self == oldSelf' || v.schema.openAPIV3Schema.properties.spec.?x__dash__kubernetes__dash__validations.orValue([]).exists(s, s.rule == r.rule)))))`
+	`!('x-kubernetes-preserve-unknown-fields' in v.schema.openAPIV3Schema) && ` +
+	`o.schema.openAPIV3Schema.properties.spec[?'x-kubernetes-validations'].orValue([]).all(r, ` +
+	`r.rule != 'self == oldSelf' || v.schema.openAPIV3Schema.properties.spec[?'x-kubernetes-validations'].orValue([]).exists(s, s.rule == r.rule)))))`
 
 // tellWebhook is a row for what needs more than one object to be judged.
 func tellWebhook(name, path, resource string) Route {
