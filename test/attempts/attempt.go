@@ -95,7 +95,7 @@ type Attempt struct {
 	mentions string
 	// invalid: the API's own validation may refuse it before any policy is asked.
 	invalid bool
-	// nothing: it may do nothing at all, and is then let through.
+	// nothing: it may do nothing at all, and is then let through by the policies.
 	nothing bool
 	// of is what must be unchanged afterwards; nil for a creation and a connection.
 	of *object
@@ -171,7 +171,8 @@ func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {
 	for tries := 0; apierrors.IsConflict(err) && tries < 20; tries++ {
 		err = a.try(ctx, dryRun)
 	}
-	admitted := err == nil && a.nothing
+	// What is let through is told to the webhook, which may be away.
+	admitted := a.nothing && (err == nil || apierrors.IsInternalError(err))
 	if !admitted {
 		if err := a.refused(err); err != nil {
 			return err

@@ -151,11 +151,11 @@ var _ = story("with the operator stopped every edit is still refused; meanwhile 
 		By("pods are replaced")
 		w.restartPods(ctx, "1.0.0")
 
-		By("an autoscaler scales")
-		w.autoscale(ctx, "1.0.0", 3)
-
 		By("a node drains")
 		w.drain(ctx, "1.0.0")
+
+		By("an autoscaler scales")
+		w.autoscale(ctx, "1.0.0", 3)
 
 		By("a release that nobody holds goes, with all that it owns")
 		Expect(w.Client.Delete(ctx, w.NewRelease(w.namespace, "2.0.0"))).To(Succeed())
