@@ -97,7 +97,7 @@ simulate-nightly: ## Play a million random worlds, from SEED= on, or from the da
 
 .PHONY: bench-admission
 bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
-	KUBEBUILDER_ASSETS=$(CURDIR)/bin/cluster go test ./test/admission -count=1 -timeout 10m -v -ginkgo.focus 'What admission costs' -benchmark
+	$(WITH_API_SERVER) go test ./test/admission -count=1 -timeout 10m -v -ginkgo.focus 'What admission costs' -benchmark
 
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
