@@ -36,7 +36,7 @@ func running(release string) *attempts.World {
 	Expect(admin.Create(ctx, namespace)).To(Succeed())
 	w := &attempts.World{
 		Namespace: namespace.Name, Track: track, Release: release, Record: track + "-000001",
-		ReplicaSet: release + "-web-5d8f", Pod: release + "-web-5d8f-x", Job: release + "-smoke-1", JobPod: release + "-smoke-1-x",
+		ReplicaSet: release + "-web-5d8f", Pod: release + "-web-5d8f-x", Tested: release, Job: release + "-smoke-1", JobPod: release + "-smoke-1-x",
 		ConfigMap: release + "-settings-0011223344556677", Secret: release + "-keys-0011223344556677",
 		StableService: "shop-api", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
 	}

@@ -26,8 +26,10 @@ import (
 // is tried on it.
 type World struct {
 	Namespace, Track, Release string
-	// ReplicaSet and Pod are the component's; Job and JobPod a test's.
-	ReplicaSet, Pod, Job, JobPod string
+	// ReplicaSet and Pod are the component's.
+	ReplicaSet, Pod string
+	// Tested is the release of which a test runs; Job and JobPod are the test's.
+	Tested, Job, JobPod string
 	// ConfigMap and Secret are copies of configuration.
 	ConfigMap, Secret string
 	// Route is the HTTPRoute, StableService the Service of a route of type Service.

@@ -62,8 +62,8 @@ func (w *World) children() []Attempt {
 		w.edits("horizontalpodautoscalers/status", autoscaler, rules("025"), w.Release, []edit{set(int64(9), "status", "desiredReplicas"), set("checkout", "metadata", "labels", "team")}, "status"),
 		w.edits("poddisruptionbudgets", budget, rules("021"), w.Release, append(metadataEdits(true), set("100%", "spec", "maxUnavailable"))),
 		w.edits("poddisruptionbudgets/status", budget, rules("025"), w.Release, []edit{set(int64(9), "status", "disruptionsAllowed"), set("checkout", "metadata", "labels", "team")}, "status"),
-		w.edits("jobs", job, rules("014"), w.Release, append(metadataEdits(true), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"))),
-		w.edits("jobs/status", job, rules("014"), w.Release, []edit{
+		w.edits("jobs", job, rules("014"), w.Tested, append(metadataEdits(true), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"))),
+		w.edits("jobs/status", job, rules("014"), w.Tested, []edit{
 			{what: "another result", invalid: true, change: set(int64(9), "status", "failed").change}, set("checkout", "metadata", "labels", "team"),
 		}, "status"),
 		w.edits("configmaps", configMap, rules("026"), w.Release, append(metadataEdits(true), frozen)),

@@ -11,23 +11,23 @@ import (
 // podWrites are changes of pods.
 func (w *World) podWrites() []Attempt {
 	var list []Attempt
-	for _, name := range []string{w.Pod, w.JobPod} {
+	for name, release := range map[string]string{w.Pod: w.Release, w.JobPod: w.Tested} {
 		pod := w.in("", "v1", "pods", "Pod", name)
 		list = append(list, slices.Concat(
-			w.edits("pods", pod, rules("018"), w.Release, append(metadataEdits(true),
+			w.edits("pods", pod, rules("018"), release, append(metadataEdits(true),
 				edit{what: "another image", change: func(object map[string]any) { setImage(object, "spec") }},
 				edit{what: "another toleration", change: func(object map[string]any) {
 					spec := object["spec"].(map[string]any)
 					tolerations, _ := spec["tolerations"].([]any)
 					spec["tolerations"] = append(slices.Clone(tolerations), map[string]any{"key": "other", "operator": "Exists"})
 				}})),
-			w.edits("pods/status", pod, rules("015"), w.Release, []edit{
+			w.edits("pods/status", pod, rules("015"), release, []edit{
 				set("forged", "status", "message"), set("checkout", "metadata", "labels", "team"), set("hello", "metadata", "annotations", "note"),
 			}, "status"),
-			w.edits("pods/ephemeralcontainers", pod, rules("019"), w.Release, []edit{{what: "kubectl debug", change: func(object map[string]any) {
+			w.edits("pods/ephemeralcontainers", pod, rules("019"), release, []edit{{what: "kubectl debug", change: func(object map[string]any) {
 				object["spec"].(map[string]any)["ephemeralContainers"] = []any{map[string]any{"name": "debugger", "image": otherImage}}
 			}}}, "ephemeralcontainers"),
-			w.edits("pods/resize", pod, rules("022"), w.Release, []edit{{what: "other resources", change: func(object map[string]any) {
+			w.edits("pods/resize", pod, rules("022"), release, []edit{{what: "other resources", change: func(object map[string]any) {
 				object["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["resources"] = map[string]any{"requests": map[string]any{"cpu": "7m", "memory": "12Mi"}}
 			}, invalid: name == w.JobPod}}, "resize"),
 		)...)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -39,7 +40,6 @@ func (w *world) everything() []harness.ReleaseOption {
 			container := &r.Spec.Components[1].Template.Spec.Containers[0]
 			container.EnvFrom = append(container.EnvFrom, corev1.EnvFromSource{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "shop-keys"}}})
 		},
-		w.Test("smoke", v1alpha1.BeforeTraffic, 60, "pass"),
 	}
 }
 
@@ -62,12 +62,19 @@ func (w *world) goLiveGuarded(ctx context.Context) {
 	w.untilSettled(ctx, "1.0.0")
 }
 
-// running finds what there is of a version.
-func (w *world) running(ctx context.Context, version string) *attempts.World {
+// testing publishes a candidate whose test runs for longer than the story.
+func (w *world) testing(ctx context.Context, version string) {
+	GinkgoHelper()
+	w.create(ctx, w.NewRelease(w.namespace, version, w.Component("api", 1), w.Test("smoke", v1alpha1.BeforeTraffic, 600, "hang")))
+	w.untilRecord(ctx, version, v1alpha1.EventTestStarted)
+}
+
+// running finds what there is of a version, and of another of which a test runs.
+func (w *world) running(ctx context.Context, version, tested string) *attempts.World {
 	GinkgoHelper()
 	release := harness.ReleaseName(version)
 	found := &attempts.World{
-		Namespace: w.namespace, Track: harness.TrackName, Release: release,
+		Namespace: w.namespace, Track: harness.TrackName, Release: release, Tested: harness.ReleaseName(tested),
 		Route: resources.RouteName(harness.TrackName, "public"), StableService: "shop-api",
 		Record: resources.RecordName(harness.TrackName, 1),
 	}
@@ -80,11 +87,11 @@ func (w *world) running(ctx context.Context, version string) *attempts.World {
 				return
 			}
 		}
-		Fail("none found of what " + release + " must have")
+		Fail(fmt.Sprintf("no %T of %v", list, labels))
 	}
 	web := map[string]string{v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: "web"}
 	ours := map[string]string{v1alpha1.LabelRelease: release}
-	smoke := map[string]string{v1alpha1.LabelRelease: release, v1alpha1.LabelTest: "smoke"}
+	smoke := map[string]string{v1alpha1.LabelRelease: found.Tested, v1alpha1.LabelTest: "smoke"}
 	name(&appsv1.ReplicaSetList{}, web, &found.ReplicaSet, nil)
 	name(&corev1.PodList{}, web, &found.Pod, func(o client.Object) bool { return isReady(*o.(*corev1.Pod)) })
 	name(&batchv1.JobList{}, smoke, &found.Job, nil)
@@ -118,9 +125,9 @@ func objectsOf(list client.ObjectList) []client.Object {
 }
 
 // expectAllRefused makes every attempt, and fails once with all that went wrong.
-func (w *world) expectAllRefused(ctx context.Context, version string) {
+func (w *world) expectAllRefused(ctx context.Context, version, tested string) {
 	GinkgoHelper()
-	running := w.running(ctx, version)
+	running := w.running(ctx, version, tested)
 	all := running.Attempts()
 	wrong := running.RunAll(ctx, all)
 	w.note("%d ways to change %s in place, each dry and in earnest: %d were not refused as they must be", len(all), version, len(wrong))
@@ -130,10 +137,11 @@ func (w *world) expectAllRefused(ctx context.Context, version string) {
 var _ = story("nothing of a release is changed in place by a cluster administrator, whatever the way",
 	Label("guards", "not-changing", "scenario-18"), func(ctx context.Context, w *world) {
 		w.goLiveGuarded(ctx)
-		before := w.pods(ctx, "1.0.0")
-		w.expectAllRefused(ctx, "1.0.0")
+		w.testing(ctx, "2.0.0")
+		before, start := w.pods(ctx, "1.0.0"), time.Now()
+		w.expectAllRefused(ctx, "1.0.0", "2.0.0")
 		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
-		w.untilSettled(ctx, "1.0.0")
+		w.expectOnly("1.0.0", start)
 	})
 
 // Serial: it takes the operator away.
@@ -144,9 +152,10 @@ var _ = story("with the operator stopped every edit is still refused; meanwhile 
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Component("api", 1), w.Test("basket", v1alpha1.BeforeTraffic, 60, "fail")))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventFailed)
 		w.untilHeld(ctx, "1.0.0")
+		w.testing(ctx, "3.0.0")
 		w.scaleOperator(ctx, 0)
 
-		w.expectAllRefused(ctx, "1.0.0")
+		w.expectAllRefused(ctx, "1.0.0", "3.0.0")
 
 		By("pods are replaced")
 		w.restartPods(ctx, "1.0.0")
