@@ -98,6 +98,10 @@ func (w *World) identity() []Attempt {
 		"metadata": map[string]any{"annotations": map[string]any{"kubernetes.io/service-account.name": guards.ServiceAccount}}}
 	pod := podSpec()
 	pod["serviceAccountName"] = guards.ServiceAccount
+	// It would pass what the operator's namespace demands of pods.
+	pod["securityContext"] = map[string]any{"runAsNonRoot": true, "runAsUser": int64(65532), "seccompProfile": map[string]any{"type": "RuntimeDefault"}}
+	pod["containers"].([]any)[0].(map[string]any)["securityContext"] = map[string]any{
+		"allowPrivilegeEscalation": false, "capabilities": map[string]any{"drop": []any{"ALL"}}}
 	list := []Attempt{
 		w.creation("tokens", "kubectl create token", rules("070"), "", account, token, "token"),
 		w.creation("tokens", "a Secret with a token", rules("071"), "", in("secrets", "Secret", "token"), secret),
