@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -70,10 +71,10 @@ func askWebhook(w *attempts.World) {
 			case 0: // a Deployment that stays as it is
 				Expect(admin.Update(ctx, deployment.DeepCopy(), client.DryRunAll)).To(Succeed())
 			case 1: // a new release
-				release := newRelease(w.Namespace, fmt.Sprintf("bench-%d", i), "bench", fmt.Sprint(i))
+				release := newRelease(w.Namespace, fmt.Sprintf("asked-%d", i), "bench", fmt.Sprint(i))
 				Expect(admin.Create(ctx, release, client.DryRunAll)).To(Succeed())
 			case 2: // a new track
-				Expect(admin.Create(ctx, newTrack(w.Namespace, fmt.Sprintf("bench-%d", i)), client.DryRunAll)).To(Succeed())
+				Expect(admin.Create(ctx, newTrack(w.Namespace, fmt.Sprintf("asked-%d", i)), client.DryRunAll)).To(Succeed())
 			}
 		})
 	}
@@ -148,10 +149,19 @@ func expectFastWebhook() {
 			continue
 		}
 		for _, metric := range family.GetMetric() {
-			calls += metric.GetHistogram().GetSampleCount()
-			for _, bucket := range metric.GetHistogram().GetBucket() {
-				if bucket.GetUpperBound() == webhookBudget.Seconds() {
-					within += bucket.GetCumulativeCount()
+			// A native histogram: spans of buckets, each a fixed factor wider than the one before,
+			// and their populations as differences.
+			h := metric.GetHistogram()
+			calls, within = calls+h.GetSampleCount(), within+h.GetZeroCount()
+			index, population, next := int32(0), int64(0), 0
+			for _, span := range h.GetPositiveSpan() {
+				index += span.GetOffset()
+				for range span.GetLength() {
+					population += h.GetPositiveDelta()[next]
+					if math.Exp2(float64(index)*math.Exp2(-float64(h.GetSchema()))) <= webhookBudget.Seconds() {
+						within += uint64(population)
+					}
+					index, next = index+1, next+1
 				}
 			}
 		}

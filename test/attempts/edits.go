@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"strings"
 
-	jsonpatch "github.com/evanphx/json-patch/v5"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // fieldManager is the operator's own: who applies under it by force owns what the
@@ -144,15 +144,7 @@ func patch(live, changed *unstructured.Unstructured, patchType types.PatchType) 
 		}
 		return json.Marshal(operations)
 	}
-	before, err := json.Marshal(live.Object)
-	if err != nil {
-		return nil, err
-	}
-	after, err := json.Marshal(changed.Object)
-	if err != nil {
-		return nil, err
-	}
-	return jsonpatch.CreateMergePatch(before, after)
+	return client.MergeFrom(live).Data(changed)
 }
 
 // deletions are the ways to delete an object: alone, with others, and without what

@@ -167,11 +167,15 @@ var _ = story("with the operator stopped every edit is still refused; meanwhile 
 		w.autoscale(ctx, "1.0.0", 3)
 
 		By("a release that nobody holds goes, with all that it owns")
+		ownedBy := func(g Gomega, list client.ObjectList) []client.Object {
+			g.Expect(w.Client.List(ctx, list, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelRelease: harness.ReleaseName("2.0.0")})).To(Succeed())
+			return objectsOf(list)
+		}
+		Expect(ownedBy(NewGomega(Fail), &appsv1.ControllerRevisionList{})).To(HaveLen(1), "its seal")
 		Expect(w.Client.Delete(ctx, w.NewRelease(w.namespace, "2.0.0"))).To(Succeed())
 		Eventually(ctx, func(g Gomega) {
 			for _, list := range []client.ObjectList{&appsv1.DeploymentList{}, &appsv1.ControllerRevisionList{}, &corev1.ServiceList{}, &batchv1.JobList{}, &corev1.PodList{}} {
-				g.Expect(w.Client.List(ctx, list, client.InNamespace(w.namespace), client.MatchingLabels{v1alpha1.LabelRelease: harness.ReleaseName("2.0.0")})).To(Succeed())
-				g.Expect(objectsOf(list)).To(BeEmpty())
+				g.Expect(ownedBy(g, list)).To(BeEmpty())
 			}
 		}).WithTimeout(patience).Should(Succeed())
 
@@ -207,18 +211,19 @@ func (w *world) drain(ctx context.Context, version string) {
 	var nodes corev1.NodeList
 	Expect(w.Client.List(ctx, &nodes)).To(Succeed())
 	node.Name = nodes.Items[0].Name
-	cordon := func(closed string) {
+	cordon := func(ctx context.Context, closed string) {
+		GinkgoHelper()
 		w.patch(ctx, node, `{"spec":{"unschedulable":`+closed+`}}`)
 	}
-	DeferCleanup(func(SpecContext) { cordon("null") })
+	DeferCleanup(func(ctx SpecContext) { cordon(ctx, "null") })
 	pods, err := w.Pods(ctx, w.namespace, version)
 	Expect(err).NotTo(HaveOccurred())
 	for i := range pods {
-		cordon("true")
+		cordon(ctx, "true")
 		Eventually(ctx, func() error {
 			return w.Client.SubResource("eviction").Create(ctx, &pods[i], &policyv1.Eviction{})
 		}).WithTimeout(patience).Should(Succeed(), "evict %s", pods[i].Name)
-		cordon("null")
+		cordon(ctx, "null")
 		Eventually(ctx, func(g Gomega) {
 			now, err := w.Pods(ctx, w.namespace, version)
 			g.Expect(err).NotTo(HaveOccurred())
