@@ -46,7 +46,11 @@ var _ = Describe("What admission costs", Serial, func() {
 		askWebhook(w)
 		Expect(operator.Patch(ctx, heldCRD(), mergePatch(putMark))).To(Succeed())
 		DeferCleanup(func() { Expect(operator.Patch(ctx, heldCRD(), mergePatch(liftMark))).To(Succeed()) })
-		Expect(w.RunAll(ctx, w.Attempts())).To(BeEmpty())
+		// One by one: what waits for a processor is no cost of the policy.
+		all := w.Attempts()
+		for i := range all {
+			Expect(w.Run(ctx, &all[i])).To(Succeed())
+		}
 		checks := policyChecks()
 		for name, was := range before {
 			checks[name] = spent{checks[name].count - was.count, checks[name].seconds - was.seconds}

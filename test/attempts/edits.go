@@ -48,7 +48,7 @@ func metadataEdits(owned bool) []edit {
 		set("checkout", "metadata", "labels", "team"),
 		set("hello", "metadata", "annotations", "note"),
 		{what: "another finalizer", change: func(object map[string]any) {
-			unstructured.SetNestedStringSlice(object, []string{"example.com/stay"}, "metadata", "finalizers") //nolint:errcheck // metadata is a map
+			unstructured.SetNestedStringSlice(object, []string{"example.com/stay"}, "metadata", "finalizers")
 		}},
 	}
 	if owned {
