@@ -203,7 +203,7 @@ var _ = Describe("Every route of the table", Ordered, Serial, func() {
 		Expect(admin.Patch(ctx, stable, mergePatch(`{"spec":{"selector":{"app":"mine"}}}`))).To(Succeed())
 		orphan := versioned(other, "gone-1", "web")
 		orphan.OwnerReferences = nil
-		Expect(operator.Create(ctx, orphan)).To(Succeed())
+		Expect(admin.Create(ctx, orphan)).To(Succeed(), "as a restore does, before the track is there")
 		Expect(admin.Patch(ctx, orphan, mergePatch(`{"spec":{"minReadySeconds":5}}`))).To(Succeed())
 		Expect(admin.Delete(ctx, orphan)).To(Succeed())
 	})

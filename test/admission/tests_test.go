@@ -36,7 +36,8 @@ var _ = Describe("The result of a test", func() {
 			ObjectMeta: metav1.ObjectMeta{Namespace: newNamespace(), Name: "shop-1-smoke-1-x", Labels: labels},
 			Spec:       corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "test", Image: image}}},
 		}
-		Expect(admin.Create(ctx, pod.DeepCopy())).To(MatchError(ContainSubstring("STRATA-040")))
+		Expect(admin.Create(ctx, newTrack(pod.Namespace, "shop"))).To(Succeed())
+		Eventually(func() error { return admin.Create(ctx, pod.DeepCopy(), client.DryRunAll) }).Should(MatchError(ContainSubstring("STRATA-040")))
 		Expect(controllerOf("job-controller").Create(ctx, pod)).To(Succeed())
 		Expect(admin.Status().Patch(ctx, pod.DeepCopy(), mergePatch(`{"status":{"phase":"Succeeded"}}`))).To(MatchError(ContainSubstring("STRATA-015")))
 		scheduler := as(rest.ImpersonationConfig{UserName: "system:kube-scheduler", Groups: []string{"system:authenticated"}})

@@ -181,8 +181,11 @@ var workloads = []Route{
 			{"networking.k8s.io", "v1", []string{"ingresses"}},
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
 		},
-		Operations:  operations(create, update),
-		Only:        carriesReserved,
+		Operations: operations(create, update),
+		Only:       carriesReserved,
+		// Where there is a track. A namespace that is restored has none until all else is
+		// there, and then looks closely at what it finds.
+		Each:        &Each{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ReleaseTrack"},
 		Controllers: []string{deploymentController, replicaSetController, jobController},
 		Variables: variables(variable("restorer", "false"),
 			variable("old", `oldObject == null ? {} : oldObject`),
