@@ -267,11 +267,14 @@ func (r *TrackReconciler) delete(ctx context.Context, w *world, object client.Ob
 // before this process wrote it.
 var errBehind = errors.New("the cache does not show yet what was written")
 
+// errReplaced is the error of taking over for a release that the cache still shows.
+var errReplaced = errors.New("the release is gone, or another object by now")
+
 // errSlept is the error of a plan that was made from what was read too long ago.
 var errSlept = errors.New("this process was asleep since it read the world")
 
 // isStale says whether an error means that the world has moved on since it was
 // observed: it is read again, and nothing is wrong.
 func isStale(err error) bool {
-	return errors.Is(err, ledger.ErrLost) || errors.Is(err, errBehind) || errors.Is(err, errSlept) || traffic.IsStale(err)
+	return errors.Is(err, ledger.ErrLost) || errors.Is(err, errBehind) || errors.Is(err, errReplaced) || errors.Is(err, errSlept) || traffic.IsStale(err)
 }

@@ -198,3 +198,40 @@ func TestWhoSleptLooksAgain(t *testing.T) {
 	b.fail = nil
 	b.settle("shop-2.0")
 }
+
+// What a release has left behind is given to nobody while the cache still shows that
+// one: the garbage collector would take it away, and it serves.
+func TestNothingIsTakenOverForAReleaseThatIsGone(t *testing.T) {
+	for name, goes := range map[string]func(*bench, *v1alpha1.ImmutableRelease){
+		"gone": func(b *bench, was *v1alpha1.ImmutableRelease) { b.must(b.api.Delete(b.Context(), was)) },
+		"another": func(b *bench, was *v1alpha1.ImmutableRelease) {
+			b.must(b.api.Delete(b.Context(), was))
+			b.store(&v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Namespace: was.Namespace, Name: was.Name, UID: "another"}, Spec: was.Spec})
+		},
+		"goes": func(b *bench, was *v1alpha1.ImmutableRelease) {
+			was.Finalizers = []string{metav1.FinalizerOrphanDependents}
+			b.must(b.api.Update(b.Context(), was), b.api.Delete(b.Context(), was))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			b.publish("1.0")
+			b.settle("shop-1.0")
+			b.lag(&v1alpha1.ImmutableReleaseList{})
+			was, left := &v1alpha1.ImmutableRelease{}, &corev1.Service{}
+			b.must(b.api.Get(b.Context(), client.ObjectKey{Namespace: shop.Namespace, Name: "shop-1.0"}, was),
+				b.api.Get(b.Context(), client.ObjectKey{Namespace: shop.Namespace, Name: "shop-1.0-web"}, left))
+			left.OwnerReferences = nil
+			b.must(b.api.Update(b.Context(), left))
+			goes(b, was)
+			b.writes = nil
+			result, err := b.turn()
+			if err != nil || result.RequeueAfter != rereadAfter {
+				t.Errorf("the world is to be read again soon: %+v, %v", result, err)
+			}
+			if len(b.writes) > 0 {
+				t.Errorf("taken over: %v", b.writes)
+			}
+		})
+	}
+}

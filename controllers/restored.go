@@ -169,9 +169,19 @@ func claim[T any, Child childOf[T]](w *world, c *rollout.Component, object Child
 }
 
 // takeOver makes the release the owner of what has none, each object as it was observed,
-// and of the seal last: who is interrupted finds the rest by it.
+// and of the seal last: who is interrupted finds the rest by it. The release is read past
+// the cache first: what is left when a release goes has no owner any more before it is
+// gone, and an owner that is not there is as good as a delete.
 func (r *TrackReconciler) takeOver(ctx context.Context, w *world, a rollout.TakeOver) error {
-	owner := resources.OwnerReference(w.release(a.Release))
+	release, there := w.release(a.Release), &v1alpha1.ImmutableRelease{}
+	err := r.live.Get(ctx, client.ObjectKeyFromObject(release), there)
+	switch {
+	case client.IgnoreNotFound(err) != nil:
+		return fmt.Errorf("confirm ImmutableRelease %s/%s: %w", w.Namespace, a.Release, err)
+	case err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero():
+		return fmt.Errorf("take over what %s/%s owns: %w", w.Namespace, a.Release, errReplaced)
+	}
+	owner := resources.OwnerReference(release)
 	for _, object := range w.children.of(w.facts(a.Release)) {
 		if len(object.GetOwnerReferences()) > 0 {
 			continue

@@ -119,7 +119,7 @@ func (w *World) leavesGarbage(k kind, c change) bool {
 	if c.after == nil {
 		return k == releases || k == deployments || k == jobs
 	}
-	return c.before == nil && w.orphaned(c.after)
+	return (c.before == nil || len(c.before.GetOwnerReferences()) == 0) && w.orphaned(c.after)
 }
 
 // wakeForPod: its Deployment counts it, and so do the Services that select it.

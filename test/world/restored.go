@@ -55,10 +55,11 @@ func cameBack(r *Release, s *Seal, log rollout.Log, live bool) bool {
 	return s.Owner == nobody && (live || log.Head == nil || log.Digests[version].ReleaseName == r.Name || log.Verdicts[version].ReleaseName == r.Name)
 }
 
-// takeOver writes the owner into the children one by one, and into the seal last.
+// takeOver writes the owner into the children one by one, and into the seal last, once
+// that was read past the cache.
 func (p *Planner) takeOver(a rollout.TakeOver) []write {
 	w, r := p.World, p.objects.Releases[a.Release]
-	var writes []write
+	writes := []write{{do: func() (bool, error) { return w.Releases[r.Name] == nil || w.Releases[r.Name].UID != r.UID, nil }}}
 	for _, c := range r.Spec.Components {
 		name := resources.ChildName(r.Name, c.Name)
 		if !slices.Contains(p.objects.ownersOf(name), nobody) {
