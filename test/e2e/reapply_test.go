@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -70,16 +72,23 @@ spec:
             requests: {cpu: "0.005", memory: 12288Ki}
 `
 
-// kubectl runs it in the story's namespace with the manifests as standard input,
-// and gives its output.
+// kubectl runs it in the story's namespace with the manifests in a file, and gives its
+// output. It tries again while the webhook does not answer, because another story
+// restarts the operator.
 func (w *world) kubectl(ctx context.Context, file string, args ...string) (string, error) {
-	command := exec.CommandContext(ctx, "kubectl", append(args, "--namespace", w.namespace, "--filename", file)...)
-	var output bytes.Buffer
-	command.Stdout, command.Stderr = &output, &output
-	if err := command.Run(); err != nil {
-		return output.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, output.String())
+	for end := time.Now().Add(30 * time.Second); ; {
+		command := exec.CommandContext(ctx, "kubectl", append(slices.Clone(args), "--namespace", w.namespace, "--filename", file)...)
+		var output bytes.Buffer
+		command.Stdout, command.Stderr = &output, &output
+		err := command.Run()
+		if err == nil {
+			return output.String(), nil
+		}
+		if !strings.Contains(output.String(), "failed calling webhook") || time.Now().After(end) {
+			return output.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, output.String())
+		}
+		time.Sleep(200 * time.Millisecond)
 	}
-	return output.String(), nil
 }
 
 // expectHealthy reads health as GitOps tools do (kstatus): the generation is
