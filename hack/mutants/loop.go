@@ -15,6 +15,7 @@ const (
 	report     = "controllers/report.go"
 	reportOn   = "controllers/action.go"
 	required   = "controllers/required.go"
+	restored   = "controllers/restored.go"
 )
 
 // loop are faults in how the world is read, and in how decisions are carried out.
@@ -41,6 +42,9 @@ var loop = []mutant{
 
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
+
+	{"given-to-nobody", "makes a release that the cache alone shows the owner of what serves", restored,
+		`err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero()`, `false`, looping},
 
 	{"status-unversioned", "overwrites a status that was written after the world was read", publish,
 		`client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(before)`, looping},
