@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	worlds = flag.Int("worlds", 4000, "how many worlds to play")
+	worlds = flag.Int("worlds", 20000, "how many worlds to play")
 	seed   = flag.Uint64("seed", 1, "of the first world")
 	tell   = flag.Bool("tell", false, "tell of the world of -seed, and of no other")
 )
