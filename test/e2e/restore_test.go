@@ -69,7 +69,12 @@ var _ = story("a namespace restored from a backup without status and owners is a
 		w.allow(ctx, "ann", "rollback")
 		Expect(w.as(ctx, "ann", harness.NewAction(w.namespace, "back", "ann", v1alpha1.ActionRollback, harness.ReleaseName("1.0.0")))).To(Succeed())
 		w.untilRecord(ctx, "2.0.0", v1alpha1.EventRolledBack)
-		w.untilSettled(ctx, "1.0.0")
+		Eventually(ctx, func(g Gomega) {
+			track, err := w.Track(ctx, w.namespace)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(track.Status.StableReleaseName).To(HaveSuffix("1-0-0"))
+			g.Expect(harness.ConditionLine(track.Status.Conditions, v1alpha1.ConditionTrafficShifted)).To(HavePrefix("TrafficShifted=True"))
+		}).WithTimeout(patience).Should(Succeed())
 		from := time.Now().Add(settleTime)
 		time.Sleep(2 * settleTime)
 		w.expectOnly("1.0.0", from)
