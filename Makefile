@@ -102,7 +102,7 @@ bench-admission: envtest-assets ## Measure what admission costs: policies by the
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
+	hack/with-strata bin/ginkgo --procs=3 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
 
 .PHONY: mutants
 mutants: ## Plant deliberate faults, one at a time, and list in docs/proof.md what finds each (MUTANT=).
