@@ -164,9 +164,11 @@ func (w *world) expectShare(ctx context.Context, version string, percent float64
 	Expect(share).To(BeNumerically("~", percent, 2), "share of %s: %v", version, window.Last(enough).Versions())
 }
 
-// expectOnly: since t, every request was answered by the version.
+// expectOnly: since then, every request was answered by the version. It waits until there
+// has been a second of them.
 func (w *world) expectOnly(version string, since time.Time) {
 	GinkgoHelper()
+	time.Sleep(time.Until(since.Add(time.Second)))
 	Expect(w.load.Since(since).Versions()).To(HaveLen(1))
 	Expect(w.load.Since(since).Share(version)).To(Equal(100.0))
 }
