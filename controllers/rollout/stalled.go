@@ -7,8 +7,8 @@ import (
 )
 
 // stalled is what time alone will not mend: the log, a candidate that has failed and
-// is held, or that others are in the way of, or what serves now, or that the pin, with nothing pinned the newest
-// release, cannot be served.
+// is held, or in whose way others are, or what serves now, or that the pin, with nothing
+// pinned the newest release, cannot be served.
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():

@@ -145,8 +145,8 @@ func (w *world) untilAnswers(ctx context.Context, version string) {
 }
 
 // settleTime is what a gateway may take from the report of a weight to all of its
-// workers having it, and a machine that is busy with other stories to show it.
-const settleTime = 2 * time.Second
+// workers having it.
+const settleTime = time.Second
 
 // expectShare waits for 2,000 requests after settleTime and expects that version
 // answered percent of them, within 2 points.

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -73,22 +72,19 @@ spec:
 `
 
 // kubectl runs it in the story's namespace with the manifests in a file, and gives its
-// output. It tries again while the webhook does not answer, because another story
-// restarts the operator.
+// output.
 func (w *world) kubectl(ctx context.Context, file string, args ...string) (string, error) {
-	for end := time.Now().Add(30 * time.Second); ; {
+	var output bytes.Buffer
+	err := despiteRestart(ctx, func() error {
+		output.Reset()
 		command := exec.CommandContext(ctx, "kubectl", append(slices.Clone(args), "--namespace", w.namespace, "--filename", file)...)
-		var output bytes.Buffer
 		command.Stdout, command.Stderr = &output, &output
-		err := command.Run()
-		if err == nil {
-			return output.String(), nil
+		if err := command.Run(); err != nil {
+			return fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, output.String())
 		}
-		if !strings.Contains(output.String(), "failed calling webhook") || time.Now().After(end) {
-			return output.String(), fmt.Errorf("kubectl %s: %w: %s", strings.Join(args, " "), err, output.String())
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+		return nil
+	})
+	return output.String(), err
 }
 
 // expectHealthy reads health as GitOps tools do (kstatus): the generation is

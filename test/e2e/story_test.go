@@ -105,7 +105,8 @@ func (w *world) noteLoad() {
 func despiteRestart(ctx context.Context, write func() error) error {
 	for end := time.Now().Add(30 * time.Second); ; {
 		err := write()
-		if !apierrors.IsInternalError(err) || time.Now().After(end) || ctx.Err() != nil {
+		unanswered := apierrors.IsInternalError(err) || err != nil && strings.Contains(err.Error(), "failed calling webhook")
+		if !unanswered || time.Now().After(end) || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(200 * time.Millisecond)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -87,6 +88,18 @@ func (e *Environment) ScaleOperator(ctx context.Context, replicas int32) error {
 		return fmt.Errorf("scale Deployment %s: %w", scaled.Name, err)
 	}
 	return nil
+}
+
+// LeaderSince is when the operator that leads began to.
+func (e *Environment) LeaderSince(ctx context.Context) (time.Time, error) {
+	var leases coordinationv1.LeaseList
+	if err := e.Client.List(ctx, &leases, client.InNamespace(e.OperatorNamespace)); err != nil {
+		return time.Time{}, fmt.Errorf("list the operator's Leases: %w", err)
+	}
+	if len(leases.Items) != 1 || leases.Items[0].Spec.AcquireTime == nil {
+		return time.Time{}, fmt.Errorf("namespace %s has %d Leases, want one that is held", e.OperatorNamespace, len(leases.Items))
+	}
+	return leases.Items[0].Spec.AcquireTime.Time, nil
 }
 
 // OperatorUser is the user name by which the API server knows the operator, also

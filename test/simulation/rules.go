@@ -210,9 +210,11 @@ func componentOf(track *v1alpha1.ReleaseTrack, route string) string {
 }
 
 // endpoints counts the ready ones of a Service that were seen.
-func (s *seen) endpoints(service string) int {
+func (s *seen) endpoints(service string) int { return readyEndpoints(s.lists[endpointSlices], service) }
+
+func readyEndpoints(all shelf, service string) int {
 	ready := map[types.UID]bool{}
-	for _, object := range s.lists[endpointSlices] {
+	for _, object := range all {
 		slice := object.(*discoveryv1.EndpointSlice)
 		if slice.Labels[discoveryv1.LabelServiceName] != service {
 			continue
@@ -262,10 +264,10 @@ func (w *World) checkRest() {
 	w.checkRestStatus()
 }
 
-// checkCarried: a route carries what the newest record says, or the track says that it
-// waits until what is to take its weight can, or that this was deleted.
+// checkCarried: a route carries what the newest record says, unless what is to take its
+// weight cannot.
 func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
-	if blocked := w.track().Status.BlockedBy; blocked != nil && (blocked.Reason == "BaselineDown" || blocked.Reason == "StableReleaseGone") {
+	if !w.canTake(w.head()) {
 		return
 	}
 	switch spec.Type {
@@ -280,6 +282,24 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], world.Shares(state.Weights))
 		}
 	}
+}
+
+// canTake says whether what the newest record gives weight is there to take it: its
+// object, and a ready endpoint behind every route.
+func (w *World) canTake(state v1alpha1.TrackState) bool {
+	for _, route := range state.Routes {
+		component := componentOf(w.track(), route.Name)
+		for _, share := range route.Weights {
+			if component == "" || share.WeightPercent == 0 {
+				continue
+			}
+			service := resources.ChildName(share.ReleaseName, component)
+			if w.shelves[releases].get(share.ReleaseName) == nil || w.shelves[services].get(service) == nil || readyEndpoints(w.shelves[endpointSlices], service) == 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // checkShared: what caches share is changed by nobody who reads it.
