@@ -98,6 +98,16 @@ func (s *shelf) push(tag name.Tag, image v1.Image) name.Digest {
 	return tag.Context().Digest(digest.String())
 }
 
+// manifest is what the digest of the image is of.
+func (s *shelf) manifest() []byte {
+	s.t.Helper()
+	got, err := remote.Get(s.image, remote.WithTransport(s.transport()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got.Manifest
+}
+
 // attach stores a bundle as a referrer of the image.
 func (s *shelf) attach(data []byte) {
 	s.t.Helper()
@@ -261,6 +271,17 @@ func keyedBundle(t *testing.T, key *ecdsa.PrivateKey, statement []byte) []byte {
 		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
 		"verificationMaterial": object{"publicKey": object{"hint": "x"}},
 		"dsseEnvelope":         object{"payload": statement, "payloadType": kind, "signatures": []object{{"sig": sign(t, key, encoded)}}},
+	})
+}
+
+// fileBundle is a bundle by a key, of a file: it says nothing of what it signs.
+func fileBundle(t *testing.T, key *ecdsa.PrivateKey, file []byte) []byte {
+	t.Helper()
+	digest := sha256.Sum256(file)
+	return asJSON(t, object{
+		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
+		"verificationMaterial": object{"publicKey": object{"hint": "x"}},
+		"messageSignature":     object{"messageDigest": object{"algorithm": "SHA2_256", "digest": digest[:]}, "signature": sign(t, key, file)},
 	})
 }
 

@@ -87,7 +87,10 @@ func (a *Authority) verify(candidate found, image name.Digest) (*v1alpha1.ImageS
 // isOf says whether what was signed is that this is the image.
 func (f found) isOf(image name.Digest, result *verify.VerificationResult) error {
 	if f.payload == nil {
-		if result.Statement != nil && result.Statement.GetPredicateType() != signType {
+		switch {
+		case result.Statement == nil:
+			return errors.New("it is of a file, and does not say that it is a signature of an image")
+		case result.Statement.GetPredicateType() != signType:
 			return fmt.Errorf("it attests %s, and is no signature of the image", result.Statement.GetPredicateType())
 		}
 		return nil // over this digest: that was verified

@@ -163,6 +163,9 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 			s.attach(keyedBundle(t, key, statementOf(s.image.DigestStr(), "https://slsa.dev/provenance/v1")))
 		}, byKey,
 			"attests https://slsa.dev/provenance/v1"},
+		"the bytes of the image, as those of any file": {func(s *shelf) {
+			s.attach(fileBundle(t, key, s.manifest()))
+		}, byKey, "does not say that it is a signature of an image"},
 		"another kind of payload": {func(s *shelf) {
 			s.tag(keyedLayer(t, key, []byte(strings.Replace(string(payloadOf(s.image.DigestStr())), "cosign container image signature", "a promise", 1))))
 		}, byKey, `of type "a promise"`},
