@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -141,6 +142,7 @@ func TestSlowBodyEndsAtTheDeadline(t *testing.T) {
 		_, _ = w.Write([]byte(`{"schemaVersion":2,`))
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
+		panic(http.ErrAbortHandler) // who returns ends the body, and may still be heard
 	}))
 	client := NewClient(Options{Timeout: 100 * time.Millisecond, Now: newClock().time, Transport: s.Client().Transport.(*http.Transport)})
 	_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
@@ -278,6 +280,7 @@ func TestPullSecretsOpenARegistry(t *testing.T) {
 // What a server answers may hold what it was asked with; messages do not.
 func TestNoCredentialGetsIntoAMessage(t *testing.T) {
 	const canary = "canary-password"
+	var asked atomic.Int32
 	for name, handler := range map[string]http.HandlerFunc{
 		"echoed in a failure": func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusInternalServerError)
@@ -295,6 +298,25 @@ func TestNoCredentialGetsIntoAMessage(t *testing.T) {
 			}
 			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/token",service="x"`, r.Host))
 			w.WriteHeader(http.StatusUnauthorized)
+		},
+		"in a redirect of the token server that is refused": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/token" {
+				http.Redirect(w, r, "https://10.0.0.1/?signature="+canary, http.StatusFound)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/token",service="x"`, r.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		},
+		"in a redirect of the token server, once its token is no longer taken": func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/token" && asked.Add(1) == 1:
+				_, _ = fmt.Fprint(w, `{"token":"first"}`)
+			case r.URL.Path == "/token":
+				http.Redirect(w, r, "https://registry.invalid/?signature="+canary, http.StatusFound)
+			default:
+				w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/token",service="x"`, r.Host))
+				w.WriteHeader(http.StatusUnauthorized)
+			}
 		},
 		"in a redirect to nowhere": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path != "/v2/" {

@@ -99,11 +99,14 @@ func explain(what string, err error) error {
 	}
 	var at *url.Error
 	if errors.As(err, &at) {
-		// Where a redirect leads to may be signed, and is nobody's to read.
 		err = at.Err
 	}
-	return unknown(ReasonUnreachable, "%s: %s", what, clip(err.Error()))
+	return unknown(ReasonUnreachable, "%s: %s", what, clip(address.ReplaceAllString(err.Error(), "$1$2")))
 }
+
+// address is one in a text: its scheme, its host, and what stands around that. Where a
+// redirect leads to may be signed, and is nobody's to read.
+var address = regexp.MustCompile(`([a-z]+://)(?:[^\s"/?#]*@)?([^\s"/?#]*)[^\s"]*`)
 
 func explainStatus(what string, answer *transport.Error) error {
 	switch answer.StatusCode {
