@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/policy"
@@ -32,25 +33,29 @@ type demand struct {
 	authorities []*signatures.Authority
 }
 
-// check goes through all images. What is refused ends it: no other answer would help.
-// What is unknown does not, as another image may be refused.
-func (c *Checker) check(ctx context.Context, q *Question) (Answer, time.Duration) {
+// check goes through all images. What is read is others' and of any form: where that
+// breaks a library, one check ends, and not the operator.
+func (c *Checker) check(ctx context.Context, q *Question) (answer Answer, keep time.Duration) {
+	defer func() {
+		if broken := recover(); broken != nil {
+			// The value may hold what was read, and is not for a log.
+			log.FromContext(ctx).Error(fmt.Errorf("panic with a %T", broken), "check images", "track", q.Track, "stack", string(debug.Stack()))
+			answer, keep = without(errors.New("the check broke off, and the log of the operator says where"))
+		}
+	}()
 	said := q.Policy.RegistryAccess()
 	run := &check{checker: c, question: q, access: registry.Access{PlainHTTPHosts: hosts(said.PlainHTTPHosts), PrivateHosts: hosts(said.PrivateHosts)}}
 	run.answer = Answer{Outcome: Passed, Signatures: map[string][]v1alpha1.ImageSignature{}}
-	var missing error
 	for _, step := range []func(context.Context) error{run.readDemands, run.readNodes, run.checkPods} {
-		if missing = step(ctx); missing != nil {
-			break
+		if err := step(ctx); err != nil {
+			return without(err)
 		}
 	}
-	return run.conclude(missing)
+	return run.answer, passedFor
 }
 
-func (c *check) conclude(err error) (Answer, time.Duration) {
-	if err == nil {
-		return c.answer, passedFor
-	}
+// without is the answer of a check that did not pass, and how long it counts.
+func without(err error) (Answer, time.Duration) {
 	var told *registry.Error
 	if !errors.As(err, &told) {
 		told = &registry.Error{Unknown: true, Reason: "NotAsked", Message: err.Error()}
@@ -71,12 +76,12 @@ func hosts(list []v1alpha1.RegistryHost) []string {
 	return plain
 }
 
-// checkPods asks for the images of each pod with the pull secrets that its kubelet will
-// use.
-func (c *check) checkPods(ctx context.Context) error {
+// each asks about one after the other. What is refused ends it: no other answer would
+// help. What is unknown does not, as another one may be refused.
+func each[T any](list []T, ask func(T) error) error {
 	var unknown error
-	for _, pod := range podsOf(c.question.Spec) {
-		err := c.checkPod(ctx, pod)
+	for _, one := range list {
+		err := ask(one)
 		var told *registry.Error
 		if errors.As(err, &told) && !told.Unknown {
 			return err
@@ -88,6 +93,11 @@ func (c *check) checkPods(ctx context.Context) error {
 	return unknown
 }
 
+func (c *check) checkPods(ctx context.Context) error {
+	return each(podsOf(c.question.Spec), func(pod *corev1.PodSpec) error { return c.checkPod(ctx, pod) })
+}
+
+// checkPod asks for the images of a pod with the pull secrets that its kubelet will use.
 func (c *check) checkPod(ctx context.Context, pod *corev1.PodSpec) error {
 	credentials, err := c.credentials(ctx, pod)
 	if err != nil {
@@ -98,18 +108,7 @@ func (c *check) checkPod(ctx context.Context, pod *corev1.PodSpec) error {
 		return err
 	}
 	defer session.Close()
-	var unknown error
-	for _, image := range imagesOf(pod) {
-		err := c.checkImage(ctx, session, pod, image)
-		var told *registry.Error
-		if errors.As(err, &told) && !told.Unknown {
-			return err
-		}
-		if unknown == nil {
-			unknown = err
-		}
-	}
-	return unknown
+	return each(imagesOf(pod), func(image string) error { return c.checkImage(ctx, session, pod, image) })
 }
 
 func (c *check) checkImage(ctx context.Context, session *registry.Session, pod *corev1.PodSpec, reference string) error {
@@ -200,5 +199,5 @@ func imagesOf(pod *corev1.PodSpec) []string {
 
 // unknown is what nobody but the platform team can mend, and nothing of the release.
 func unknown(reason, format string, args ...any) error {
-	return &registry.Error{Unknown: true, Reason: reason, Message: strings.TrimSpace(fmt.Sprintf(format, args...))}
+	return &registry.Error{Unknown: true, Reason: reason, Message: fmt.Sprintf(format, args...)}
 }

@@ -48,12 +48,27 @@ type place struct {
 	wants   string // user:password, "" for nobody
 	now     atomic.Int64
 	cluster client.Client
+	live    *reader
 	checker *Checker
+}
+
+// reader reads the cluster, unless it is broken.
+type reader struct {
+	client.Reader
+	broken atomic.Bool
+}
+
+func (r *reader) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	if r.broken.Load() {
+		panic("broken")
+	}
+	return r.Reader.List(ctx, list, options...)
 }
 
 func newPlace(t *testing.T, objects ...client.Object) *place {
 	t.Helper()
 	p := &place{t: t, cluster: fake.NewClientBuilder().WithObjects(objects...).Build()}
+	p.live = &reader{Reader: p.cluster}
 	stored := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
 	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.asked.Add(1)
@@ -74,7 +89,7 @@ func newPlace(t *testing.T, objects ...client.Object) *place {
 	p.now.Store(1e9)
 	p.checker = NewChecker(Options{
 		Registry: registry.NewClient(registry.Options{Transport: p.transport(), Now: clock}),
-		Live:     p.cluster, Namespace: "strata-system", Now: clock,
+		Live:     p.live, Namespace: "strata-system", Now: clock,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error)
@@ -294,6 +309,18 @@ func TestRegistryThatIsDownIsUnknownUntilItIsUp(t *testing.T) {
 	p.down.Store(true)
 	p.want(p.settle(q), Unknown, "RegistryFailing", "502")
 	p.down.Store(false)
+	p.now.Add(int64(unknownFor / time.Second))
+	p.want(p.settle(q), Passed, "", "")
+}
+
+// A library that is broken by what somebody stored is Unknown, and the next check works.
+func TestCheckThatBreaksOffIsUnknown(t *testing.T) {
+	p := newPlace(t)
+	web := p.image("shop/web", "amd64")
+	q := question(t, []corev1.PodSpec{podOf(web)}, p.demand("platform", "", ""))
+	p.live.broken.Store(true)
+	p.want(p.settle(q), Unknown, "NotAsked", "broke off")
+	p.live.broken.Store(false)
 	p.now.Add(int64(unknownFor / time.Second))
 	p.want(p.settle(q), Passed, "", "")
 }

@@ -66,7 +66,7 @@ func find(ctx context.Context, source Source, image name.Digest) *finder {
 func (f *finder) failed(err error) {
 	var told *registry.Error
 	switch {
-	case errors.As(err, &told) && !told.Unknown && told.Reason == registry.ReasonNotFound:
+	case registry.IsNotFound(err):
 	case errors.As(err, &told) && !told.Unknown:
 		f.bad = append(f.bad, told.Message)
 	case f.unknown == nil:
