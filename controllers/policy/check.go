@@ -58,7 +58,7 @@ func (e Effective) checkRegistries(pods []pod) field.ErrorList {
 	var errs field.ErrorList
 	check := func(image string, path *field.Path) {
 		repository := repositoryOf(image)
-		if !slices.ContainsFunc(list, func(path v1alpha1.RegistryPath) bool { return below(repository, path) }) {
+		if !Below(repository, list) {
 			errs = append(errs, field.Invalid(path, image, fmt.Sprintf("images come from %s here (allowedRegistries of ReleasePolicy %s): copy it there, and name the copy",
 				allowed(list), strings.Join(e.restrictingRegistries(), ", "))))
 		}
@@ -89,9 +89,13 @@ func (e Effective) restrictingRegistries() []string {
 	return names
 }
 
-// repositoryOf is an image reference without its tag and digest.
+// repositoryOf is an image reference without its tag and digest. What is before the last
+// @ is kept whole, so that a user before the host is no host.
 func repositoryOf(image string) string {
-	repository, _, _ := strings.Cut(image, "@")
+	repository := image
+	if at := strings.LastIndex(image, "@"); at >= 0 {
+		repository = image[:at]
+	}
 	if slash, colon := strings.LastIndex(repository, "/"), strings.LastIndex(repository, ":"); colon > slash {
 		repository = repository[:colon]
 	}

@@ -131,58 +131,54 @@ func (e Effective) MaxAgeSeconds() int64 {
 
 // registries are those that every policy allows; false where none restricts them.
 func (e Effective) registries() ([]v1alpha1.RegistryPath, bool) {
-	var allowed []v1alpha1.RegistryPath
-	restricted := false
-	for i := range e.policies {
-		switch list := e.policies[i].Spec.AllowedRegistries; {
-		case len(list) == 0:
+	return narrowed(e.policies, func(p *v1alpha1.ReleasePolicySpec) []v1alpha1.RegistryPath { return p.AllowedRegistries }, overlap)
+}
+
+// serviceAccounts are those that every policy allows; false where none restricts them.
+func (e Effective) serviceAccounts() ([]v1alpha1.ServiceAccountName, bool) {
+	return narrowed(e.policies, func(p *v1alpha1.ReleasePolicySpec) []v1alpha1.ServiceAccountName { return p.AllowedServiceAccountNames }, common)
+}
+
+// narrowed is what all policies allow that have a list, each once and in order; false
+// where none has one.
+func narrowed[T cmp.Ordered](policies []v1alpha1.ReleasePolicy, list func(*v1alpha1.ReleasePolicySpec) []T, both func(a, b []T) []T) ([]T, bool) {
+	allowed, restricted := []T{}, false
+	for i := range policies {
+		switch said := list(&policies[i].Spec); {
+		case len(said) == 0:
 		case !restricted:
-			allowed, restricted = slices.Clone(list), true
+			allowed, restricted = slices.Clone(said), true
 		default:
-			allowed = overlap(allowed, list)
+			allowed = both(allowed, said)
 		}
 	}
 	slices.Sort(allowed)
-	return append([]v1alpha1.RegistryPath{}, slices.Compact(allowed)...), restricted
+	return slices.Compact(allowed), restricted
 }
 
 // overlap is what is below a path of both lists.
 func overlap(a, b []v1alpha1.RegistryPath) []v1alpha1.RegistryPath {
-	var both []v1alpha1.RegistryPath
-	for _, one := range a {
-		for _, other := range b {
-			switch {
-			case below(string(one), other):
-				both = append(both, one)
-			case below(string(other), one):
-				both = append(both, other)
-			}
+	both := []v1alpha1.RegistryPath{}
+	for _, path := range a {
+		if Below(string(path), b) {
+			both = append(both, path)
+		}
+	}
+	for _, path := range b {
+		if Below(string(path), a) && !slices.Contains(a, path) {
+			both = append(both, path)
 		}
 	}
 	return both
 }
 
-// below says whether a repository, or a path, is that path or below it, by whole
-// segments.
-func below(repository string, path v1alpha1.RegistryPath) bool {
-	rest, found := strings.CutPrefix(repository, string(path))
-	return found && (rest == "" || rest[0] == '/')
-}
-
-// serviceAccounts are those that every policy allows; false where none restricts them.
-func (e Effective) serviceAccounts() ([]v1alpha1.ServiceAccountName, bool) {
-	var allowed []v1alpha1.ServiceAccountName
-	restricted := false
-	for i := range e.policies {
-		switch list := e.policies[i].Spec.AllowedServiceAccountNames; {
-		case len(list) == 0:
-		case !restricted:
-			allowed, restricted = slices.Clone(list), true
-		default:
-			allowed = common(allowed, list)
-		}
-	}
-	return allowed, restricted
+// Below says whether a repository, or a path, is one of these paths or below one, by
+// whole segments.
+func Below(repository string, paths []v1alpha1.RegistryPath) bool {
+	return slices.ContainsFunc(paths, func(path v1alpha1.RegistryPath) bool {
+		rest, found := strings.CutPrefix(repository, string(path))
+		return found && (rest == "" || rest[0] == '/')
+	})
 }
 
 // Summary is what people read of it; nil where nothing is asked for.

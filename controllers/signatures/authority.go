@@ -15,6 +15,7 @@ import (
 	"github.com/sigstore/sigstore/pkg/signature"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // Authority is one whose signatures count.
@@ -75,7 +76,8 @@ func (a *Authority) trustKey(public []byte) error {
 }
 
 // trustIdentity believes a certificate of the root that was valid when a witness of
-// that root saw the signature. Each kind of witness that the root names is asked for.
+// that root saw the signature: a log or a timestamp authority. Logs that the root names,
+// of signatures and of certificates, are asked for besides.
 func (a *Authority) trustIdentity(spec *v1alpha1.KeylessAuthority, trustedRoot []byte) error {
 	trusted, err := root.NewTrustedRootFromJSON(trustedRoot)
 	if err != nil {
@@ -108,13 +110,5 @@ func (a *Authority) trustIdentity(spec *v1alpha1.KeylessAuthority, trustedRoot [
 
 // covers says whether the authority may sign images of a repository.
 func (a *Authority) covers(repository string) bool {
-	if len(a.images) == 0 {
-		return true
-	}
-	for _, path := range a.images {
-		if repository == string(path) || strings.HasPrefix(repository, string(path)+"/") {
-			return true
-		}
-	}
-	return false
+	return len(a.images) == 0 || policy.Below(repository, a.images)
 }
