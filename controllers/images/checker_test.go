@@ -3,30 +3,15 @@ package images
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -36,15 +21,13 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/policy"
 	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/test/oci"
 )
 
 // place is a registry, a cluster and a checker that works.
 type place struct {
+	*oci.Server
 	t       *testing.T
-	host    string
-	server  *httptest.Server
-	asked   atomic.Int32
-	down    atomic.Bool
 	wants   string // user:password, "" for nobody
 	now     atomic.Int64
 	cluster client.Client
@@ -69,26 +52,20 @@ func newPlace(t *testing.T, objects ...client.Object) *place {
 	t.Helper()
 	p := &place{t: t, cluster: fake.NewClientBuilder().WithObjects(objects...).Build()}
 	p.live = &reader{Reader: p.cluster}
-	stored := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
-	p.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.asked.Add(1)
+	stored := oci.Registry()
+	p.Server = oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		switch {
-		case p.down.Load():
-			w.WriteHeader(http.StatusBadGateway)
-		case p.wants != "" && r.Method == http.MethodGet && user+":"+password != p.wants:
+		if p.wants != "" && r.Method == http.MethodGet && user+":"+password != p.wants {
 			w.Header().Set("WWW-Authenticate", `Basic realm="here"`)
 			w.WriteHeader(http.StatusUnauthorized)
-		default:
-			stored.ServeHTTP(w, r)
+			return
 		}
+		stored.ServeHTTP(w, r)
 	}))
-	t.Cleanup(p.server.Close)
-	p.host = strings.TrimPrefix(p.server.URL, "https://")
 	clock := func() time.Time { return time.Unix(p.now.Load(), 0) }
 	p.now.Store(1e9)
 	p.checker = NewChecker(Options{
-		Registry: registry.NewClient(registry.Options{Transport: p.transport(), Now: clock}),
+		Registry: registry.NewClient(registry.Options{Transport: p.Transport(), Now: clock}),
 		Live:     p.live, Namespace: "strata-system", Now: clock,
 	})
 	ctx, cancel := context.WithCancel(context.Background())
@@ -103,80 +80,33 @@ func newPlace(t *testing.T, objects ...client.Object) *place {
 	return p
 }
 
-func (p *place) transport() *http.Transport { return p.server.Client().Transport.(*http.Transport) }
-
 // image pushes an image for a platform of Linux.
 func (p *place) image(repository, architecture string) string {
 	p.t.Helper()
-	image, err := random.Image(64, 1)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	config, err := image.ConfigFile()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	config.OS, config.Architecture = "linux", architecture
-	if image, err = mutate.ConfigFile(image, config); err != nil {
-		p.t.Fatal(err)
-	}
-	return p.push(p.host+"/"+repository+":1", image)
+	return p.Push(p.Repository(repository).Tag("1"), oci.Image(p.t, "linux", architecture)).Name()
 }
 
-func (p *place) push(as string, image v1.Image) string {
-	p.t.Helper()
-	tag, err := name.NewTag(as)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	if err := remote.Write(tag, image, remote.WithTransport(p.transport())); err != nil {
-		p.t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return tag.Context().Digest(digest.String()).Name()
-}
-
-// sign signs an image by a key, under its tag.
+// sign signs an image by a key.
 func (p *place) sign(image string, key *ecdsa.PrivateKey) {
 	p.t.Helper()
-	repository, digest, _ := strings.Cut(image, "@")
-	payload := fmt.Appendf(nil, `{"critical":{"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"}}`, digest)
-	sum := sha256.Sum256(payload)
-	signature, err := ecdsa.SignASN1(rand.Reader, key, sum[:])
+	digest, err := name.NewDigest(image)
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	manifest, err := mutate.Append(empty.Image, mutate.Addendum{
-		Layer:       static.NewLayer(payload, "application/vnd.dev.cosign.simplesigning.v1+json"),
-		Annotations: map[string]string{"dev.cosignproject.cosign/signature": base64.StdEncoding.EncodeToString(signature)},
-	})
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.push(repository+":"+strings.Replace(digest, ":", "-", 1)+".sig", manifest)
+	p.Sign(digest, key)
 }
 
 func newKey(t *testing.T) (*ecdsa.PrivateKey, string) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	key := oci.NewKey(t)
+	return key, oci.PublicPEM(t, key)
 }
 
 // demand is a policy that lets the registry be asked, and demands a signature by a key.
 func (p *place) demand(name string, mode v1alpha1.PolicyMode, public string) v1alpha1.ReleasePolicy {
 	made := v1alpha1.ReleasePolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ReleasePolicySpec{
 		NamespaceSelector: &metav1.LabelSelector{},
-		RegistryAccess:    &v1alpha1.RegistryAccessPolicy{PrivateHosts: []v1alpha1.RegistryHost{v1alpha1.RegistryHost(p.host)}},
+		RegistryAccess:    &v1alpha1.RegistryAccessPolicy{PrivateHosts: []v1alpha1.RegistryHost{v1alpha1.RegistryHost(p.Host)}},
 	}}
 	if public != "" {
 		made.Spec.Signatures = &v1alpha1.SignaturePolicy{Enforcement: mode, Authorities: []v1alpha1.SignatureAuthority{
@@ -242,9 +172,9 @@ func TestSignedImagesPassWithEvidence(t *testing.T) {
 		t.Errorf("got %+v", answer.Signatures)
 	}
 	// What passed is not asked for again at once.
-	asked := p.asked.Load()
+	asked := p.Asked.Load()
 	p.checker.Ask(q)
-	if len(p.checker.queue) > 0 || p.asked.Load() != asked {
+	if len(p.checker.queue) > 0 || p.Asked.Load() != asked {
 		t.Error("it is checked again")
 	}
 }
@@ -306,9 +236,9 @@ func TestRegistryThatIsDownIsUnknownUntilItIsUp(t *testing.T) {
 	p := newPlace(t)
 	web := p.image("shop/web", "amd64")
 	q := question(t, []corev1.PodSpec{podOf(web)}, p.demand("platform", "", ""))
-	p.down.Store(true)
+	p.Down.Store(true)
 	p.want(p.settle(q), Unknown, "RegistryFailing", "502")
-	p.down.Store(false)
+	p.Down.Store(false)
 	p.now.Add(int64(unknownFor / time.Second))
 	p.want(p.settle(q), Passed, "", "")
 }
@@ -327,7 +257,7 @@ func TestCheckThatBreaksOffIsUnknown(t *testing.T) {
 
 func TestRefusedCountsMoreThanUnknown(t *testing.T) {
 	p := newPlace(t)
-	gone := p.host + "/shop/gone@sha256:" + strings.Repeat("a", 64)
+	gone := p.Host + "/shop/gone@sha256:" + strings.Repeat("a", 64)
 	q := question(t, []corev1.PodSpec{podOf("127.0.0.1:1/shop/web@sha256:"+strings.Repeat("b", 64), gone)}, p.demand("platform", "", ""))
 	q2 := q
 	p.want(p.settle(q), Refused, "AddressRefused", "127.0.0.1:1")
@@ -369,7 +299,7 @@ func TestPullSecretsAreThoseOfThePod(t *testing.T) {
 	web := p.image("shop/web", "amd64")
 	p.wants = "ci:canary"
 	for _, object := range []client.Object{
-		pullSecret("shop", "pull", p.host, "ci:canary"), pullSecret("other", "theirs", p.host, "ci:canary"),
+		pullSecret("shop", "pull", p.Host, "ci:canary"), pullSecret("other", "theirs", p.Host, "ci:canary"),
 		&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "runner"}, ImagePullSecrets: []corev1.LocalObjectReference{{Name: "pull"}}},
 	} {
 		if err := p.cluster.Create(t.Context(), object); err != nil {

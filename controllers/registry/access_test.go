@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/strata-release/strata/test/oci"
 )
 
 func TestAddressesThatAreNotAsked(t *testing.T) {
@@ -33,27 +35,27 @@ func TestAddressesThatAreNotAsked(t *testing.T) {
 
 func TestLoopbackIsNotAskedUnlessListed(t *testing.T) {
 	s := realRegistry(t)
-	port := s.host[strings.LastIndex(s.host, ":"):]
-	for _, host := range []string{s.host, "localhost" + port} { // the second by its name
+	port := s.Host[strings.LastIndex(s.Host, ":"):]
+	for _, host := range []string{s.Host, "localhost" + port} { // the second by its name
 		_, err := begin(t, s, Access{}, newClock(), Credentials{}).Image(t.Context(), host+"/web@"+someDigest)
 		wantError(t, err, false, ReasonAddress, "loopback", "privateHosts")
 	}
 	for _, listed := range []string{"127.0.0.1", "127.0.0.1:1", "localhost" + port} {
-		_, err := begin(t, s, Access{PrivateHosts: []string{listed}}, newClock(), Credentials{}).Image(t.Context(), s.host+"/web@"+someDigest)
+		_, err := begin(t, s, Access{PrivateHosts: []string{listed}}, newClock(), Credentials{}).Image(t.Context(), s.Host+"/web@"+someDigest)
 		wantError(t, err, false, ReasonAddress)
 	}
-	if s.asked.Load() != 0 {
+	if s.Asked.Load() != 0 {
 		t.Error("the server was asked")
 	}
 }
 
 func TestPlainHTTPIsNotSpokenUnlessListed(t *testing.T) {
 	stored := realRegistry(t)
-	ref := push(t, stored, "web", imageFor(t, "linux", "amd64"))
+	ref := push(stored, "web", oci.Image(t, "linux", "amd64"))
 	plain := httptest.NewServer(stored.Config.Handler)
 	t.Cleanup(plain.Close)
 	host := strings.TrimPrefix(plain.URL, "http://")
-	ref = strings.Replace(ref, stored.host, host, 1)
+	ref = strings.Replace(ref, stored.Host, host, 1)
 
 	_, err := begin(t, stored, Access{PrivateHosts: []string{host}}, newClock(), Credentials{}).Image(t.Context(), ref)
 	wantError(t, err, false, ReasonPlainHTTP, "plainHTTPHosts")
@@ -68,11 +70,11 @@ func TestPlainHTTPIsNotSpokenUnlessListed(t *testing.T) {
 // leadsTo answers what is asked of it with a way to elsewhere.
 func TestNobodyIsLedElsewhere(t *testing.T) {
 	victim := realRegistry(t)
-	port := victim.host[strings.LastIndex(victim.host, ":"):]
+	port := victim.Host[strings.LastIndex(victim.Host, ":"):]
 	for _, target := range []string{
 		"https://169.254.169.254/latest/meta-data/", "http://169.254.169.254/latest/meta-data/",
-		"https://" + victim.host + "/", "https://localhost" + port + "/", "https://[::1]" + port + "/", "https://[::ffff:127.0.0.1]" + port + "/",
-		"http://registry.example.com/", "file:///etc/passwd", "gopher://127.0.0.1/", "//" + victim.host + "/",
+		"https://" + victim.Host + "/", "https://localhost" + port + "/", "https://[::1]" + port + "/", "https://[::ffff:127.0.0.1]" + port + "/",
+		"http://registry.example.com/", "file:///etc/passwd", "gopher://127.0.0.1/", "//" + victim.Host + "/",
 	} {
 		for how, handler := range map[string]http.HandlerFunc{
 			"by a redirect of the API": func(w http.ResponseWriter, r *http.Request) {
@@ -98,14 +100,14 @@ func TestNobodyIsLedElsewhere(t *testing.T) {
 			},
 		} {
 			t.Run(how+" to "+target, func(t *testing.T) {
-				s := serve(t, handler)
-				_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.host+"/web@"+someDigest)
+				s := oci.Serve(t, handler)
+				_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.Host+"/web@"+someDigest)
 				reason := ReasonAddress
 				if strings.HasPrefix(target, "http://registry") || strings.HasPrefix(target, "http://169") {
 					reason = ReasonPlainHTTP
 				}
 				wantError(t, err, false, reason)
-				if victim.asked.Load() != 0 {
+				if victim.Asked.Load() != 0 {
 					t.Fatal("the victim was asked")
 				}
 			})
@@ -115,7 +117,7 @@ func TestNobodyIsLedElsewhere(t *testing.T) {
 
 func TestConnectionsOfOneSessionAreNotAnothers(t *testing.T) {
 	s := realRegistry(t)
-	ref := push(t, s, "web", imageFor(t, "linux", "amd64"))
+	ref := push(s, "web", oci.Image(t, "linux", "amd64"))
 	client := newClient(s, newClock())
 	if _, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), ref); err != nil {
 		t.Fatal(err)

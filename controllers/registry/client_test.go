@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/strata-release/strata/test/oci"
 )
 
 const someDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -43,7 +45,7 @@ func wantError(t *testing.T, err error, isUnknown bool, reason string, words ...
 
 func TestImageOfOnePlatform(t *testing.T) {
 	s := realRegistry(t)
-	ref := push(t, s, "shop/web", imageFor(t, "linux", "arm64"))
+	ref := push(s, "shop/web", oci.Image(t, "linux", "arm64"))
 	image, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +65,7 @@ func TestImageOfOnePlatform(t *testing.T) {
 func TestImageOfManyPlatforms(t *testing.T) {
 	s := realRegistry(t)
 	index := indexFor(t, v1.Platform{OS: "linux", Architecture: "amd64"}, v1.Platform{OS: "linux", Architecture: "arm64"}, v1.Platform{OS: "unknown", Architecture: "unknown"})
-	ref := push(t, s, "shop/web", index)
+	ref := push(s, "shop/web", index)
 	image, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), ref)
 	if err != nil {
 		t.Fatal(err)
@@ -75,13 +77,13 @@ func TestImageOfManyPlatforms(t *testing.T) {
 
 func TestWhatIsNoImage(t *testing.T) {
 	s := realRegistry(t)
-	chart := mutate.ConfigMediaType(imageFor(t, "linux", "amd64"), "application/vnd.cncf.helm.config.v1+json")
-	noPlatform := imageFor(t, "", "")
+	chart := mutate.ConfigMediaType(oci.Image(t, "linux", "amd64"), "application/vnd.cncf.helm.config.v1+json")
+	noPlatform := oci.Image(t, "", "")
 	for name, ref := range map[string]string{
-		"a chart":                           push(t, s, "chart", chart),
-		"an index of nothing":               push(t, s, "empty", mutate.IndexMediaType(empty.Index, types.OCIImageIndex)),
-		"an index of attestations":          push(t, s, "attested", indexFor(t, v1.Platform{OS: "unknown", Architecture: "unknown"})),
-		"a configuration without platforms": push(t, s, "nowhere", noPlatform),
+		"a chart":                           push(s, "chart", chart),
+		"an index of nothing":               push(s, "empty", mutate.IndexMediaType(empty.Index, types.OCIImageIndex)),
+		"an index of attestations":          push(s, "attested", indexFor(t, v1.Platform{OS: "unknown", Architecture: "unknown"})),
+		"a configuration without platforms": push(s, "nowhere", noPlatform),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), ref)
@@ -93,13 +95,13 @@ func TestWhatIsNoImage(t *testing.T) {
 func TestImageThatIsNotThereIsRememberedForAWhile(t *testing.T) {
 	s, c := realRegistry(t), newClock()
 	client := newClient(s, c)
-	ref := s.host + "/shop/web@" + someDigest
+	ref := s.Host + "/shop/web@" + someDigest
 	_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), ref)
 	wantError(t, err, false, ReasonNotFound, ref, "push it")
-	asked := s.asked.Load()
+	asked := s.Asked.Load()
 	_, err = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), ref)
 	wantError(t, err, false, ReasonNotFound)
-	if s.asked.Load() != asked {
+	if s.Asked.Load() != asked {
 		t.Error("the registry was asked again at once")
 	}
 	// Other rules may give another answer.
@@ -108,7 +110,7 @@ func TestImageThatIsNotThereIsRememberedForAWhile(t *testing.T) {
 	c.now = c.now.Add(refusedFor)
 	_, err = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), ref)
 	wantError(t, err, false, ReasonNotFound)
-	if s.asked.Load() == asked {
+	if s.Asked.Load() == asked {
 		t.Error("the registry was not asked again later")
 	}
 }
@@ -116,25 +118,25 @@ func TestImageThatIsNotThereIsRememberedForAWhile(t *testing.T) {
 func TestRegistryThatIsDownIsUnknown(t *testing.T) {
 	s := realRegistry(t)
 	s.Close()
-	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
-	wantError(t, err, true, ReasonUnreachable, s.host)
+	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
+	wantError(t, err, true, ReasonUnreachable, s.Host)
 }
 
 func TestRegistryThatFailsIsUnknown(t *testing.T) {
-	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
-	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+	s := oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 	wantError(t, err, true, ReasonFailing, "502")
 }
 
 func TestRegistryWithAnUnknownCertificateIsUnknown(t *testing.T) {
 	s := realRegistry(t)
 	session := beginWith(t, NewClient(Options{Now: newClock().time}), private(s), Credentials{})
-	_, err := session.Image(t.Context(), s.host+"/shop/web@"+someDigest)
+	_, err := session.Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 	wantError(t, err, true, ReasonUnreachable, "certificate")
 }
 
 func TestSlowBodyEndsAtTheDeadline(t *testing.T) {
-	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v2/" {
 			return
 		}
@@ -144,8 +146,8 @@ func TestSlowBodyEndsAtTheDeadline(t *testing.T) {
 		<-r.Context().Done()
 		panic(http.ErrAbortHandler) // who returns ends the body, and may still be heard
 	}))
-	client := NewClient(Options{Timeout: 100 * time.Millisecond, Now: newClock().time, Transport: s.Client().Transport.(*http.Transport)})
-	_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+	client := NewClient(Options{Timeout: 100 * time.Millisecond, Now: newClock().time, Transport: s.Transport()})
+	_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 	wantError(t, err, true, ReasonUnreachable, "in time")
 }
 
@@ -153,7 +155,7 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 	huge := bytes.Repeat([]byte(" "), MaxBytes+1)
 	for name, chunked := range map[string]bool{"announced": false, "not announced": true} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s := oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/v2/" {
 					return
 				}
@@ -165,18 +167,18 @@ func TestHugeAnswersAreRefused(t *testing.T) {
 				}
 				_, _ = w.Write(huge)
 			}))
-			_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+			_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 			wantError(t, err, false, ReasonTooLarge, "4 MiB")
 		})
 	}
 }
 
 func TestOtherContentThanItsDigestIsUnknown(t *testing.T) {
-	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	s := oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", string(types.OCIImageIndex))
 		_, _ = w.Write([]byte(`{"schemaVersion":2,"manifests":[]}`))
 	}))
-	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 	wantError(t, err, true, ReasonUnreachable, "does not match")
 }
 
@@ -197,7 +199,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 		"while unavailable": {http.StatusServiceUnavailable, "60", time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			s := oci.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				if test.header != "" {
 					w.Header().Set("Retry-After", test.header)
 				}
@@ -205,21 +207,21 @@ func TestRetryAfterIsKept(t *testing.T) {
 			}))
 			c := newClock()
 			client := newClient(s, c)
-			_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
-			if told := wantError(t, err, true, ReasonBusy, s.host); told.RetryAfter != test.want {
+			_, err := beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
+			if told := wantError(t, err, true, ReasonBusy, s.Host); told.RetryAfter != test.want {
 				t.Errorf("asked to wait for %s, want %s", told.RetryAfter, test.want)
 			}
-			asked := s.asked.Load()
+			asked := s.Asked.Load()
 			// Also for another image, by another session.
 			c.now = c.now.Add(test.want - time.Millisecond)
-			_, err = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.host+"/shop/api@"+someDigest)
+			_, err = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.Host+"/shop/api@"+someDigest)
 			wantError(t, err, true, ReasonBusy)
-			if s.asked.Load() != asked {
+			if s.Asked.Load() != asked {
 				t.Error("the registry was asked before its time")
 			}
 			c.now = c.now.Add(time.Millisecond + max(0, unknownFor-test.want))
-			_, _ = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.host+"/shop/web@"+someDigest)
-			if s.asked.Load() == asked {
+			_, _ = beginWith(t, client, private(s), Credentials{}).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
+			if s.Asked.Load() == asked {
 				t.Error("the registry was not asked when its time had come")
 			}
 		})
@@ -249,14 +251,14 @@ func pullSecret(name, key, user, password string) corev1.Secret {
 
 func TestPullSecretsOpenARegistry(t *testing.T) {
 	open := realRegistry(t)
-	ref := push(t, open, "shop/web", imageFor(t, "linux", "amd64"))
-	s := serve(t, guardedBy("ci", "s3cret", open.Config.Handler))
-	ref = strings.Replace(ref, open.host, s.host, 1)
+	ref := push(open, "shop/web", oci.Image(t, "linux", "amd64"))
+	s := oci.Serve(t, guardedBy("ci", "s3cret", open.Config.Handler))
+	ref = strings.Replace(ref, open.Host, s.Host, 1)
 
 	_, err := begin(t, s, private(s), newClock(), Credentials{}).Image(t.Context(), ref)
 	wantError(t, err, false, ReasonDenied, "imagePullSecrets")
 
-	wrong, err := ReadCredentials([]corev1.Secret{pullSecret("pull", s.host, "ci", "canary-password")})
+	wrong, err := ReadCredentials([]corev1.Secret{pullSecret("pull", s.Host, "ci", "canary-password")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +269,7 @@ func TestPullSecretsOpenARegistry(t *testing.T) {
 
 	right, err := ReadCredentials([]corev1.Secret{
 		pullSecret("elsewhere", "registry.example.com", "other", "other"),
-		pullSecret("pull", "https://"+s.host+"/v2/", "ci", "s3cret"),
+		pullSecret("pull", "https://"+s.Host+"/v2/", "ci", "s3cret"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -325,12 +327,12 @@ func TestNoCredentialGetsIntoAMessage(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := serve(t, handler)
-			credentials, err := ReadCredentials([]corev1.Secret{pullSecret("pull", s.host, "ci", canary)})
+			s := oci.Serve(t, handler)
+			credentials, err := ReadCredentials([]corev1.Secret{pullSecret("pull", s.Host, "ci", canary)})
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = begin(t, s, private(s), newClock(), credentials).Image(t.Context(), s.host+"/shop/web@"+someDigest)
+			_, err = begin(t, s, private(s), newClock(), credentials).Image(t.Context(), s.Host+"/shop/web@"+someDigest)
 			var told *Error
 			if !errors.As(err, &told) || !told.Unknown || strings.Contains(err.Error(), canary) {
 				t.Errorf("got %v", err)
@@ -341,7 +343,7 @@ func TestNoCredentialGetsIntoAMessage(t *testing.T) {
 
 func TestReferrersAndBlobs(t *testing.T) {
 	s := realRegistry(t)
-	ref := push(t, s, "shop/web", imageFor(t, "linux", "amd64"))
+	ref := push(s, "shop/web", oci.Image(t, "linux", "amd64"))
 	session := begin(t, s, private(s), newClock(), Credentials{})
 	image, err := session.Image(t.Context(), ref)
 	if err != nil {
@@ -355,8 +357,8 @@ func TestReferrersAndBlobs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	attached := mutate.Subject(imageFor(t, "linux", "amd64"), v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: hash, Size: 1}).(v1.Image)
-	push(t, s, "shop/web", attached)
+	attached := mutate.Subject(oci.Image(t, "linux", "amd64"), v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: hash, Size: 1}).(v1.Image)
+	push(s, "shop/web", attached)
 	if referrers, err = session.Referrers(t.Context(), image.Reference); err != nil || len(referrers) != 1 {
 		t.Fatalf("got %v, %v, want one", referrers, err)
 	}
@@ -381,11 +383,11 @@ func TestReferrersAndBlobs(t *testing.T) {
 func TestWhatIsNoReference(t *testing.T) {
 	s := realRegistry(t)
 	session := begin(t, s, private(s), newClock(), Credentials{})
-	for _, ref := range []string{"", "web", s.host + "/web:1", s.host + "/web@sha256:abc", s.host + "/WEB@" + someDigest, "http://" + s.host + "/web@" + someDigest} {
+	for _, ref := range []string{"", "web", s.Host + "/web:1", s.Host + "/web@sha256:abc", s.Host + "/WEB@" + someDigest, "http://" + s.Host + "/web@" + someDigest} {
 		_, err := session.Image(t.Context(), ref)
 		wantError(t, err, false, ReasonReference)
 	}
-	if s.asked.Load() != 0 {
+	if s.Asked.Load() != 0 {
 		t.Error("the registry was asked")
 	}
 }

@@ -3,8 +3,6 @@ package signatures
 import (
 	"crypto"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
@@ -12,12 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
-	"io"
-	"log"
-	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +19,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/static"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -37,6 +29,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/test/oci"
 )
 
 const (
@@ -44,64 +37,31 @@ const (
 	issuer  = "https://token.ci.example.com"
 )
 
-// shelf is a real registry on loopback, with an image in it.
+// shelf is a real registry, with an image in it.
 type shelf struct {
+	*oci.Server
 	t       *testing.T
-	server  *httptest.Server
-	down    atomic.Bool
 	session *registry.Session
 	image   name.Digest
 }
 
 func newShelf(t *testing.T, options ...ggcr.Option) *shelf {
 	t.Helper()
-	s := &shelf{t: t}
-	stored := ggcr.New(append(options, ggcr.Logger(log.New(io.Discard, "", 0)))...)
-	s.server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.down.Load() {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		stored.ServeHTTP(w, r)
-	}))
-	t.Cleanup(s.server.Close)
-	host := strings.TrimPrefix(s.server.URL, "https://")
-	client := registry.NewClient(registry.Options{Transport: s.transport()})
+	s := &shelf{Server: oci.Serve(t, oci.Registry(options...)), t: t}
+	client := registry.NewClient(registry.Options{Transport: s.Transport()})
 	var err error
-	if s.session, err = client.Session(registry.Access{PrivateHosts: []string{host}}, registry.Credentials{}); err != nil {
+	if s.session, err = client.Session(registry.Access{PrivateHosts: []string{s.Host}}, registry.Credentials{}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.session.Close)
-	repository, err := name.NewRepository(host + "/shop/web")
-	if err != nil {
-		t.Fatal(err)
-	}
-	image, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.image = s.push(repository.Tag("1.0"), image)
+	s.image = s.Push(s.Repository("shop/web").Tag("1.0"), oci.Image(t, "linux", "amd64"))
 	return s
-}
-
-func (s *shelf) transport() *http.Transport { return s.server.Client().Transport.(*http.Transport) }
-
-func (s *shelf) push(tag name.Tag, image v1.Image) name.Digest {
-	s.t.Helper()
-	if err := remote.Write(tag, image, remote.WithTransport(s.transport())); err != nil {
-		s.t.Fatal(err)
-	}
-	digest, err := image.Digest()
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return tag.Context().Digest(digest.String())
 }
 
 // manifest is what the digest of the image is of.
 func (s *shelf) manifest() []byte {
 	s.t.Helper()
-	got, err := remote.Get(s.image, remote.WithTransport(s.transport()))
+	got, err := remote.Get(s.image, remote.WithTransport(s.Transport()))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -123,32 +83,7 @@ func (s *shelf) attach(data []byte) {
 	artifact = mutate.ConfigMediaType(mutate.MediaType(artifact, types.OCIManifestSchema1), mediaType)
 	artifact = mutate.Subject(artifact, v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: hash, Size: 1}).(v1.Image)
 	content := sha256.Sum256(data)
-	s.push(s.image.Context().Tag("bundle-"+hex.EncodeToString(content[:8])), artifact)
-}
-
-// layer is one signature of the older form.
-type layer struct {
-	payload     []byte
-	annotations map[string]string
-}
-
-// tag stores signatures under the tag of the image.
-func (s *shelf) tag(layers ...layer) {
-	s.t.Helper()
-	manifest := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
-	for _, l := range layers {
-		var err error
-		manifest, err = mutate.Append(manifest, mutate.Addendum{Layer: static.NewLayer(l.payload, payloadType), Annotations: l.annotations})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	s.push(s.image.Context().Tag(strings.Replace(s.image.DigestStr(), ":", "-", 1)+".sig"), manifest)
-}
-
-// payloadOf is what cosign signs in the older form.
-func payloadOf(digest string) []byte {
-	return fmt.Appendf(nil, `{"critical":{"identity":{"docker-reference":""},"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"},"optional":null}`, digest)
+	s.Push(s.image.Context().Tag("bundle-"+hex.EncodeToString(content[:8])), artifact)
 }
 
 // statementOf is what cosign signs in a bundle.
@@ -220,47 +155,14 @@ func keyless(t *testing.T, trusted []byte, change func(*v1alpha1.SignatureAuthor
 	return authority
 }
 
-func newKey(t *testing.T) *ecdsa.PrivateKey {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func publicPEM(t *testing.T, key crypto.Signer) string {
-	t.Helper()
-	der, err := x509.MarshalPKIXPublicKey(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-}
-
 func keyed(t *testing.T, name string, key crypto.Signer) *Authority {
 	t.Helper()
 	authority, err := NewAuthority(&v1alpha1.SignatureAuthority{Name: name, Type: v1alpha1.SignatureKey,
-		Key: &v1alpha1.KeyAuthority{PublicKey: publicPEM(t, key)}}, nil)
+		Key: &v1alpha1.KeyAuthority{PublicKey: oci.PublicPEM(t, key)}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return authority
-}
-
-func sign(t *testing.T, key *ecdsa.PrivateKey, message []byte) []byte {
-	t.Helper()
-	digest := sha256.Sum256(message)
-	signature, err := ecdsa.SignASN1(rand.Reader, key, digest[:])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signature
-}
-
-// keyedLayer is a signature by a key, of the older form.
-func keyedLayer(t *testing.T, key *ecdsa.PrivateKey, payload []byte) layer {
-	return layer{payload, map[string]string{annotationSignature: base64.StdEncoding.EncodeToString(sign(t, key, payload))}}
 }
 
 // keyedBundle is a bundle by a key.
@@ -270,7 +172,7 @@ func keyedBundle(t *testing.T, key *ecdsa.PrivateKey, statement []byte) []byte {
 	return asJSON(t, object{
 		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
 		"verificationMaterial": object{"publicKey": object{"hint": "x"}},
-		"dsseEnvelope":         object{"payload": statement, "payloadType": kind, "signatures": []object{{"sig": sign(t, key, encoded)}}},
+		"dsseEnvelope":         object{"payload": statement, "payloadType": kind, "signatures": []object{{"sig": oci.Sign(t, key, encoded)}}},
 	})
 }
 
@@ -281,12 +183,12 @@ func fileBundle(t *testing.T, key *ecdsa.PrivateKey, file []byte) []byte {
 	return asJSON(t, object{
 		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
 		"verificationMaterial": object{"publicKey": object{"hint": "x"}},
-		"messageSignature":     object{"messageDigest": object{"algorithm": "SHA2_256", "digest": digest[:]}, "signature": sign(t, key, file)},
+		"messageSignature":     object{"messageDigest": object{"algorithm": "SHA2_256", "digest": digest[:]}, "signature": oci.Sign(t, key, file)},
 	})
 }
 
 // keylessLayer is a signature by an identity, of the older form.
-func keylessLayer(t *testing.T, virtual *ca.VirtualSigstore, identity string, payload []byte, stamped bool) layer {
+func keylessLayer(t *testing.T, virtual *ca.VirtualSigstore, identity string, payload []byte, stamped bool) oci.Layer {
 	t.Helper()
 	entity, err := virtual.SignWithVersion(identity, issuer, payload, "v0.1")
 	if err != nil {
@@ -294,7 +196,7 @@ func keylessLayer(t *testing.T, virtual *ca.VirtualSigstore, identity string, pa
 	}
 	parts := take(t, entity)
 	entry := parts.entry.TransparencyLogEntry()
-	l := layer{payload, map[string]string{
+	l := oci.Layer{Payload: payload, Annotations: map[string]string{
 		annotationSignature:   base64.StdEncoding.EncodeToString(parts.signature),
 		annotationCertificate: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: parts.certificate.Raw})),
 		annotationLog: string(asJSON(t, object{
@@ -306,7 +208,7 @@ func keylessLayer(t *testing.T, virtual *ca.VirtualSigstore, identity string, pa
 		})),
 	}}
 	if stamped {
-		l.annotations[annotationTimestamp] = string(asJSON(t, object{"SignedRFC3161Timestamp": parts.timestamp}))
+		l.Annotations[annotationTimestamp] = string(asJSON(t, object{"SignedRFC3161Timestamp": parts.timestamp}))
 	}
 	return l
 }

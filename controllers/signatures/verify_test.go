@@ -15,6 +15,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/test/oci"
 )
 
 const otherDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -57,7 +58,7 @@ var stores = map[string][]ggcr.Option{
 }
 
 func TestSignedByAKey(t *testing.T) {
-	key := newKey(t)
+	key := oci.NewKey(t)
 	der, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func TestSignedByAKey(t *testing.T) {
 		t.Run("as a bundle, "+name, func(t *testing.T) {
 			s := newShelf(t, options...)
 			s.attach(keyedBundle(t, key, statementOf(s.image.DigestStr(), signType)))
-			evidence := s.mustVerify(keyed(t, "other", newKey(t)), keyed(t, "team", key))
+			evidence := s.mustVerify(keyed(t, "other", oci.NewKey(t)), keyed(t, "team", key))
 			if evidence.Authority != "team" || evidence.Format != v1alpha1.SignatureBundle || evidence.KeyDigest != want ||
 				evidence.LogIndex != nil || evidence.Issuer != "" || evidence.Time != nil {
 				t.Errorf("got %+v", evidence)
@@ -77,7 +78,7 @@ func TestSignedByAKey(t *testing.T) {
 	}
 	t.Run("under a tag", func(t *testing.T) {
 		s := newShelf(t)
-		s.tag(keyedLayer(t, newKey(t), payloadOf(s.image.DigestStr())), keyedLayer(t, key, payloadOf(s.image.DigestStr())))
+		s.Attach(s.image, oci.KeyedLayer(t, oci.NewKey(t), oci.Payload(s.image.DigestStr())), oci.KeyedLayer(t, key, oci.Payload(s.image.DigestStr())))
 		evidence := s.mustVerify(keyed(t, "team", key))
 		if evidence.Format != v1alpha1.SignatureTag || evidence.KeyDigest != want {
 			t.Errorf("got %+v", evidence)
@@ -89,8 +90,8 @@ func TestSignedByAKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		payload := payloadOf(s.image.DigestStr())
-		s.tag(layer{payload, map[string]string{annotationSignature: base64.StdEncoding.EncodeToString(ed25519.Sign(private, payload))}})
+		payload := oci.Payload(s.image.DigestStr())
+		s.Attach(s.image, oci.Layer{Payload: payload, Annotations: map[string]string{annotationSignature: base64.StdEncoding.EncodeToString(ed25519.Sign(private, payload))}})
 		s.mustVerify(keyed(t, "team", private))
 	})
 }
@@ -124,7 +125,7 @@ func TestSignedByAnIdentity(t *testing.T) {
 		})
 		t.Run("under a tag, trusting "+name, func(t *testing.T) {
 			s := newShelf(t)
-			s.tag(keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true))
+			s.Attach(s.image, keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true))
 			check(t, s.mustVerify(authority), v1alpha1.SignatureTag, 1000)
 		})
 	}
@@ -133,14 +134,14 @@ func TestSignedByAnIdentity(t *testing.T) {
 func TestNoSignature(t *testing.T) {
 	for name, options := range stores {
 		t.Run(name, func(t *testing.T) {
-			newShelf(t, options...).mustRefuse(ReasonMissing, "sign it with cosign, as one of team", keyed(t, "team", newKey(t)))
+			newShelf(t, options...).mustRefuse(ReasonMissing, "sign it with cosign, as one of team", keyed(t, "team", oci.NewKey(t)))
 		})
 	}
 }
 
 // What is there, and is no signature of this image by the one who is trusted.
 func TestSignaturesThatDoNotCount(t *testing.T) {
-	key, virtual, elsewhere := newKey(t), sigstore(t), sigstore(t)
+	key, virtual, elsewhere := oci.NewKey(t), sigstore(t), sigstore(t)
 	byKey, byIdentity := keyed(t, "team", key), keyless(t, trustedRoot(t, virtual, all), nil)
 	dropped := func(names ...string) func(object) {
 		return func(material object) {
@@ -154,9 +155,9 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 		authority *Authority
 		words     string
 	}{
-		"another key, under a tag": {func(s *shelf) { s.tag(keyedLayer(t, newKey(t), payloadOf(s.image.DigestStr()))) }, byKey, "team: failed to verify signature"},
-		"another key, as a bundle": {func(s *shelf) { s.attach(keyedBundle(t, newKey(t), statementOf(s.image.DigestStr(), signType))) }, byKey, "team: failed to verify signature"},
-		"another image, under a tag": {func(s *shelf) { s.tag(keyedLayer(t, key, payloadOf(otherDigest))) }, byKey,
+		"another key, under a tag": {func(s *shelf) { s.Attach(s.image, oci.KeyedLayer(t, oci.NewKey(t), oci.Payload(s.image.DigestStr()))) }, byKey, "team: failed to verify signature"},
+		"another key, as a bundle": {func(s *shelf) { s.attach(keyedBundle(t, oci.NewKey(t), statementOf(s.image.DigestStr(), signType))) }, byKey, "team: failed to verify signature"},
+		"another image, under a tag": {func(s *shelf) { s.Attach(s.image, oci.KeyedLayer(t, key, oci.Payload(otherDigest))) }, byKey,
 			"of another image, " + otherDigest},
 		"another image, as a bundle": {func(s *shelf) { s.attach(keyedBundle(t, key, statementOf(otherDigest, signType))) }, byKey, "does not match"},
 		"an attestation": {func(s *shelf) {
@@ -167,28 +168,28 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 			s.attach(fileBundle(t, key, s.manifest()))
 		}, byKey, "does not say that it is a signature of an image"},
 		"another kind of payload": {func(s *shelf) {
-			s.tag(keyedLayer(t, key, []byte(strings.Replace(string(payloadOf(s.image.DigestStr())), "cosign container image signature", "a promise", 1))))
+			s.Attach(s.image, oci.KeyedLayer(t, key, []byte(strings.Replace(string(oci.Payload(s.image.DigestStr())), "cosign container image signature", "a promise", 1))))
 		}, byKey, `of type "a promise"`},
 		"another payload than was signed": {func(s *shelf) {
-			l := keyedLayer(t, key, payloadOf(otherDigest))
-			l.payload = payloadOf(s.image.DigestStr())
-			s.tag(l)
+			l := oci.KeyedLayer(t, key, oci.Payload(otherDigest))
+			l.Payload = oci.Payload(s.image.DigestStr())
+			s.Attach(s.image, l)
 		}, byKey, "failed to verify signature"},
-		"no signature under the tag": {func(s *shelf) { s.tag(layer{payloadOf(s.image.DigestStr()), nil}) }, byKey, "no signature in base64"},
+		"no signature under the tag": {func(s *shelf) { s.Attach(s.image, oci.Layer{Payload: oci.Payload(s.image.DigestStr())}) }, byKey, "no signature in base64"},
 		"no bundle":                  {func(s *shelf) { s.attach([]byte(`{"mediaType":"x"}`)) }, byKey, "a bundle cannot be read"},
 		"no JSON":                    {func(s *shelf) { s.attach([]byte(`\x00`)) }, byKey, "a bundle cannot be read"},
 		"a certificate, for a key": {func(s *shelf) {
-			s.tag(keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true))
+			s.Attach(s.image, keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true))
 		}, byKey, "expected key signature"},
 		"a key, for an identity": {func(s *shelf) { s.attach(keyedBundle(t, key, statementOf(s.image.DigestStr(), signType))) }, byIdentity, "ci:"},
 		"another identity, as a bundle": {func(s *shelf) {
 			s.attach(keylessBundle(t, virtual, builder+"x", statementOf(s.image.DigestStr(), signType), nil))
 		}, byIdentity, "certificate identity"},
 		"another identity, under a tag": {func(s *shelf) {
-			s.tag(keylessLayer(t, virtual, "x"+builder, payloadOf(s.image.DigestStr()), true))
+			s.Attach(s.image, keylessLayer(t, virtual, "x"+builder, oci.Payload(s.image.DigestStr()), true))
 		}, byIdentity, "certificate identity"},
 		"another issuer": {func(s *shelf) {
-			s.tag(keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true))
+			s.Attach(s.image, keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true))
 		}, keyless(t, trustedRoot(t, virtual, all), func(a *v1alpha1.SignatureAuthority) { a.Keyless.Issuer = issuer + "/other" }), "certificate identity"},
 		"another root, as a bundle": {func(s *shelf) {
 			s.attach(keylessBundle(t, elsewhere, builder, statementOf(s.image.DigestStr(), signType), nil))
@@ -206,19 +207,19 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 			s.attach(keylessBundle(t, virtual, builder, statementOf(s.image.DigestStr(), signType), nil))
 		}, keyless(t, trustedRoot(t, virtual, trust{log: true, timestamps: true, certificates: true}), nil), "signed certificate timestamp"},
 		"a log entry of another signature": {func(s *shelf) {
-			l := keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true)
-			l.annotations[annotationLog] = keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true).annotations[annotationLog]
-			s.tag(l)
+			l := keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true)
+			l.Annotations[annotationLog] = keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true).Annotations[annotationLog]
+			s.Attach(s.image, l)
 		}, byIdentity, "log"},
 		"a log entry that is no JSON": {func(s *shelf) {
-			l := keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true)
-			l.annotations[annotationLog] = "{"
-			s.tag(l)
+			l := keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true)
+			l.Annotations[annotationLog] = "{"
+			s.Attach(s.image, l)
 		}, byIdentity, "log entry cannot be read"},
 		"a certificate that is none": {func(s *shelf) {
-			l := keylessLayer(t, virtual, builder, payloadOf(s.image.DigestStr()), true)
-			l.annotations[annotationCertificate] = "certificate"
-			s.tag(l)
+			l := keylessLayer(t, virtual, builder, oci.Payload(s.image.DigestStr()), true)
+			l.Annotations[annotationCertificate] = "certificate"
+			s.Attach(s.image, l)
 		}, byIdentity, "certificate is not PEM"},
 	}
 	for name, test := range tests {
@@ -231,8 +232,8 @@ func TestSignaturesThatDoNotCount(t *testing.T) {
 }
 
 func TestAuthorityMaySignItsImagesAlone(t *testing.T) {
-	s, key := newShelf(t), newKey(t)
-	s.tag(keyedLayer(t, key, payloadOf(s.image.DigestStr())))
+	s, key := newShelf(t), oci.NewKey(t)
+	s.Attach(s.image, oci.KeyedLayer(t, key, oci.Payload(s.image.DigestStr())))
 	for path, may := range map[string]bool{
 		s.image.Context().RegistryStr():           true,
 		s.image.Context().RegistryStr() + "/shop": true,
@@ -253,8 +254,8 @@ func TestAuthorityMaySignItsImagesAlone(t *testing.T) {
 
 func TestRegistryThatIsDownTellsNothing(t *testing.T) {
 	s := newShelf(t)
-	s.down.Store(true)
-	_, err := s.verify(keyed(t, "team", newKey(t)))
+	s.Down.Store(true)
+	_, err := s.verify(keyed(t, "team", oci.NewKey(t)))
 	var told *registry.Error
 	if !errors.As(err, &told) || !told.Unknown {
 		t.Errorf("got %v, want it unknown", err)
@@ -262,22 +263,22 @@ func TestRegistryThatIsDownTellsNothing(t *testing.T) {
 }
 
 func TestOneSignatureOfManyIsEnough(t *testing.T) {
-	s, key := newShelf(t, ggcr.WithReferrersSupport(true)), newKey(t)
+	s, key := newShelf(t, ggcr.WithReferrersSupport(true)), oci.NewKey(t)
 	for range 3 {
-		s.attach(keyedBundle(t, newKey(t), statementOf(s.image.DigestStr(), signType)))
+		s.attach(keyedBundle(t, oci.NewKey(t), statementOf(s.image.DigestStr(), signType)))
 	}
 	s.attach([]byte(`{"not": "a bundle"}`))
-	s.tag(keyedLayer(t, key, payloadOf(s.image.DigestStr())))
+	s.Attach(s.image, oci.KeyedLayer(t, key, oci.Payload(s.image.DigestStr())))
 	s.mustVerify(keyed(t, "team", key))
 }
 
 func TestWorkOnSignaturesIsBounded(t *testing.T) {
-	s, key := newShelf(t), newKey(t)
-	var layers []layer
+	s, key := newShelf(t), oci.NewKey(t)
+	var layers []oci.Layer
 	for range maxSignatures {
-		layers = append(layers, keyedLayer(t, newKey(t), payloadOf(s.image.DigestStr())))
+		layers = append(layers, oci.KeyedLayer(t, oci.NewKey(t), oci.Payload(s.image.DigestStr())))
 	}
-	s.tag(append(layers, keyedLayer(t, key, payloadOf(s.image.DigestStr())))...)
+	s.Attach(s.image, append(layers, oci.KeyedLayer(t, key, oci.Payload(s.image.DigestStr())))...)
 	s.mustRefuse(ReasonInvalid, "and 28 more", keyed(t, "team", key))
 }
 
@@ -292,7 +293,7 @@ func TestAuthoritiesThatCannotBeUsed(t *testing.T) {
 			a.Type, a.Keyless, a.Key = v1alpha1.SignatureKey, nil, &v1alpha1.KeyAuthority{PublicKey: "-----BEGIN PUBLIC KEY-----"}
 		}, nil, "not one public key in PEM"},
 		"two keys": {func(a *v1alpha1.SignatureAuthority) {
-			a.Type, a.Keyless, a.Key = v1alpha1.SignatureKey, nil, &v1alpha1.KeyAuthority{PublicKey: publicPEM(t, newKey(t)) + publicPEM(t, newKey(t))}
+			a.Type, a.Keyless, a.Key = v1alpha1.SignatureKey, nil, &v1alpha1.KeyAuthority{PublicKey: oci.PublicPEM(t, oci.NewKey(t)) + oci.PublicPEM(t, oci.NewKey(t))}
 		}, nil, "not one public key in PEM"},
 		"no fields":          {func(a *v1alpha1.SignatureAuthority) { a.Keyless = nil }, nil, "without its fields"},
 		"no root":            {nil, nil, "trusted root sigstore"},

@@ -3,27 +3,9 @@ package stories
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"encoding/pem"
-	"fmt"
-	"io"
-	"log"
-	"net/http/httptest"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	ggcr "github.com/google/go-containerregistry/pkg/registry"
-	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/empty"
-	"github.com/google/go-containerregistry/pkg/v1/mutate"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-	"github.com/google/go-containerregistry/pkg/v1/static"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
@@ -33,76 +15,41 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/test/harness"
+	"github.com/strata-release/strata/test/oci"
 )
 
 // store is a registry of a story, with a key that signs.
 type store struct {
-	server *httptest.Server
-	key    *ecdsa.PrivateKey
+	*oci.Server
+	key *ecdsa.PrivateKey
 }
 
 func openStore() *store {
 	GinkgoHelper()
-	s := &store{server: httptest.NewServer(ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0))))}
-	DeferCleanup(s.server.Close)
-	var err error
-	s.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	Expect(err).NotTo(HaveOccurred())
-	return s
-}
-
-func (s *store) host() string { return strings.TrimPrefix(s.server.URL, "http://") }
-
-func (s *store) push(as string, image v1.Image) string {
-	GinkgoHelper()
-	tag, err := name.NewTag(s.host()+"/"+as, name.Insecure)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(remote.Write(tag, image)).To(Succeed())
-	digest, err := image.Digest()
-	Expect(err).NotTo(HaveOccurred())
-	return tag.Context().Digest(digest.String()).Name()
+	t := GinkgoT()
+	return &store{oci.ServePlain(t, oci.Registry()), oci.NewKey(t)}
 }
 
 // image pushes an image, and signs it unless it is to be without.
 func (s *store) image(signed bool) string {
 	GinkgoHelper()
-	image, err := random.Image(64, 1)
-	Expect(err).NotTo(HaveOccurred())
-	config, err := image.ConfigFile()
-	Expect(err).NotTo(HaveOccurred())
-	config.OS, config.Architecture = "linux", "amd64"
-	image, err = mutate.ConfigFile(image, config)
-	Expect(err).NotTo(HaveOccurred())
-	reference := s.push("shop/web:1", image)
-	if !signed {
-		return reference
+	image := s.Push(s.Repository("shop/web").Tag("1"), oci.Image(GinkgoT(), "linux", "amd64"))
+	if signed {
+		s.Sign(image, s.key)
 	}
-	_, digest, _ := strings.Cut(reference, "@")
-	payload := fmt.Appendf(nil, `{"critical":{"image":{"docker-manifest-digest":%q},"type":"cosign container image signature"}}`, digest)
-	sum := sha256.Sum256(payload)
-	signature, err := ecdsa.SignASN1(rand.Reader, s.key, sum[:])
-	Expect(err).NotTo(HaveOccurred())
-	manifest, err := mutate.Append(empty.Image, mutate.Addendum{
-		Layer:       static.NewLayer(payload, "application/vnd.dev.cosign.simplesigning.v1+json"),
-		Annotations: map[string]string{"dev.cosignproject.cosign/signature": base64.StdEncoding.EncodeToString(signature)},
-	})
-	Expect(err).NotTo(HaveOccurred())
-	s.push("shop/web:"+strings.Replace(digest, ":", "-", 1)+".sig", manifest)
-	return reference
+	return image.Name()
 }
 
 // demand makes the policy of the story: images are signed by the key of the store.
 func (w *world) demand(ctx context.Context, s *store) *v1alpha1.ReleasePolicy {
 	GinkgoHelper()
-	der, err := x509.MarshalPKIXPublicKey(s.key.Public())
-	Expect(err).NotTo(HaveOccurred())
-	hosts := []v1alpha1.RegistryHost{v1alpha1.RegistryHost(s.host())}
+	hosts := []v1alpha1.RegistryHost{v1alpha1.RegistryHost(s.Host)}
 	policy := &v1alpha1.ReleasePolicy{ObjectMeta: metav1.ObjectMeta{Name: w.namespace}, Spec: v1alpha1.ReleasePolicySpec{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: w.namespace}},
 		RegistryAccess:    &v1alpha1.RegistryAccessPolicy{PlainHTTPHosts: hosts, PrivateHosts: hosts},
 		Signatures: &v1alpha1.SignaturePolicy{Enforcement: v1alpha1.PolicyDeny, Authorities: []v1alpha1.SignatureAuthority{{
 			Name: "team", Type: v1alpha1.SignatureKey,
-			Key: &v1alpha1.KeyAuthority{PublicKey: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))},
+			Key: &v1alpha1.KeyAuthority{PublicKey: oci.PublicPEM(GinkgoT(), s.key)},
 		}}},
 	}}
 	w.create(ctx, policy)
@@ -153,7 +100,7 @@ var _ = story("the evidence of a signature is in the seal and in the log, and an
 
 	w.create(ctx, w.release("2.0.0", running(s.image(false))))
 	w.untilWaiting(ctx, "2.0.0", "SignatureMissing", "ReleasePolicy "+w.namespace+" demands signatures")
-	w.create(ctx, w.release("3.0.0", running(s.host()+"/shop/web@sha256:"+strings.Repeat("a", 64))))
+	w.create(ctx, w.release("3.0.0", running(s.Host+"/shop/web@sha256:"+strings.Repeat("a", 64))))
 	w.untilWaiting(ctx, "3.0.0", "ImageNotFound", "push it there")
 	w.untilServed(ctx, "1.0.0:100")
 })
@@ -165,9 +112,9 @@ var _ = story("a registry that is down keeps a new release waiting, and nobody f
 	w.create(ctx, w.release("2.0.0", running(s.image(true))))
 	w.untilSettled(ctx, "2.0.0")
 	third := s.image(true)
-	s.server.Close()
+	s.Close()
 	w.create(ctx, w.release("3.0.0", running(third)))
-	w.untilWaiting(ctx, "3.0.0", "RegistryUnreachable", s.host())
+	w.untilWaiting(ctx, "3.0.0", "RegistryUnreachable", s.Host)
 	w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
 	w.untilServed(ctx, "1.0.0:100")
 })
