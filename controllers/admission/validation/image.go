@@ -3,13 +3,14 @@ package validation
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
 // imageReference is the same pattern as in the schema: registry, repository, an
-// optional tag, and the digest.
+// optional tag, and the digest. It takes every number of five digits for a port.
 var imageReference = regexp.MustCompile(`^(?:localhost(?::[0-9]{1,5})?|[a-z0-9][a-z0-9-]*:[0-9]{1,5}|[a-z0-9][a-z0-9-]*(?:\.[a-z0-9][a-z0-9-]*)+(?::[0-9]{1,5})?)/(?:[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?@sha256:[a-f0-9]{64}$`)
 
 const maxImageLength = 512
@@ -24,7 +25,7 @@ func validateImage(image string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(path, "give the image by digest: "+imageForm)}
 	case len(image) > maxImageLength:
 		return field.ErrorList{field.TooLong(path, image, maxImageLength)}
-	case imageReference.MatchString(image):
+	case imageReference.MatchString(image) && wrongRegistry(image) == "":
 		return nil
 	}
 	for _, ask := range []func(string) string{wrongCharacters, wrongDigest, wrongRegistry, wrongTag, wrongRepository} {
@@ -75,7 +76,6 @@ func wrongDigest(image string) string {
 
 var (
 	registryLabel     = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
-	registryPort      = regexp.MustCompile(`^[0-9]{1,5}$`)
 	tagForm           = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 	repositorySegment = regexp.MustCompile(`^[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*$`)
 )
@@ -93,7 +93,7 @@ func wrongRegistry(image string) string {
 		return "names its registry by an IPv6 address, which container runtimes do not take: give its name"
 	case strings.ToLower(registry) != registry:
 		return "names its registry in capital letters: write it in lower case"
-	case hasPort && !registryPort.MatchString(port):
+	case hasPort && !isPort(port):
 		return fmt.Sprintf("has %q where the port of its registry goes: 1 to 65535", port)
 	}
 	for _, label := range strings.Split(host, ".") {
@@ -102,6 +102,11 @@ func wrongRegistry(image string) string {
 		}
 	}
 	return ""
+}
+
+func isPort(text string) bool {
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
 
 // tagOf is the tag of a reference, with its colon; "" without one.

@@ -63,6 +63,7 @@ func TestMalformedImages(t *testing.T) {
 		"[::1]:5000/web" + sum: ipv6, "::1/web" + sum: ipv6, "[2001:db8::1]/web" + sum: ipv6,
 		"REGISTRY.EXAMPLE.COM/web" + sum: capitals, "Registry.example.com/web" + sum: capitals,
 		"registry.example.com:/web" + sum: port, "registry.example.com:port/web" + sum: port, "registry.example.com:123456/web" + sum: port,
+		"registry.example.com:65536/web" + sum: port, "localhost:99999/web" + sum: port, "registry.example.com:0/web" + sum: port,
 		"registry.example.com:-1/web" + sum: port, "registry:/web" + sum: port, "oci:registry.example.com/web" + sum: port,
 		".example.com/web" + sum: host, "example.com./web" + sum: host, "registry..example.com/web" + sum: host, "-registry.example.com/web" + sum: host, "registry_one.example.com/web" + sum: host,
 
