@@ -134,8 +134,9 @@ func (w *world) expectAllRefused(ctx context.Context, version, tested string) {
 	Expect(wrong).To(BeEmpty(), "%d of %d:\n%s", len(wrong), len(all), strings.Join(wrong, "\n"))
 }
 
+// Serial: some thousand requests at once would hold up what other stories time.
 var _ = story("nothing of a release is changed in place by a cluster administrator, whatever the way",
-	Label("guards", "not-changing", "scenario-18"), func(ctx context.Context, w *world) {
+	Serial, Label("serial", "guards", "not-changing", "scenario-18"), func(ctx context.Context, w *world) {
 		w.goLiveGuarded(ctx)
 		w.testing(ctx, "2.0.0")
 		before, start := w.pods(ctx, "1.0.0"), time.Now()
