@@ -106,8 +106,8 @@ func (w *World) identity() []Attempt {
 		w.creation("tokens", "kubectl create token", rules("070"), "", account, token, "token"),
 		w.creation("tokens", "a Secret with a token", rules("071"), "", in("secrets", "Secret", "token"), secret),
 		w.creation("tokens", "a pod that runs as the operator", rules("072"), "", in("pods", "Pod", "copy"), map[string]any{"spec": pod}),
-		w.impersonation(),
 	}
+	list = append(list, w.borrowed()...)
 	if w.OperatorPod == "" {
 		return list
 	}
@@ -119,19 +119,42 @@ func (w *World) identity() []Attempt {
 	return append(list, w.creation("tokens", "kubectl create token, bound to the operator's pod", rules("070"), "", account, bound, "token"))
 }
 
-// impersonation is to act by the operator's name alone, with all rights.
-func (w *World) impersonation() Attempt {
+// borrowed are names that somebody with all rights takes on: the operator's, and those
+// of controllers, which may write metadata and sizes, and nothing else.
+func (w *World) borrowed() []Attempt {
+	controller := func(name string) string { return "system:serviceaccount:kube-system:" + name }
+	const deployments, garbage = "deployment-controller", "generic-garbage-collector"
+	replicas, template := `{"spec":{"replicas":9}}`, `{"spec":{"template":{"metadata":{"annotations":{"note":"hello"}}}}}`
+	deadline, selector := `{"spec":{"activeDeadlineSeconds":9999}}`, `{"spec":{"selector":{"app":"rogue"}}}`
 	deployment := w.in("apps", "v1", "deployments", "Deployment", w.child())
-	return Attempt{Row: "tokens", What: "the operator impersonated by name", rules: rules("010"), mentions: w.Release, of: &deployment,
+	return slices.Concat(
+		w.borrowing(guards.InCluster.Username, deployment, rules("010"), w.Release, replicas),
+		w.borrowing(controller(deployments), deployment, rules("010"), w.Release, template),
+		w.borrowing(controller(garbage), deployment, rules("010"), w.Release, replicas),
+		w.borrowing(controller(deployments), w.in("apps", "v1", "replicasets", "ReplicaSet", w.ReplicaSet), rules("016"), w.Release, template),
+		w.borrowing(controller("replicaset-controller"), w.in("", "v1", "pods", "Pod", w.Pod), rules("018"), w.Release, deadline),
+		w.borrowing(controller("job-controller"), w.in("batch", "v1", "jobs", "Job", w.Job), rules("014"), w.Tested, deadline),
+		w.borrowing(controller(garbage), w.in("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler", w.child()), rules("020"), w.Release, `{"spec":{"maxReplicas":90}}`),
+		w.borrowing(controller(garbage), w.in("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", w.child()), rules("021"), w.Release, `{"spec":{"maxUnavailable":"100%"}}`),
+		w.borrowing(controller(garbage), w.in("", "v1", "services", "Service", w.child()), rules("023"), w.Release, selector),
+		w.borrowing(controller(garbage), w.in("apps", "v1", "controllerrevisions", "ControllerRevision", w.Release+"-seal"), rules("027"), w.Release, `{"revision":9}`),
+		w.borrowing(controller(garbage), w.in("", "v1", "services", "Service", w.StableService), rules("036"), w.Track, selector),
+	)
+}
+
+func (w *World) borrowing(name string, o object, rules []string, mentions, patch string) []Attempt {
+	if o.name == "" {
+		return nil
+	}
+	return []Attempt{{Row: "borrowed names", What: patch + " of " + o.String() + " as " + name, rules: rules, mentions: mentions, of: &o,
 		try: func(ctx context.Context, dryRun []string) error {
 			config := rest.CopyConfig(w.config)
-			config.Impersonate = rest.ImpersonationConfig{UserName: guards.InCluster.Username, Groups: []string{"system:masters", "system:authenticated"}}
+			config.Impersonate = rest.ImpersonationConfig{UserName: name, Groups: []string{"system:masters", "system:authenticated"}}
 			c, err := dynamic.NewForConfig(config)
 			if err != nil {
 				return fmt.Errorf("make a client: %w", err)
 			}
-			_, err = c.Resource(deployment.resource).Namespace(deployment.namespace).Patch(ctx, deployment.name, types.MergePatchType,
-				[]byte(`{"spec":{"replicas":9}}`), metav1.PatchOptions{DryRun: dryRun})
+			_, err = c.Resource(o.resource).Namespace(o.namespace).Patch(ctx, o.name, types.MergePatchType, []byte(patch), metav1.PatchOptions{DryRun: dryRun})
 			return err
-		}}
+		}}}
 }

@@ -9,7 +9,7 @@ var config = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules: []Rule{frozenRule("STRATA-026", "snapshot", sameData+` && `+sameMetadata,
+		Rules: []Rule{frozenRule("STRATA-026", "snapshot", sameData,
 			"Change the ConfigMap or Secret that it is a copy of, and publish a new ImmutableRelease.")},
 	},
 	{
@@ -19,6 +19,6 @@ var config = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData+` && `+sameMetadata, publishInstead)},
+		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData, publishInstead)},
 	},
 }

@@ -40,7 +40,7 @@ Every refusal of a policy is a 403, begins with the ID of its rule, names the re
 the route, and says what to do instead. The policies are decided inside the API server and
 hold while the operator is down; cluster administrators are not exempt. Exempt are the
 operator itself, known by a token that is bound to its pod, and the controllers of
-Kubernetes that are named here. Made from the table in ` + "`controllers/admission/guards`" + `
+Kubernetes that are named here: of what stands in a spec they write nothing but sizes. Made from the table in ` + "`controllers/admission/guards`" + `
 by ` + "`go generate ./controllers/admission/...`" + `.
 
 What belongs to a release is known by its owner, pods and ReplicaSets by the label
@@ -72,6 +72,13 @@ Who may change the Deployment of the operator can replace the operator; who may
 impersonate users together with their extra information (` + "`userextras`" + `, which no stock
 role but cluster-admin may) can claim to be anybody, and who may write admission policies
 can take them away. Grant these three to nobody who must not.
+
+Controllers of Kubernetes and nodes are known by their names alone. Who may impersonate
+one, or mint tokens for the ServiceAccounts of ` + "`kube-system`" + `, can do what is open to it: no
+spec changes by it, but statuses, deletions, and pods that say they are of a release do; and
+who may impersonate the group ` + "`system:nodes`" + ` can have a token of the operator's pod. That is
+cluster-admin, and whoever may impersonate there: the stock role edit, bound in
+` + "`kube-system`" + `, is enough for the first.
 
 An operator that runs outside of the cluster is named by ` + "`config/overlays/out-of-cluster`" + `;
 a kube-controller-manager whose controllers share one user, by

@@ -78,11 +78,17 @@ func belongs(what, rest string) string {
 	return `'` + what + ` ' + oldObject.metadata.name + ' belongs to release ' + variables.release + '` + rest + `'`
 }
 
-// frozenRule is the rule of a kind of which nothing changes.
+// frozenRule is the rule of a kind of which nothing changes. The controllers of the row
+// write metadata alone: who borrows the name of one changes nothing that runs.
 func frozenRule(id, kind, same, instead string) Rule {
+	return frozen(id, kind, `variables.operator || (`+same+` && (variables.controller || (`+sameMetadata+`)))`, instead)
+}
+
+// frozen is the rule of a kind of which nothing changes but what the expression lets through.
+func frozen(id, kind, expression, instead string) Rule {
 	return Rule{
 		ID:         id,
-		Expression: excepted + ` || (` + same + `)`,
+		Expression: expression,
 		Says:       "this " + kind + neverChanges,
 		Detail:     belongs(kind, ", and a release never changes"),
 		Instead:    instead,

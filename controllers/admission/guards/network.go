@@ -13,7 +13,7 @@ var network = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-023", "Service", sameSpec+` && `+sameMetadata, publishInstead)},
+		Rules:       []Rule{frozenRule("STRATA-023", "Service", sameSpec, publishInstead)},
 	},
 	{
 		Name: "strata-services-status", Ways: "kubectl patch service --subresource=status",
@@ -49,8 +49,8 @@ var network = []Route{
 			{
 				ID: "STRATA-036",
 				// Gateways put finalizers on what they serve.
-				Expression: `request.operation != 'UPDATE' || params.metadata.name != variables.track || ` + excepted + ` || (` + sameSpec +
-					` && object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && ` + sameOwners + `)`,
+				Expression: `request.operation != 'UPDATE' || params.metadata.name != variables.track || variables.operator || (` + sameSpec +
+					` && object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && (variables.controller || ` + sameOwners + `))`,
 				Says:    "this is a route of a track: where its traffic goes is decided in the log of the track",
 				Detail:  `variables.route + ': where its traffic goes is decided in the log of the track'`,
 				Instead: trackInstead,

@@ -29,7 +29,7 @@ var pods = []Route{
 		Only:        labelledByRelease,
 		Controllers: []string{replicaSetController, jobController, garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-018", "pod", sameSpec+` && `+sameMetadata, publishInstead)},
+		Rules:       []Rule{frozenRule("STRATA-018", "pod", sameSpec, publishInstead)},
 	},
 	{
 		Name: "strata-pods-resize", Ways: "kubectl patch pod --subresource=resize, VerticalPodAutoscaler",

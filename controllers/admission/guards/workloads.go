@@ -17,7 +17,7 @@ var workloads = []Route{
 		Controllers: []string{deploymentController, garbageCollector},
 		Variables:   variables(releaseOf),
 		Rules: []Rule{
-			frozenRule("STRATA-010", "Deployment", sameSpec, publishInstead),
+			frozen("STRATA-010", "Deployment", `variables.operator || (`+sameSpec+`)`, publishInstead),
 			{
 				ID:         "STRATA-011",
 				Expression: excepted + ` || (` + sameMetadata + `)`,
@@ -66,7 +66,8 @@ var workloads = []Route{
 		Only:        labelledByRelease,
 		Controllers: []string{deploymentController, garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-016", "ReplicaSet", sameSpec+` && `+sameMetadata, publishInstead)},
+		// Sizes are the deployment controller's to write, templates are not.
+		Rules: []Rule{frozen("STRATA-016", "ReplicaSet", `variables.operator || (variables.controller ? object.spec.template == oldObject.spec.template : (`+all(sameSpec, sameMetadata)+`))`, publishInstead)},
 	},
 	{
 		Name: "strata-replicasets-status", Ways: "kubectl patch replicaset --subresource=status",
@@ -92,7 +93,7 @@ var workloads = []Route{
 		Variables:   variables(releaseOf),
 		Rules: []Rule{{
 			ID:         "STRATA-014",
-			Expression: excepted,
+			Expression: `variables.operator || (variables.controller && ` + sameSpec + `)`,
 			Says:       "this Job is a test of a release: its result is the job controller's to write, and its spec nobody's to change",
 			Detail:     `'Job ' + oldObject.metadata.name + ' is a test of release ' + variables.release + ': its result is the job controller\'s to write, and its spec nobody\'s to change'`,
 			Instead:    "To test again, create a ReleaseAction with action Retry.",
@@ -105,7 +106,7 @@ var workloads = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-020", "HorizontalPodAutoscaler", sameSpec+` && `+sameMetadata, sizeInstead)},
+		Rules:       []Rule{frozenRule("STRATA-020", "HorizontalPodAutoscaler", sameSpec, sizeInstead)},
 	},
 	{
 		Name: "strata-disruptions", Ways: "kubectl edit, patch, label of a PodDisruptionBudget",
@@ -114,7 +115,7 @@ var workloads = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-021", "PodDisruptionBudget", sameSpec+` && `+sameMetadata, publishInstead)},
+		Rules:       []Rule{frozenRule("STRATA-021", "PodDisruptionBudget", sameSpec, publishInstead)},
 	},
 	{
 		Name: "strata-bounds-status", Ways: "kubectl patch --subresource=status of a HorizontalPodAutoscaler or PodDisruptionBudget",
