@@ -12,6 +12,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,7 +40,7 @@ func running(release string) *attempts.World {
 		Namespace: namespace.Name, Track: track, Release: release, Record: track + "-000001",
 		ReplicaSet: release + "-web-5d8f", Pod: release + "-web-5d8f-x", Tested: release, Job: release + "-smoke-1", JobPod: release + "-smoke-1-x",
 		ConfigMap: release + "-settings-0011223344556677", Secret: release + "-keys-0011223344556677",
-		StableService: "shop-api", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
+		StableService: "shop-api", Ingress: "shop-public", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
 	}
 	Expect(w.Connect(config)).To(Succeed())
 	labels := map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: "web"}
@@ -61,6 +62,11 @@ func running(release string) *attempts.World {
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "local"}}
 	Expect(client.IgnoreAlreadyExists(admin.Create(ctx, node))).To(Succeed())
 	Expect(client.IgnoreAlreadyExists(controllerOf("replicaset-controller").Create(ctx, impostor("strata-manager-0")))).To(Succeed())
+	// The operator makes none yet; before there is a track anybody may, as a restore does.
+	Expect(admin.Create(ctx, &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: w.Ingress, Labels: map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRoute: "public"}},
+		Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "shop.example.com"}}},
+	})).To(Succeed())
 	Expect(admin.Create(ctx, newTrack(namespace.Name, track))).To(Succeed())
 	rel := newRelease(namespace.Name, release, track, "1")
 	Expect(admin.Create(ctx, rel)).To(Succeed())

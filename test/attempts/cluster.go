@@ -116,6 +116,8 @@ func (w *World) identity() []Attempt {
 	for _, way := range []string{"exec?command=sh&stdout=1", "attach?stdout=1"} {
 		list = append(list, w.connection("the operator's pod", "POST", "/api/v1/namespaces/"+guards.Namespace+"/pods/"+w.OperatorPod+"/"+way, rules("073"), w.OperatorPod))
 	}
+	image := edit{what: "another image", change: func(object map[string]any) { setImage(object, "spec") }}
+	list = append(list, w.edits("the operator's pod", in("pods", "Pod", w.OperatorPod), rules("072"), "", []edit{image})...)
 	return append(list, w.creation("tokens", "kubectl create token, bound to the operator's pod", rules("070"), "", account, bound, "token"))
 }
 

@@ -13,21 +13,22 @@ import (
 // Plain names what Prepare makes: somebody's own, which is not guarded.
 const Plain = "plain"
 
-// Prepare makes a pod and a Deployment that are somebody's own, without pods, so that
-// they can be made to look like a release's. It may be called again.
+// Prepare makes a pod that never runs, a Deployment without pods, an Ingress and a
+// budget that are somebody's own, so that they can be made to look like a release's. It
+// may be called again.
 func (w *World) Prepare(ctx context.Context) error {
 	labels := map[string]any{"app": Plain}
-	for _, o := range []object{w.plainPod(), w.plainDeployment()} {
-		body := map[string]any{"apiVersion": o.resource.GroupVersion().String(), "kind": o.kind, "metadata": map[string]any{"labels": labels}}
-		if o.kind == "Pod" {
-			body["spec"] = podSpec()
-			body["spec"].(map[string]any)["schedulerName"] = "nobody" // it stays pending
-		} else {
-			body["spec"] = map[string]any{"replicas": int64(0), "selector": map[string]any{"matchLabels": labels}, "template": template(labels)}
-		}
-		data := body
-		data["metadata"] = map[string]any{"name": o.name, "labels": labels}
-		_, err := w.objects(o).Patch(ctx, o.name, types.ApplyPatchType, []byte(text(data)), metav1.PatchOptions{FieldManager: "somebody"})
+	pending := podSpec()
+	pending["schedulerName"] = "nobody" // it stays so
+	specs := map[object]map[string]any{
+		w.plainPod():        pending,
+		w.plainDeployment(): {"replicas": int64(0), "selector": map[string]any{"matchLabels": labels}, "template": template(labels)},
+		w.plainIngress():    {"rules": []any{map[string]any{"host": "plain.example.com"}}},
+		w.plainBudget():     {"maxUnavailable": int64(1), "selector": map[string]any{"matchLabels": labels}},
+	}
+	for o, spec := range specs {
+		body := map[string]any{"apiVersion": o.resource.GroupVersion().String(), "kind": o.kind, "metadata": map[string]any{"name": o.name, "labels": labels}, "spec": spec}
+		_, err := w.objects(o).Patch(ctx, o.name, types.ApplyPatchType, []byte(text(body)), metav1.PatchOptions{FieldManager: "somebody"})
 		if err != nil {
 			return fmt.Errorf("make %s: %w", o, err)
 		}
@@ -39,14 +40,19 @@ func (w *World) plainPod() object { return w.in("", "v1", "pods", "Pod", Plain) 
 func (w *World) plainDeployment() object {
 	return w.in("apps", "v1", "deployments", "Deployment", Plain)
 }
+func (w *World) plainIngress() object {
+	return w.in("networking.k8s.io", "v1", "ingresses", "Ingress", Plain)
+}
+func (w *World) plainBudget() object {
+	return w.in("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", Plain)
+}
 
 func podSpec() map[string]any {
 	return map[string]any{"containers": []any{map[string]any{"name": "app", "image": otherImage}}}
 }
 
 func template(labels map[string]any) map[string]any {
-	spec := podSpec()
-	return map[string]any{"metadata": map[string]any{"labels": labels}, "spec": spec}
+	return map[string]any{"metadata": map[string]any{"labels": labels}, "spec": podSpec()}
 }
 
 // copies carry our labels, annotations or owners.
@@ -91,5 +97,7 @@ func (w *World) copies() []Attempt {
 		label, note, set("web", "spec", "template", "metadata", "labels", v1alpha1.LabelComponent), set("x", "spec", "template", "metadata", "annotations", v1alpha1.AnnotationImages),
 	})...)
 	list = append(list, w.edits("reserved labels by status", w.plainDeployment(), rules("040"), "", []edit{note}, "status")...)
+	list = append(list, w.edits("reserved labels by status", w.plainIngress(), rules("040"), "", []edit{set(w.Track, "metadata", "labels", v1alpha1.LabelTrack)}, "status")...)
+	list = append(list, w.edits("reserved labels by status", w.plainBudget(), rules("040"), "", []edit{label}, "status")...)
 	return list
 }

@@ -11,6 +11,7 @@ func (w *World) traffic() []Attempt {
 	service := w.in("", "v1", "services", "Service", w.child())
 	stable := w.in("", "v1", "services", "Service", w.StableService)
 	route := w.in("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", w.Route)
+	ingress := w.in("networking.k8s.io", "v1", "ingresses", "Ingress", w.Ingress)
 	slice := w.in("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", w.EndpointSlice)
 	endpoints := w.in("", "v1", "endpoints", "Endpoints", w.child())
 	if w.EndpointSlice == "" {
@@ -36,6 +37,9 @@ func (w *World) traffic() []Attempt {
 		w.deletions("stable Service", stable, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("httproutes", route, rules("036"), w.Track, append(labels, set([]any{"rogue.example.com"}, "spec", "hostnames"))),
 		w.deletions("httproutes", route, rules("037"), w.Track, v1alpha1.LabelRoute),
+		w.edits("ingresses", ingress, rules("036"), w.Track, append(labels, set("other", "spec", "ingressClassName"))),
+		w.edits("ingresses/status", ingress, rules("036"), w.Track, labels, "status"),
+		w.deletions("ingresses", ingress, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("endpointslices", slice, rules("038"), w.Release, []edit{
 			{what: "a rogue backend", change: func(object map[string]any) {
 				object["endpoints"] = []any{map[string]any{"addresses": []any{"192.0.2.7"}}}

@@ -30,10 +30,11 @@ var network = []Route{
 		}},
 	},
 	{
-		Name: "strata-routes", Ways: "kubectl edit, patch, annotate, delete of a route of a track, or of its stable Service",
+		Name: "strata-routes", Ways: "kubectl edit, patch, annotate, delete of a route of a track, or of its stable Service; labels by --subresource=status",
 		Targets: []Target{
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
-			{"networking.k8s.io", "v1", []string{"ingresses"}},
+			// Who writes its status may write its labels too.
+			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			core("services"),
 		},
 		Operations:  operations(update, remove),

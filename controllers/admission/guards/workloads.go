@@ -174,12 +174,12 @@ var workloads = []Route{
 	{
 		Name: "strata-reserved", Ways: "a copy of a pod, a Deployment, a Job or anything else that carries our labels, annotations or owners, and kubectl label of what does not",
 		Targets: []Target{
-			core("pods", "pods/status", "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers", "podtemplates", "services", "services/status", "configmaps", "secrets"),
+			core("pods", "pods/status", "pods/ephemeralcontainers", "pods/resize", "replicationcontrollers", "replicationcontrollers/status", "podtemplates", "services", "services/status", "configmaps", "secrets"),
 			{"apps", "v1", []string{"deployments", "deployments/status", "replicasets", "replicasets/status", "statefulsets", "statefulsets/status", "daemonsets", "daemonsets/status", "controllerrevisions"}},
-			{"batch", "v1", []string{"jobs", "jobs/status", "cronjobs"}},
-			{"autoscaling", "v2", []string{"horizontalpodautoscalers"}},
-			{"policy", "v1", []string{"poddisruptionbudgets"}},
-			{"networking.k8s.io", "v1", []string{"ingresses"}},
+			{"batch", "v1", []string{"jobs", "jobs/status", "cronjobs", "cronjobs/status"}},
+			{"autoscaling", "v2", []string{"horizontalpodautoscalers", "horizontalpodautoscalers/status"}},
+			{"policy", "v1", []string{"poddisruptionbudgets", "poddisruptionbudgets/status"}},
+			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
 		},
 		Operations: operations(create, update),
