@@ -120,6 +120,30 @@ var _ = Describe("The CRDs, while a release is held", Ordered, func() {
 		}
 	})
 
+	It("forget no field of a spec, however deep it stands", func() {
+		for _, field := range [][]string{{"version"}, {"components", "items", "properties", "template"},
+			{"components", "items", "properties", "template", "properties", "spec", "properties", "containers", "items", "properties", "livenessProbe", "properties", "httpGet", "properties", "httpHeaders", "items", "properties", "value"}} {
+			weaker := crd(names[0])
+			Expect(admin.Get(ctx, client.ObjectKeyFromObject(weaker), weaker)).To(Succeed())
+			version := weaker.Object["spec"].(map[string]any)["versions"].([]any)[0].(map[string]any)
+			path := append([]string{"schema", "openAPIV3Schema", "properties", "spec", "properties"}, field...)
+			parent, _, err := unstructured.NestedMap(version, path[:len(path)-2]...)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(parent["properties"]).To(HaveKey(field[len(field)-1]))
+			unstructured.RemoveNestedField(version, path...)
+			// What speaks of the field goes with it, else this is no CRD.
+			delete(parent, "required")
+			delete(parent, "x-kubernetes-validations")
+			delete(parent, "x-kubernetes-list-map-keys")
+			if field[0] == "version" {
+				delete(version, "additionalPrinterColumns")
+			}
+			Expect(unstructured.SetNestedMap(version, parent, path[:len(path)-2]...)).To(Succeed())
+			unstructured.RemoveNestedField(version, path...)
+			Expect(admin.Update(ctx, weaker, client.DryRunAll)).To(MatchError(ContainSubstring("STRATA-035")), "%v", field)
+		}
+	})
+
 	It("can be upgraded", func() {
 		output, err := kubectl(nil, "apply", "--server-side", "--force-conflicts", "-f", repository("config/crd/bases"))
 		Expect(err).NotTo(HaveOccurred(), output)

@@ -72,6 +72,12 @@ func (w *World) cluster() []Attempt {
 			unstructured.RemoveNestedField(v, "schema", "openAPIV3Schema", "required")
 			delete(v, "selectableFields")
 		}),
+		version("a field of spec forgotten", func(v map[string]any) {
+			spec := v["schema"].(map[string]any)["openAPIV3Schema"].(map[string]any)["properties"].(map[string]any)["spec"].(map[string]any)
+			delete(spec["properties"].(map[string]any), "weightPercent")
+			// What speaks of it goes too, else this is no CRD.
+			spec["x-kubernetes-validations"] = []any{map[string]any{"rule": "self == oldSelf"}}
+		}),
 		{what: "a webhook that converts", change: func(object map[string]any) {
 			object["spec"].(map[string]any)["conversion"] = map[string]any{"strategy": "Webhook", "webhook": map[string]any{
 				"conversionReviewVersions": []any{"v1"}, "clientConfig": map[string]any{"url": "https://192.0.2.7/"}}}

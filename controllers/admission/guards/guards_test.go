@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"sigs.k8s.io/yaml"
 )
 
 func TestManifestsAreUpToDate(t *testing.T) {
@@ -55,6 +57,38 @@ func TestWhoIsExemptStandsFirst(t *testing.T) {
 					t.Errorf("%s is called on %s", webhook.Name, operation)
 				}
 			}
+		}
+	}
+}
+
+func TestCRDDepth(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "config", "crd", "bases", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d CRDs: %v", len(files), err)
+	}
+	type schema = apiextensionsv1.JSONSchemaProps
+	var depth func(schema) int
+	depth = func(s schema) int {
+		if s.Items != nil {
+			s = *s.Items.Schema
+		}
+		deepest := 0
+		for _, field := range s.Properties {
+			deepest = max(deepest, 1+depth(field))
+		}
+		return deepest
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := yaml.Unmarshal(data, &crd); err != nil {
+			t.Fatal(err)
+		}
+		if got := depth(crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]); got == 0 || got > crdDepth {
+			t.Errorf("%s: spec is %d fields deep, STRATA-035 looks at %d", file, got, crdDepth)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package guards
 
 import (
+	"fmt"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
@@ -186,13 +188,31 @@ var ourKinds = []Route{
 }
 
 // crdAsStrong says that every version of a CRD that was served still is, nothing
-// is converted, and what was frozen in it still is.
-const crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?conversion.?strategy.orValue('None') == 'None' && ` +
+// is converted, what was frozen in it still is, and it knows every field of spec that it
+// knew: what is not in the schema is gone when the object is next read.
+var crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?conversion.?strategy.orValue('None') == 'None' && ` +
 	`oldObject.spec.versions.all(o, !o.served || object.spec.versions.exists(v, v.name == o.name && v.served && v.storage == o.storage && ` +
 	`has(v.subresources) == has(o.subresources) && has(v.schema.openAPIV3Schema.properties) && 'spec' in v.schema.openAPIV3Schema.properties && ` +
 	`!('x-kubernetes-preserve-unknown-fields' in v.schema.openAPIV3Schema) && ` +
 	`o.schema.openAPIV3Schema.properties.spec[?'x-kubernetes-validations'].orValue([]).all(r, ` +
-	`r.rule != 'self == oldSelf' || v.schema.openAPIV3Schema.properties.spec[?'x-kubernetes-validations'].orValue([]).exists(s, s.rule == r.rule)))))`
+	`r.rule != 'self == oldSelf' || v.schema.openAPIV3Schema.properties.spec[?'x-kubernetes-validations'].orValue([]).exists(s, s.rule == r.rule)) && ` +
+	`[o.schema.openAPIV3Schema.properties.spec].all(o0, [v.schema.openAPIV3Schema.properties.spec].all(v0, ` + fieldsKept(0) + `)))))`
+
+// crdDepth is how deep the fields of spec are looked at: all of them (TestCRDDepth).
+const crdDepth = 12
+
+// fieldsKept says that the schema v<level> has all fields of o<level>, and so on below.
+// The items of a list are seen as the list itself. A list of one is how CEL names a value.
+func fieldsKept(level int) string {
+	if level == crdDepth {
+		return "true"
+	}
+	fields := func(of string) string {
+		return fmt.Sprintf("%[1]s%[2]d.?items.orValue(%[1]s%[2]d).?properties.orValue({})", of, level)
+	}
+	return fmt.Sprintf("[%[2]s].all(p%[1]d, [%[3]s].all(q%[1]d, p%[1]d.all(k%[1]d, k%[1]d in q%[1]d && [p%[1]d[k%[1]d]].all(o%[4]d, [q%[1]d[k%[1]d]].all(v%[4]d, %[5]s)))))",
+		level, fields("o"), fields("v"), level+1, fieldsKept(level+1))
+}
 
 // tellWebhook is a row for what needs more than one object to be judged.
 func tellWebhook(name, path, resource string) Route {
