@@ -34,7 +34,7 @@ func (w *World) children() []Attempt {
 	seal := w.in("apps", "v1", "controllerrevisions", "ControllerRevision", w.Release+"-seal")
 
 	scaled := []edit{set(int64(9), "spec", "replicas"), set(int64(0), "spec", "replicas")}
-	size := set("checkout", "spec", "template", "metadata", "labels", "team")
+	label := set("checkout", "spec", "template", "metadata", "labels", "team")
 	restart := set("now", "spec", "template", "metadata", "annotations", "kubectl.kubernetes.io/restartedAt")
 	image := edit{what: "another image", change: func(object map[string]any) {
 		setImage(object, "spec", "template", "spec")
@@ -44,31 +44,31 @@ func (w *World) children() []Attempt {
 	}}
 	return slices.Concat(
 		w.edits("deployments", deployment, rules("010"), w.Release, append([]edit{
-			set(int64(7), "spec", "minReadySeconds"), set(true, "spec", "paused"), size, restart, image,
+			set(int64(7), "spec", "minReadySeconds"), set(true, "spec", "paused"), label, restart, image,
 		}, scaled...)),
-		w.edits("deployments, metadata", deployment, rules("011", "010"), w.Release, metadataEdits(true)),
+		w.edits("deployments, metadata", deployment, rules("011", "010"), w.Release, metadataEdits()),
 		w.edits("deployments, our labels", deployment, rules("011", "010", "040"), w.Release,
 			[]edit{unset("metadata", "labels", v1alpha1.LabelRelease), set("other", "metadata", "labels", v1alpha1.LabelRelease)}),
 		w.edits("scale", deployment, rules("012"), w.Release, scaled, "scale"),
 		w.edits("deployments/status", deployment, rules("013"), w.Release, []edit{
 			set(int64(99), "status", "observedGeneration"), set("hello", "metadata", "annotations", "note"), unset("metadata", "ownerReferences"),
 		}, "status"),
-		w.edits("replicasets", replicaSet, rules("016"), w.Release, append(metadataEdits(true), set(int64(7), "spec", "minReadySeconds"), set(int64(9), "spec", "replicas"))),
+		w.edits("replicasets", replicaSet, rules("016"), w.Release, append(metadataEdits(), set(int64(7), "spec", "minReadySeconds"), set(int64(9), "spec", "replicas"))),
 		w.edits("replicasets/status", replicaSet, rules("017"), w.Release, []edit{
 			set(int64(99), "status", "observedGeneration"), set("checkout", "metadata", "labels", "team"), unset("metadata", "ownerReferences"),
 		}, "status"),
 		w.edits("scale", replicaSet, rules("012"), w.Release, scaled, "scale"),
-		w.edits("horizontalpodautoscalers", autoscaler, rules("020"), w.Release, append(metadataEdits(true), set(int64(90), "spec", "maxReplicas"))),
+		w.edits("horizontalpodautoscalers", autoscaler, rules("020"), w.Release, append(metadataEdits(), set(int64(90), "spec", "maxReplicas"))),
 		w.edits("horizontalpodautoscalers/status", autoscaler, rules("025"), w.Release, []edit{set(int64(9), "status", "desiredReplicas"), set("checkout", "metadata", "labels", "team")}, "status"),
-		w.edits("poddisruptionbudgets", budget, rules("021"), w.Release, append(metadataEdits(true), set("100%", "spec", "maxUnavailable"))),
+		w.edits("poddisruptionbudgets", budget, rules("021"), w.Release, append(metadataEdits(), set("100%", "spec", "maxUnavailable"))),
 		w.edits("poddisruptionbudgets/status", budget, rules("025"), w.Release, []edit{set(int64(9), "status", "disruptionsAllowed"), set("checkout", "metadata", "labels", "team")}, "status"),
-		w.edits("jobs", job, rules("014"), w.Tested, append(metadataEdits(true), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"))),
+		w.edits("jobs", job, rules("014"), w.Tested, append(metadataEdits(), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"))),
 		w.edits("jobs/status", job, rules("014"), w.Tested, []edit{
 			{what: "another result", invalid: true, change: set(int64(9), "status", "failed").change}, set("checkout", "metadata", "labels", "team"),
 		}, "status"),
-		w.edits("configmaps", configMap, rules("026"), w.Release, append(metadataEdits(true), frozen)),
-		w.edits("secrets", secret, rules("026"), w.Release, append(metadataEdits(true), frozen)),
-		w.edits("controllerrevisions", seal, rules("027"), w.Release, append(metadataEdits(true), set(int64(9), "revision"))),
+		w.edits("configmaps", configMap, rules("026"), w.Release, append(metadataEdits(), frozen)),
+		w.edits("secrets", secret, rules("026"), w.Release, append(metadataEdits(), frozen)),
+		w.edits("controllerrevisions", seal, rules("027"), w.Release, append(metadataEdits(), set(int64(9), "revision"))),
 		w.deletions("deletions", deployment, rules("028"), w.Release, w.selector()),
 		w.deletions("deletions", autoscaler, rules("028"), w.Release, w.selector()),
 		w.deletions("deletions", budget, rules("028"), w.Release, w.selector()),

@@ -4,12 +4,12 @@
 // the policies are in force, and a release that runs; it asserts nothing itself.
 //
 //	attempt.go     one way to try, and what must come of it
-//	edits.go       one change of an object, by every kind of patch
+//	edits.go       one change of an object, by every kind of patch; deletions, creations
+//	cluster.go     our own kinds, namespaces and CRDs, the operator's identity
 //	children.go    what a release owns
-//	pods.go        its pods, and the ways into them
-//	traffic.go     what leads traffic to it
-//	copies.go      what pretends to be a part of it
-//	cluster.go     our kinds, the namespace, the CRDs, the operator's identity
+//	pods.go        pods, and the ways into them
+//	traffic.go     Services, routes, endpoints
+//	copies.go      what is made to look like a release's
 //
 // The same attempts run against a bare API server (test/admission), and against a
 // cluster with nodes, with the operator and without it (test/e2e).

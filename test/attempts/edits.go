@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 // fieldManager is the operator's own: who applies under it by force owns what the
@@ -43,22 +46,22 @@ func unset(path ...string) edit {
 }
 
 // metadataEdits are what nobody may do to the metadata of what a release owns.
-func metadataEdits(owned bool) []edit {
-	edits := []edit{
+func metadataEdits() []edit {
+	return []edit{
 		set("checkout", "metadata", "labels", "team"),
 		set("hello", "metadata", "annotations", "note"),
 		{what: "another finalizer", change: func(object map[string]any) {
-			unstructured.SetNestedStringSlice(object, []string{"example.com/stay"}, "metadata", "finalizers")
+			object["metadata"].(map[string]any)["finalizers"] = []any{"example.com/stay"}
 		}},
+		unset("metadata", "ownerReferences"),
 	}
-	if owned {
-		edits = append(edits, unset("metadata", "ownerReferences"))
-	}
-	return edits
 }
 
 // patchTypes are the ways to send an edit.
 var patchTypes = []types.PatchType{types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType, types.ApplyPatchType, "update"}
+
+// withoutStrategicMerge are the API groups of custom resources, and of CRDs.
+var withoutStrategicMerge = []string{v1alpha1.GroupVersion.Group, "gateway.networking.k8s.io", "apiextensions.k8s.io"}
 
 // edits tries each edit in every way.
 func (w *World) edits(row string, o object, rules []string, mentions string, edits []edit, subresources ...string) []Attempt {
@@ -68,9 +71,8 @@ func (w *World) edits(row string, o object, rules []string, mentions string, edi
 	var list []Attempt
 	for _, e := range edits {
 		for _, patchType := range patchTypes {
-			if patchType == types.StrategicMergePatchType && strings.Contains(o.resource.Group, ".dev") ||
-				patchType == types.StrategicMergePatchType && o.resource.Group == "gateway.networking.k8s.io" || patchType == types.StrategicMergePatchType && o.resource.Group == "apiextensions.k8s.io" {
-				continue // custom resources have none
+			if patchType == types.StrategicMergePatchType && slices.Contains(withoutStrategicMerge, o.resource.Group) {
+				continue
 			}
 			list = append(list, Attempt{
 				Row: row, What: fmt.Sprintf("%s of %s by %s %s", e.what, o, patchName(patchType), strings.Join(subresources, "/")),

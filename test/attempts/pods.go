@@ -11,10 +11,11 @@ import (
 // podWrites are changes of pods.
 func (w *World) podWrites() []Attempt {
 	var list []Attempt
-	for name, release := range map[string]string{w.Pod: w.Release, w.JobPod: w.Tested} {
+	for _, p := range []struct{ name, release string }{{w.Pod, w.Release}, {w.JobPod, w.Tested}} {
+		name, release := p.name, p.release
 		pod := w.in("", "v1", "pods", "Pod", name)
 		list = append(list, slices.Concat(
-			w.edits("pods", pod, rules("018"), release, append(metadataEdits(true),
+			w.edits("pods", pod, rules("018"), release, append(metadataEdits(),
 				edit{what: "another image", change: func(object map[string]any) { setImage(object, "spec") }},
 				edit{what: "another toleration", change: func(object map[string]any) {
 					spec := object["spec"].(map[string]any)

@@ -30,7 +30,7 @@ func (w *World) traffic() []Attempt {
 			"addressType": "IPv4", "endpoints": []any{map[string]any{"addresses": []any{"192.0.2.7"}}}, "ports": []any{}}
 	}
 	list := slices.Concat(
-		w.edits("services", service, rules("023"), w.Release, append(metadataEdits(true), led...)),
+		w.edits("services", service, rules("023"), w.Release, append(metadataEdits(), led...)),
 		w.edits("services/status", service, rules("024"), w.Release, []edit{set("checkout", "metadata", "labels", "team"), unset("metadata", "ownerReferences")}, "status"),
 		w.deletions("services", service, rules("028"), w.Release, w.selector()),
 		w.edits("stable Service", stable, rules("036"), w.Track, append(labels, led...)),

@@ -95,6 +95,18 @@ func frozen(id, kind, expression, instead string) Rule {
 	}
 }
 
+// statusRule is the rule of a status that the controllers of the row write, and nobody
+// else.
+func statusRule(id, kind, writer string) Rule {
+	return Rule{
+		ID:         id,
+		Expression: `variables.controller`,
+		Says:       "the status of this " + kind + " is written by " + writer,
+		Detail:     `'the status of ` + kind + ` ' + oldObject.metadata.name + ', of release ' + variables.release + ', is written by ` + writer + `'`,
+		Instead:    nothingInstead,
+	}
+}
+
 // reservedKept says that no reserved key was added, changed or removed; but adds
 // what else is allowed of a key k.
 func reservedKept(now, old, but string) string {

@@ -51,13 +51,7 @@ var workloads = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{deploymentController},
 		Variables:   variables(releaseOf),
-		Rules: []Rule{{
-			ID:         "STRATA-013",
-			Expression: `variables.controller`,
-			Says:       "the status of this Deployment is written by the deployment controller alone: its release is judged by it",
-			Detail:     `'the status of Deployment ' + object.metadata.name + ' is written by the deployment controller alone: release ' + variables.release + ' is judged by it'`,
-			Instead:    nothingInstead,
-		}},
+		Rules:       []Rule{statusRule("STRATA-013", "Deployment", "the deployment controller alone: its release is judged by it")},
 	},
 	{
 		Name: "strata-replicasets", Ways: "kubectl edit, patch, label, scale of a ReplicaSet",
@@ -76,13 +70,7 @@ var workloads = []Route{
 		Only:        labelledByRelease,
 		Controllers: []string{replicaSetController},
 		Variables:   variables(releaseOf),
-		Rules: []Rule{{
-			ID:         "STRATA-017",
-			Expression: `variables.controller`,
-			Says:       "the status of this ReplicaSet is written by the ReplicaSet controller alone",
-			Detail:     `'the status of ReplicaSet ' + object.metadata.name + ', of release ' + variables.release + ', is written by the ReplicaSet controller alone'`,
-			Instead:    nothingInstead,
-		}},
+		Rules:       []Rule{statusRule("STRATA-017", "ReplicaSet", "the ReplicaSet controller alone")},
 	},
 	{
 		Name: "strata-tests", Ways: "kubectl edit, patch, suspend of the Job of a test; a forged result",
