@@ -25,6 +25,8 @@ import (
 func (r *TrackReconciler) observePolicies(ctx context.Context, w *world, _ reading) error {
 	if w.track != nil {
 		w.policy, w.policyUnread = policy.Read(ctx, r.Client, r.live, w.Namespace)
+		// While nobody knows who may scale, no size is taken from whoever does.
+		w.Track.Scaled = w.policyUnread != nil || w.policy.MayWriteSizes()
 	}
 	return nil
 }

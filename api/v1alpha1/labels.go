@@ -43,6 +43,10 @@ const (
 	// AnnotationImages lists, on a pod and its template, the images that the release
 	// runs in it, separated by spaces: admission refuses any other.
 	AnnotationImages = ReservedPrefix + "images"
+	// AnnotationWriters lists, on a Namespace, what the policies that select it let other
+	// writers do there, a line each: "annotate KEY USERNAME", "scale USERNAME", "resize
+	// USERNAME", "inject IMAGE". Admission reads it; it is absent where there are none.
+	AnnotationWriters = ReservedPrefix + "writers"
 	// AnnotationWeight is the step weight for which an EveryStep test Job runs.
 	AnnotationWeight = ReservedPrefix + "weight"
 )

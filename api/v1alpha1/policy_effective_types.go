@@ -37,6 +37,16 @@ type EffectivePolicy struct {
 	// +kubebuilder:validation:MaxItems=256
 	Signatures []EffectiveSignatures `json:"signatures,omitempty"`
 
+	// writerNames are the programs that may write to what a release runs, by the names
+	// in the first of these policies that has writers; what each may do is in the annotation
+	// strata.dev/writers of the namespace. At most 32. Unset: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=63
+	WriterNames []string `json:"writerNames,omitempty"`
+
 	// rules that something is denied or warned of by, at most 64.
 	//
 	// +optional

@@ -51,7 +51,7 @@ type NamedWriter struct {
 	SidecarInjector *SidecarInjector `json:"sidecarInjector,omitempty"`
 }
 
-// PodAnnotator annotates pods.
+// PodAnnotator annotates pods, by themselves or by their status, as network plugins do.
 type PodAnnotator struct {
 	// username by which the API server knows the writer, for example
 	// system:serviceaccount:kube-system:calico-node. 1 to 1024 characters.
@@ -59,6 +59,7 @@ type PodAnnotator struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\n]+$`
 	Username string `json:"username"`
 
 	// annotations that it may write, by their whole keys; 1 to 32, of at most 317
@@ -70,6 +71,7 @@ type PodAnnotator struct {
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=317
+	// +kubebuilder:validation:items:Pattern=`^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$`
 	// +kubebuilder:validation:items:XValidation:rule="!self.startsWith('strata.dev/')",message="annotations under strata.dev/ are written by the operator alone",messageExpression="self + ': annotations under strata.dev/ are written by the operator alone'"
 	Annotations []string `json:"annotations"`
 }
@@ -86,23 +88,26 @@ const (
 	ScaleResources ScaleTarget = "Resources"
 )
 
-// Scaler changes the size of a component.
+// Scaler changes the size of components, or of their pods.
 type Scaler struct {
 	// username by which the API server knows the writer. 1 to 1024 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\n]+$`
 	Username string `json:"username"`
 
-	// target is what it may change: Replicas, the number of pods (KEDA); Resources,
-	// the resources of running pods (VPA).
+	// target is what it may change: Replicas, the number of pods of a component, which
+	// are no fewer than its release and its track ask for (KEDA); Resources, the
+	// resources of running pods (VPA).
 	//
 	// +required
 	Target ScaleTarget `json:"target"`
 }
 
-// SidecarInjector adds containers to pods when they are created, by a webhook.
+// SidecarInjector adds containers to pods when they are created, by a webhook. Who
+// asks for a pod is its controller: an injector is known by its images.
 type SidecarInjector struct {
 	// images that it may add, by digest; 1 to 16.
 	//

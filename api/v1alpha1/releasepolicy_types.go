@@ -130,13 +130,15 @@ type ReleasePolicySpec struct {
 	Approvals *ApprovalsPolicy `json:"approvals,omitempty"`
 
 	// writers are the programs besides the operator that may write to what a release
-	// runs, each for one purpose, 0 to 32. Unset: none.
+	// runs, each for one purpose, 0 to 32. What one may do must be said by every policy of
+	// a namespace that has writers; those without have no say. Empty: none, whatever
+	// others say. Unset, in all of them: none.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(w, self.exists_one(o, o.name == w.name))",message="the names of writers must be unique"
-	Writers []NamedWriter `json:"writers,omitempty"`
+	Writers []NamedWriter `json:"writers,omitzero"`
 }
 
 // ServiceAccountName is the name of a ServiceAccount in the release's namespace.

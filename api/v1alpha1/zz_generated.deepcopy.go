@@ -337,6 +337,11 @@ func (in *EffectivePolicy) DeepCopyInto(out *EffectivePolicy) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.WriterNames != nil {
+		in, out := &in.WriterNames, &out.WriterNames
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Rules != nil {
 		in, out := &in.Rules, &out.Rules
 		*out = make([]EffectiveRule, len(*in))

@@ -4,20 +4,27 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/admission/validation"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // deploymentHandler answers for changes of Deployments and of their size. The
 // policies refuse the same; this holds where they have been taken away.
-type deploymentHandler struct{ operator guards.Identity }
+type deploymentHandler struct {
+	operator guards.Identity
+	// reader is cached; live is asked for a namespace that it has not seen yet.
+	reader, live client.Reader
+}
 
 // whose is what of an object tells whose it is: a Deployment, or a Scale.
 type whose struct {
@@ -29,7 +36,7 @@ type whose struct {
 }
 
 // Handle refuses every change of what belongs to a release, and says what it was.
-func (h *deploymentHandler) Handle(_ context.Context, req admission.Request) admission.Response {
+func (h *deploymentHandler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	if h.operator.Is(req.UserInfo) {
 		return admission.Allowed("")
 	}
@@ -47,6 +54,15 @@ func (h *deploymentHandler) Handle(_ context.Context, req admission.Request) adm
 	}
 	if len(changes) == 0 {
 		return admission.Allowed("")
+	}
+	if req.SubResource == "scale" && req.Resource.Resource == "deployments" {
+		effective, err := policy.Read(ctx, h.reader, h.live, req.Namespace)
+		if err != nil {
+			return unanswerable(err)
+		}
+		if slices.Contains(effective.Writers(), policy.MayScale(req.UserInfo.Username)) {
+			return admission.Allowed("")
+		}
 	}
 	rule, what := ruleDeployment, "Deployment "+old.Metadata.Name
 	switch {

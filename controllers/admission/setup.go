@@ -130,7 +130,7 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathRecord:     &recordHandler{decoder: decoder, operator: operator, live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathPolicy:     &policyHandler{decoder: decoder},
-		guards.PathDeployment: &deploymentHandler{operator: operator},
+		guards.PathDeployment: &deploymentHandler{operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader()},
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
 	}

@@ -170,8 +170,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 	}); err != nil {
 		return err
 	}
-	if err := controllers.SetupCRDs(mgr); err != nil {
-		return err
+	for _, setup := range []func(ctrl.Manager) error{controllers.SetupCRDs, controllers.SetupNamespaces} {
+		if err := setup(mgr); err != nil {
+			return err
+		}
 	}
 	return admission.Setup(mgr, admission.Options{
 		Operator:  guards.Identity{Username: options.username(), Bound: options.Username == ""},

@@ -15,6 +15,10 @@ package operator
 // The CRDs of Strata are marked while any release is held.
 // +kubebuilder:rbac:groups=apiextensions.k8s.io,resources=customresourcedefinitions,resourceNames=immutablereleases.strata.dev;releasetracks.strata.dev;releaserecords.strata.dev;releaseactions.strata.dev;releasepolicies.strata.dev,verbs=get;patch
 //
+// Namespaces are annotated with what admission has to know of them (STRATA-055 lets the
+// operator write nothing else there).
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=patch
+//
 // What a release owns. Deployments and their autoscalers are patched for their size,
 // Services are updated where they are routes of type Service; and each of them, the
 // seal and the PodDisruptionBudget too, to give it back the owner that a restore has

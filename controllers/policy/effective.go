@@ -200,6 +200,7 @@ func (e Effective) Summary() *v1alpha1.EffectivePolicy {
 		}
 		s.Signatures = append(s.Signatures, said)
 	}
+	s.WriterNames = e.writerNames()
 	for _, rule := range rules {
 		if mode, name := e.mode(rule.ask); cmp.Or(mode, v1alpha1.PolicyAllow) != v1alpha1.PolicyAllow {
 			s.Rules = append(s.Rules, v1alpha1.EffectiveRule{Field: rule.field, Mode: mode, PolicyName: name})

@@ -21,7 +21,8 @@ import (
 // baseline: a candidate that is too small shows it while a failure still rolls back
 // by itself. So does one whose maxReplicas are fewer. An autoscaled Deployment is
 // its autoscaler's from least upwards. The operator raises it and never lowers it, but
-// to nothing: an autoscaler leaves a Deployment of no replicas alone.
+// to nothing: an autoscaler leaves a Deployment of no replicas alone. So is every
+// Deployment where a policy names somebody who scales.
 
 // own is the size that users ask of a component, with an autoscaler the smallest.
 func (v view) own(c *v1alpha1.Component) int32 {
@@ -140,7 +141,7 @@ func (v view) replicas(live v1alpha1.LiveRelease, r *Release, c Component) int32
 		return 0
 	case c.Replicas > 0 && v.leaves(live):
 		return c.Replicas
-	case spec.Autoscaling != nil && c.Replicas > 0:
+	case (spec.Autoscaling != nil || v.Track.Scaled) && c.Replicas > 0:
 		return max(c.Replicas, least)
 	case spec.Autoscaling != nil && !v.proportional(r):
 		return min(max(spec.Replicas, least), v.most(spec))

@@ -59,6 +59,32 @@ func autoscaledRelease(t *testing.T) {
 	s.end()
 }
 
+// scaledByOthers: a size that somebody gives who may is left alone from what the author
+// asked for upwards, without a write; a release that follows has its own.
+func scaledByOthers(t *testing.T) {
+	s := newStory(t, track(steps(20)))
+	s.Track.Scaled = true
+	s.publish("shop-1", release("1.0", with(component("web", 3))), fine())
+	s.run()
+	scale := func(deployment string, size int32) {
+		s.user(fmt.Sprintf("%s is scaled to %d", deployment, size), func() { s.tell("~", "%s", s.Scale(deployment, size)) })
+		s.pass(10 * time.Second)
+	}
+	before := s.Writes
+	scale("shop-1-web", 6)
+	s.run()
+	if s.Writes != before {
+		t.Errorf("somebody who scales a settled track costs %d writes", s.Writes-before)
+	}
+	scale("shop-1-web", 2)
+	s.run()
+	s.publish("shop-2", release("2.0", with(component("web", 3))), fine())
+	s.untilWeight("shop-2", 20)
+	scale("shop-2-web", 5)
+	s.run()
+	s.end()
+}
+
 // autoscaledAlone: of what is held at 100 with nothing to go back to, the autoscaler has
 // its say again in time.
 func autoscaledAlone(t *testing.T) {

@@ -196,7 +196,7 @@ func (v view) standing(c Component) bool {
 	if !v.runs(v.candidate, c.Name) {
 		return true
 	}
-	return v.up(v.candidate, c) && c.AvailableReplicas >= v.enough(v.candidate, c.Name) && (spec.Autoscaling != nil || c.Replicas <= v.own(spec))
+	return v.up(v.candidate, c) && c.AvailableReplicas >= v.enough(v.candidate, c.Name) && (spec.Autoscaling != nil || v.Track.Scaled || c.Replicas <= v.own(spec))
 }
 
 func podsMessage(c Component, want int32) string {

@@ -40,6 +40,8 @@ type Track struct {
 	UID        types.UID
 	Generation int64
 	Spec       v1alpha1.ReleaseTrackSpec
+	// Scaled: a policy names somebody else who may change the number of pods.
+	Scaled bool
 	// Deleting: the track, or its namespace, is on its way out. Nothing is done.
 	Deleting bool
 }

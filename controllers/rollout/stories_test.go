@@ -111,6 +111,7 @@ var stories = map[string]func(*testing.T){
 	"paused-without-routes":          pausedWithoutRoutes,
 	"skip-hold":                      skipHold,
 	// How large everything is.
+	"scaled-by-others":        scaledByOthers,
 	"autoscaled":              autoscaledRelease,
 	"autoscaled-aborted":      autoscaledAborted,
 	"autoscaled-alone":        autoscaledAlone,

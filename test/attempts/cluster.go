@@ -57,6 +57,7 @@ func (w *World) cluster() []Attempt {
 	crd := object{resource: schema.GroupVersionResource{Group: "apiextensions.k8s.io", Version: "v1", Resource: "customresourcedefinitions"},
 		kind: "CustomResourceDefinition", name: HeldCRD}
 	unguarded := []edit{unset("metadata", "labels", v1alpha1.LabelGuarded)}
+	forged := []edit{set("annotate note system:admin", "metadata", "annotations", v1alpha1.AnnotationWriters)}
 	version := func(what string, change func(map[string]any)) edit {
 		return edit{what: what, removes: true, change: func(object map[string]any) {
 			change(object["spec"].(map[string]any)["versions"].([]any)[0].(map[string]any))
@@ -86,6 +87,8 @@ func (w *World) cluster() []Attempt {
 	list := slices.Concat(
 		w.edits("namespaces", namespace, rules("053"), w.Release, unguarded),
 		w.edits("namespaces/status", namespace, rules("053"), w.Release, unguarded, "status"),
+		w.edits("namespaces, notes", namespace, rules("054"), w.Namespace, forged),
+		w.edits("namespaces/status, notes", namespace, rules("054"), w.Namespace, forged, "status"),
 		w.edits("crds", crd, rules("035"), crd.name, weaker),
 		w.edits("crds, reserved", crd, rules("033"), "", []edit{unset("metadata", "labels", v1alpha1.LabelHeld)}),
 		w.deletions("crds", crd, rules("032"), crd.name, v1alpha1.LabelHeld)[:1],

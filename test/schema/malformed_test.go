@@ -277,6 +277,8 @@ var malformedPolicies = []malformed{
 	{"spec.writers[0].type", "Scaler", "spec.writers[0].scaler", "must be set when type is Scaler"},
 	{"spec.writers[1].name", "calico", "spec.writers", "must be unique"},
 	{"spec.writers[0].podAnnotator.annotations[0]", "strata.dev/sequence", "spec.writers[0].podAnnotator.annotations[0]", "written by the operator alone"},
+	{"spec.writers[0].podAnnotator.annotations[0]", "a b", "spec.writers[0].podAnnotator.annotations[0]", mustMatch},
+	{"spec.writers[1].scaler.username", "keda\nscale other", "spec.writers[1].scaler.username", mustMatch},
 	{"spec.writers[2].sidecarInjector.images[0]", "registry.example.com/mesh/proxy:latest", "spec.writers[2].sidecarInjector.images[0]", mustMatch},
 }
 

@@ -54,6 +54,12 @@ func (w *World) Load(name string, size int32) string {
 	return fmt.Sprintf("HorizontalPodAutoscaler scales %s to %d", name, size)
 }
 
+// Scale gives a Deployment a size, as a program does that a policy names.
+func (w *World) Scale(name string, size int32) string {
+	w.changeDeployment(name, func(d *Deployment) { w.resize(d, size) })
+	return fmt.Sprintf("somebody scales %s to %d", name, size)
+}
+
 // waits: the component runs only while its release has everything.
 func waits(c *v1alpha1.Component) bool {
 	return c.Activation == v1alpha1.ActivationAtFullWeight || c.Activation == "" && len(c.Ports) == 0

@@ -28,6 +28,33 @@ var clusterWide = []Route{
 		}},
 	},
 	{
+		// A namespace may be created with what was noted on it, as a backup does: nothing is
+		// released there yet, and the operator writes what is so at once.
+		Name: "strata-namespace-notes", Ways: "kubectl annotate namespace: what the operator notes there forged, or taken away",
+		Targets:    []Target{core("namespaces", "namespaces/status", "namespaces/finalize")},
+		Operations: operations(update),
+		Everywhere: true,
+		Variables:  variables(annotationsOf, oldAnnotation),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-054",
+				Expression: `variables.operator || (` + reservedKept("annotations", "oldAnnotations", "") + `)`,
+				Says:       "annotations of a namespace that begin with " + v1alpha1.ReservedPrefix + " are the operator's: admission goes by them",
+				Detail:     `'namespace ' + oldObject.metadata.name + ': annotations that begin with ` + v1alpha1.ReservedPrefix + ` are the operator\'s, and admission goes by them'`,
+				Instead:    "Say in a ReleasePolicy who else may write in a namespace.",
+			},
+			{
+				ID: "STRATA-055",
+				// What it may do is to say what it knows, and not to open a namespace.
+				Expression: `!variables.operator || ` + all(sameSpec, sameLabels, sameTies,
+					`(variables.annotations.map(k, k) + variables.oldAnnotations.map(k, k)).all(k, k.startsWith('`+v1alpha1.ReservedPrefix+`') || variables.annotations[?k] == variables.oldAnnotations[?k])`),
+				Says:    "the operator writes its own annotations alone of a namespace",
+				Detail:  `'namespace ' + oldObject.metadata.name + ': the operator writes its own annotations alone'`,
+				Instead: nothingInstead,
+			},
+		},
+	},
+	{
 		Name: "strata-operator-tokens", Ways: "kubectl create token, for the operator's ServiceAccount",
 		Targets:    []Target{core("serviceaccounts/token")},
 		Operations: operations(create),

@@ -125,6 +125,9 @@ func (r *Route) exempt(rule Rule) string {
 	if strings.Contains(rule.Expression, "'system:nodes'") {
 		users = append(users, "nodes")
 	}
+	if strings.Contains(rule.Expression, "variables.writers") {
+		users = append(users, "named writers")
+	}
 	if len(users) == 0 {
 		return "nobody"
 	}

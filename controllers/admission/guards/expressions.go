@@ -35,7 +35,8 @@ const (
 
 // What stays as it is.
 const (
-	sameMetadata = `object.metadata.?labels == oldObject.metadata.?labels && object.metadata.?annotations == oldObject.metadata.?annotations && ` + sameTies
+	sameMetadata = sameLabels + ` && object.metadata.?annotations == oldObject.metadata.?annotations && ` + sameTies
+	sameLabels   = `object.metadata.?labels == oldObject.metadata.?labels`
 	// sameTies are the owners and finalizers: who deletes an object, and when.
 	sameTies = sameOwners + ` && object.metadata.?finalizers == oldObject.metadata.?finalizers`
 
@@ -46,6 +47,11 @@ const (
 	sameData = `object.?data == oldObject.?data && object.?binaryData == oldObject.?binaryData && object.?immutable == oldObject.?immutable && ` +
 		`object.?type == oldObject.?type && object.?revision == oldObject.?revision`
 )
+
+// annotated is true where a named writer wrote the annotations alone that it may. It
+// wants the variables of writing.
+const annotated = sameLabels + ` && ` + sameTies + ` && ` +
+	`(variables.annotations.map(k, k) + variables.oldAnnotations.map(k, k)).all(k, variables.annotations[?k] == variables.oldAnnotations[?k] || ('annotate ' + k + ' ' + request.userInfo.username) in variables.writers)`
 
 // excepted is true for requests of the operator and of the controllers of the row.
 const excepted = `variables.operator || variables.controller`
@@ -69,6 +75,9 @@ var (
 	oldLabels     = variable("oldLabels", `oldObject == null ? {} : oldObject.metadata.?labels.orValue({})`)
 	oldAnnotation = variable("oldAnnotations", `oldObject == null ? {} : oldObject.metadata.?annotations.orValue({})`)
 	releaseOf     = variable("release", `oldObject.metadata.?labels[?'`+v1alpha1.LabelRelease+`'].orValue(oldObject.metadata.?ownerReferences[?0].?name.orValue('(unknown)'))`)
+	// writersOf are the lines that the operator notes on the namespace: who else may write
+	// what.
+	writersOf     = variable("writers", `namespaceObject.metadata.?annotations[?'`+v1alpha1.AnnotationWriters+`'].orValue('').split('\n')`)
 	scaledRelease = variable("release", `oldObject.status.selector.split(',').filter(s, s.startsWith('`+v1alpha1.LabelRelease+`='))[0].substring(`+length(v1alpha1.LabelRelease+"=")+`)`)
 )
 

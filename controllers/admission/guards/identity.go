@@ -15,6 +15,9 @@ const (
 	ServiceName    = "strata-webhook"
 )
 
+// Unguarded are the namespaces that are left alone. No release is in them.
+var Unguarded = []string{"kube-system", Namespace}
+
 // bound are in the extra information of a user whose token was issued to a pod by
 // the kubelet: which pod, and on which node. A token that somebody minted for the
 // ServiceAccount, one from a Secret, and somebody who impersonates it by name, do not

@@ -13,10 +13,10 @@ var pods = []Route{
 		Operations:  operations(update),
 		Only:        labelledByRelease,
 		Controllers: podStatusWriters,
-		Variables:   variables(releaseOf),
+		Variables:   variables(releaseOf, annotationsOf, oldAnnotation, writersOf),
 		Rules: []Rule{{
 			ID:         "STRATA-015",
-			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups`,
+			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups || (` + all(sameStatus, sameSpec, annotated) + `)`,
 			Says:       "the status of this pod is written by its node: its release is judged by it",
 			Detail:     `'the status of pod ' + oldObject.metadata.name + ' is written by its node: release ' + variables.release + ' is judged by it'`,
 			Instead:    nothingInstead,
@@ -28,21 +28,22 @@ var pods = []Route{
 		Operations:  operations(update),
 		Only:        labelledByRelease,
 		Controllers: []string{replicaSetController, jobController, garbageCollector},
-		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-018", "pod", sameSpec, publishInstead)},
+		Variables:   variables(releaseOf, annotationsOf, oldAnnotation, writersOf),
+		Rules: []Rule{frozen("STRATA-018", "pod", `variables.operator || (`+sameSpec+` && (variables.controller || (`+sameMetadata+`) || (`+annotated+`)))`,
+			publishInstead+` A program that annotates pods is named in spec.writers of a ReleasePolicy.`)},
 	},
 	{
 		Name: "strata-pods-resize", Ways: "kubectl patch pod --subresource=resize, VerticalPodAutoscaler",
 		Targets:    []Target{core("pods/resize")},
 		Operations: operations(update),
 		Only:       labelledByRelease,
-		Variables:  variables(releaseOf),
+		Variables:  variables(releaseOf, writersOf),
 		Rules: []Rule{{
 			ID:         "STRATA-022",
-			Expression: all(sameSpec, sameMetadata),
+			Expression: all(sameMetadata, sameSpec+` || ('resize ' + request.userInfo.username) in variables.writers`),
 			Says:       "the resources of this pod belong to a release, and a release never changes",
 			Detail:     `'the resources of pod ' + oldObject.metadata.name + ' belong to release ' + variables.release + ', and a release never changes'`,
-			Instead:    publishInstead,
+			Instead:    publishInstead + ` A program that sizes pods is named in spec.writers of a ReleasePolicy.`,
 		}},
 	},
 	{
@@ -78,14 +79,19 @@ var pods = []Route{
 			// What a release runs was sealed into its template. A seal that is older than the
 			// annotation lists nothing: there an image by digest will do.
 			variable("listed", `object.metadata.?annotations[?'`+v1alpha1.AnnotationImages+`'].orValue('').split(' ')`),
-			variable("foreign", `(object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, !c.?image.orValue('').contains('@sha256:') || (variables.listed != [''] && !(c.image in variables.listed)))`),
+			writersOf,
+			// lost are those that run in no container any more: an injector adds, and replaces
+			// nothing.
+			variable("containers", `object.spec.containers + object.spec.?initContainers.orValue([])`),
+			variable("lost", `variables.listed.filter(i, i != '' && !variables.containers.exists(c, c.?image.orValue('') == i))`),
+			variable("foreign", `variables.containers.filter(c, !(c.?image.orValue('').contains('@sha256:') && (variables.listed == [''] || c.image in variables.listed || ('inject ' + c.image) in variables.writers)))`),
 		),
 		Rules: []Rule{{
 			ID:         "STRATA-044",
-			Expression: `variables.foreign.size() == 0`,
+			Expression: `variables.foreign.size() == 0 && variables.lost.size() == 0`,
 			Says:       "a pod of a release runs the images of its release alone, by digest",
-			Detail:     `'container ' + variables.foreign[0].name + ' with image ' + variables.foreign[0].?image.orValue('(none)') + ' is not of release ' + object.metadata.labels['` + v1alpha1.LabelRelease + `'] + ', and was added or changed on the way'`,
-			Instead:    "Exclude the namespace from the injector, or put the container into the release, by digest.",
+			Detail:     `(variables.foreign.size() == 0 ? 'image ' + variables.lost[0] + ' of release ' + object.metadata.labels['` + v1alpha1.LabelRelease + `'] + ' was replaced on the way' : 'container ' + variables.foreign[0].name + ' with image ' + variables.foreign[0].?image.orValue('(none)') + ' is not of release ' + object.metadata.labels['` + v1alpha1.LabelRelease + `'] + ', and was added or changed on the way')`,
+			Instead:    "Exclude the namespace from the injector, put the container into the release, by digest, or name its image, by digest, in spec.writers of a ReleasePolicy.",
 		}},
 	},
 }

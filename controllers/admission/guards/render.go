@@ -242,7 +242,7 @@ func rules(targets []Target, operations []admissionv1.OperationType) []admission
 // operator needs to come up.
 func applicationNamespaces() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
-		Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: []string{"kube-system", Namespace},
+		Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: Unguarded,
 	}}}
 }
 

@@ -14,20 +14,29 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // leastRSABits is the shortest RSA key that may sign.
 const leastRSABits = 2048
 
+// maxWritersBytes is how long AnnotationWriters may become: the annotations of an object
+// share 256 KiB, and the API server reads them at every write that is judged by them.
+const maxWritersBytes = 64 << 10
+
 // ValidatePolicy says what is wrong with a policy beyond its schema; nothing for one
 // that can be kept to. Whether a trusted root is there is not looked at: it may follow.
-func ValidatePolicy(policy *v1alpha1.ReleasePolicy) field.ErrorList {
-	spec, path := &policy.Spec, field.NewPath("spec")
-	errs := CheckSupported("ReleasePolicy", policy)
+func ValidatePolicy(p *v1alpha1.ReleasePolicy) field.ErrorList {
+	spec, path := &p.Spec, field.NewPath("spec")
+	errs := CheckSupported("ReleasePolicy", p)
 	if spec.NamespaceSelector == nil {
 		errs = append(errs, field.Required(path.Child("namespaceSelector"), "say which namespaces, {} for all"))
 	}
 	errs = append(errs, metav1validation.ValidateLabelSelector(spec.NamespaceSelector, metav1validation.LabelSelectorValidationOptions{}, path.Child("namespaceSelector"))...)
+	if size := len(strings.Join(policy.WriterLines(spec.Writers), "\n")); size > maxWritersBytes {
+		errs = append(errs, field.Forbidden(path.Child("writers"), fmt.Sprintf(
+			"what they may do takes %d bytes on each namespace, and must take %d at most: list fewer annotations and images", size, maxWritersBytes)))
+	}
 	if spec.Signatures == nil {
 		return errs
 	}

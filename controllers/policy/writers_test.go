@@ -1,0 +1,39 @@
+package policy
+
+import (
+	"slices"
+	"testing"
+)
+
+const (
+	calico = "{name: calico, type: PodAnnotator, podAnnotator: {username: 'cni', annotations: [a.example.com/ip, a.example.com/ips]}}"
+	keda   = "{name: keda, type: Scaler, scaler: {username: 'keda operator', target: Replicas}}"
+	vpa    = "{name: vpa, type: Scaler, scaler: {username: vpa, target: Resources}}"
+	mesh   = "{name: mesh, type: SidecarInjector, sidecarInjector: {images: [r.example.com/proxy@sha256:1, r.example.com/init@sha256:2]}}"
+)
+
+func TestWriters(t *testing.T) {
+	for name, c := range map[string]struct {
+		specs        []string
+		lines, names []string
+	}{
+		"nobody asks":          {specs: []string{"{}"}},
+		"each kind":            {[]string{"writers: [" + keda + "," + vpa + "," + mesh + "," + calico + "]", "maxAgeSeconds: 3600"}, []string{"annotate a.example.com/ip cni", "annotate a.example.com/ips cni", "inject r.example.com/init@sha256:2", "inject r.example.com/proxy@sha256:1", "resize vpa", "scale keda operator"}, []string{"keda", "vpa", "mesh", "calico"}},
+		"what all of them say": {[]string{"{}", "writers: [" + calico + "," + keda + "]", "writers: [" + vpa + ", {name: cni, type: PodAnnotator, podAnnotator: {username: cni, annotations: [a.example.com/ips, b.example.com/x]}}]"}, []string{"annotate a.example.com/ips cni"}, []string{"calico"}},
+		"nobody, by one":       {[]string{"writers: [" + keda + "]", "writers: []"}, nil, nil},
+	} {
+		e := effective(t, c.specs...)
+		if got := e.Writers(); !slices.Equal(got, c.lines) {
+			t.Errorf("%s: %q", name, got)
+		}
+		if got := e.Summary().WriterNames; !slices.Equal(got, c.names) {
+			t.Errorf("%s: named %q", name, got)
+		}
+		if got := e.MayWriteSizes(); got != slices.Contains(c.lines, "scale keda operator") {
+			t.Errorf("%s: may write sizes: %v", name, got)
+		}
+	}
+	if said := effective(t, "writers: []").policies[0].Spec.DeepCopy().Writers; said == nil {
+		t.Error("a policy that lets nobody write says nothing")
+	}
+}
