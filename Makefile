@@ -71,11 +71,12 @@ test: envtest-assets ## Run unit tests, golden transcripts and the tests against
 test-stories: bin/ginkgo
 	$(WITH_API_SERVER) bin/ginkgo --procs=2 --ldflags=-w --timeout=20m ./test/stories
 
+# make vet looks at all of it, and links are quick without what only debuggers read.
 test-packages:
-	$(WITH_API_SERVER) go test -count=1 -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
+	$(WITH_API_SERVER) go test -count=1 -vet=off -ldflags=-w -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
 
 test-planner:
-	go test -count=1 -coverprofile=cover.out ./controllers/rollout
+	go test -count=1 -vet=off -ldflags=-w -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
 
 test-tools:
@@ -102,7 +103,7 @@ bench-admission: envtest-assets ## Measure what admission costs: policies by the
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --procs=3 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
+	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
 
 .PHONY: mutants
 mutants: ## Plant deliberate faults, one at a time, and list in docs/proof.md what finds each (MUTANT=).

@@ -103,8 +103,9 @@ type Attempt struct {
 	nothing bool
 	// of is what must be unchanged afterwards; nil for a creation and a connection.
 	of *object
-	// try makes the request.
-	try func(ctx context.Context, dryRun []string) error
+	// try makes the request; or edit does, to what is live.
+	try  func(ctx context.Context, dryRun []string) error
+	edit func(ctx context.Context, live *unstructured.Unstructured, dryRun []string) error
 }
 
 // Rules are the rules that may refuse it, by their IDs.
@@ -119,10 +120,8 @@ var way = regexp.MustCompile(`\((CREATE|UPDATE|DELETE|CONNECT) [a-z]+(/[a-z]+)?\
 // with a 403 that names a rule of the row, the release and the route, and nothing has
 // changed; else what is wrong.
 func (w *World) Run(ctx context.Context, a *Attempt) error {
-	for _, dryRun := range [][]string{{metav1.DryRunAll}, nil} {
-		if err := w.run(ctx, a, dryRun); err != nil {
-			return fmt.Errorf("%s (dry run: %v): %w", a, dryRun != nil, err)
-		}
+	if err := w.run(ctx, a); err != nil {
+		return fmt.Errorf("%s: %w", a, err)
 	}
 	return nil
 }
@@ -163,7 +162,7 @@ func (w *World) workOn(ctx context.Context, all []*Attempt, workers int) []strin
 	return wrong
 }
 
-func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {
+func (w *World) run(ctx context.Context, a *Attempt) error {
 	var before *unstructured.Unstructured
 	var err error
 	if a.of != nil {
@@ -171,15 +170,14 @@ func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {
 			return err
 		}
 	}
-	err = a.try(ctx, dryRun)
-	for tries := 0; apierrors.IsConflict(err) && tries < 20; tries++ {
-		err = a.try(ctx, dryRun)
-	}
-	// What is let through is told to the webhook, which may be away.
-	admitted := a.nothing && (err == nil || apierrors.IsInternalError(err))
-	if !admitted {
-		if err := a.refused(err); err != nil {
-			return err
+	admitted := false
+	for _, dryRun := range [][]string{{metav1.DryRunAll}, nil} {
+		err := w.send(ctx, a, before, dryRun)
+		// What is let through is told to the webhook, which may be away.
+		if a.nothing && (err == nil || apierrors.IsInternalError(err)) {
+			admitted = true
+		} else if err := a.refused(err); err != nil {
+			return fmt.Errorf("dry run %v: %w", dryRun != nil, err)
 		}
 	}
 	if a.of == nil {
@@ -190,6 +188,24 @@ func (w *World) run(ctx context.Context, a *Attempt, dryRun []string) error {
 		return err
 	}
 	return unchanged(before, after, admitted)
+}
+
+// send makes the request, again where somebody else wrote the object meanwhile.
+func (w *World) send(ctx context.Context, a *Attempt, live *unstructured.Unstructured, dryRun []string) error {
+	for tries := 0; ; tries++ {
+		var err error
+		if a.try != nil {
+			err = a.try(ctx, dryRun)
+		} else {
+			err = a.edit(ctx, live, dryRun)
+		}
+		if !apierrors.IsConflict(err) || tries == 20 || a.of == nil {
+			return err
+		}
+		if live, err = w.get(ctx, *a.of); err != nil {
+			return err
+		}
+	}
 }
 
 // refused says what is wrong with an answer, nil for nothing.

@@ -77,8 +77,8 @@ func (w *World) edits(row string, o object, rules []string, mentions string, edi
 			list = append(list, Attempt{
 				Row: row, What: fmt.Sprintf("%s of %s by %s %s", e.what, o, patchName(patchType), strings.Join(subresources, "/")),
 				rules: rules, mentions: mentions, invalid: e.invalid, nothing: e.removes && patchType == types.ApplyPatchType, of: &o,
-				try: func(ctx context.Context, dryRun []string) error {
-					return w.edit(ctx, o, e, patchType, dryRun, subresources)
+				edit: func(ctx context.Context, live *unstructured.Unstructured, dryRun []string) error {
+					return w.edit(ctx, o, live, e, patchType, dryRun, subresources)
 				},
 			})
 		}
@@ -91,15 +91,17 @@ func patchName(patchType types.PatchType) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, "+json"), "+yaml")
 }
 
-func (w *World) edit(ctx context.Context, o object, e edit, patchType types.PatchType, dryRun, subresources []string) error {
-	live, err := w.objects(o).Get(ctx, o.name, metav1.GetOptions{}, seen(subresources)...)
-	if err != nil {
-		return fmt.Errorf("get %s: %w", o, err)
+func (w *World) edit(ctx context.Context, o object, live *unstructured.Unstructured, e edit, patchType types.PatchType, dryRun, subresources []string) error {
+	if seen := seen(subresources); seen != nil {
+		var err error
+		if live, err = w.objects(o).Get(ctx, o.name, metav1.GetOptions{}, seen...); err != nil {
+			return fmt.Errorf("get %s: %w", o, err)
+		}
 	}
 	changed := live.DeepCopy()
 	e.change(changed.Object)
 	if patchType == "update" {
-		_, err = w.objects(o).Update(ctx, changed, metav1.UpdateOptions{DryRun: dryRun, FieldManager: fieldManager}, subresources...)
+		_, err := w.objects(o).Update(ctx, changed, metav1.UpdateOptions{DryRun: dryRun, FieldManager: fieldManager}, subresources...)
 		return err
 	}
 	data, err := patch(live, changed, patchType)

@@ -30,7 +30,7 @@ var _ = story("a good release goes live past one that serves errors", scenario14
 	w.expectOnly("2.0.0", from)
 })
 
-var _ = story("a good release goes live at once where nothing is left that serves", scenario14, func(ctx context.Context, w *world) {
+var _ = story("a good release goes live at once where nothing is left that serves", early, scenario14, func(ctx context.Context, w *world) {
 	w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 60), harness.Step(50, 60))),
 		w.NewRelease(w.namespace, "1.0.0", harness.Flags("--unready-after=40s")))
 	By("no pod of 1.0.0 is ready any more, and the track says so")

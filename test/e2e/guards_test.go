@@ -21,6 +21,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -53,7 +54,7 @@ func (w *world) goLiveGuarded(ctx context.Context) {
 	}
 	w.create(ctx, &corev1.ConfigMap{ObjectMeta: named("shop-settings"), Data: map[string]string{"greeting": "hello"}},
 		&corev1.Secret{ObjectMeta: named("shop-keys"), StringData: map[string]string{"KEY": "k"}})
-	w.goLive(ctx, 60, w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) {
+	w.goLiveUnasked(ctx, w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) {
 		t.Spec.Traffic.Routes = append(t.Spec.Traffic.Routes, v1alpha1.Route{
 			Name: "internal", ComponentName: "api", PortName: "http", Type: v1alpha1.RouteService, Service: &v1alpha1.ServiceRoute{Name: "shop-api"},
 		})
@@ -107,7 +108,9 @@ func (w *world) running(ctx context.Context, version, tested string) *attempts.W
 	for i := range operators.Items {
 		found.OperatorPod = operators.Items[i].Name
 	}
-	Expect(found.Connect(w.Config)).To(Succeed())
+	config := rest.CopyConfig(w.Config)
+	config.QPS, config.Burst = 1000, 1000 // nobody else is there
+	Expect(found.Connect(config)).To(Succeed())
 	Expect(found.Prepare(ctx)).To(Succeed())
 	return found
 }
@@ -134,26 +137,30 @@ func (w *world) expectAllRefused(ctx context.Context, version, tested string) {
 	Expect(wrong).To(BeEmpty(), "%d of %d:\n%s", len(wrong), len(all), strings.Join(wrong, "\n"))
 }
 
-// Serial: some thousand requests at once would hold up what other stories time.
-var _ = story("nothing of a release is changed in place by a cluster administrator, whatever the way",
-	Serial, Label("serial", "guards", "not-changing", "scenario-18"), func(ctx context.Context, w *world) {
+// Some thousand requests at once would hold up what other stories time.
+var _ = alone("nothing of a release is changed in place by a cluster administrator, whatever the way",
+	Label("guards", "not-changing", "scenario-18"), func(ctx context.Context, w *world) {
 		w.goLiveGuarded(ctx)
 		w.testing(ctx, "2.0.0")
+	}, func(ctx context.Context, w *world) {
+		w.startLoad(ctx, 60)
 		before, start := w.pods(ctx, "1.0.0"), time.Now()
 		w.expectAllRefused(ctx, "1.0.0", "2.0.0")
 		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
 		w.expectOnly("1.0.0", start)
 	})
 
-// Serial: it takes the operator away.
-var _ = story("with the operator stopped every edit is still refused; meanwhile pods are replaced, an autoscaler scales, a node drains, what nobody holds goes, and so does the namespace",
-	Serial, Label("serial", "guards", "not-changing", "scenario-19"), func(ctx context.Context, w *world) {
-		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
+// It takes the operator away.
+var _ = alone("with the operator stopped every edit is still refused; meanwhile pods are replaced, an autoscaler scales, a node drains, what nobody holds goes, and so does the namespace",
+	Label("guards", "not-changing", "deleting", "scenario-26", "scenario-19"), func(ctx context.Context, w *world) {
 		w.goLiveGuarded(ctx)
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Component("api", 1), w.Test("basket", v1alpha1.BeforeTraffic, 60, "fail")))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventFailed)
 		w.untilHeld(ctx, "1.0.0")
 		w.testing(ctx, "3.0.0")
+	}, func(ctx context.Context, w *world) {
+		w.startLoad(ctx, 60)
+		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
 		w.scaleOperator(ctx, 0)
 
 		w.expectAllRefused(ctx, "1.0.0", "3.0.0")
@@ -180,7 +187,8 @@ var _ = story("with the operator stopped every edit is still refused; meanwhile 
 			}
 		}).WithTimeout(patience).Should(Succeed())
 
-		By("the namespace goes")
+		By("the namespace goes, with what is held in it and no operator")
+		w.expectRefused(ctx, "1.0.0")
 		w.load.Stop()
 		Expect(w.DeleteNamespace(ctx, w.namespace)).To(Succeed())
 		Eventually(ctx, func() bool {
@@ -237,10 +245,12 @@ func (w *world) drain(ctx context.Context, version string) {
 	}
 }
 
-// Serial: policies are the cluster's.
-var _ = story("with the policies of Deployments switched off, the webhook refuses the same, and says what was changed",
-	Serial, Label("serial", "guards", "not-changing", "scenario-22"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+// Policies are the cluster's.
+var _ = alone("with the policies of Deployments switched off, the webhook refuses the same, and says what was changed",
+	Label("guards", "not-changing", "scenario-22"), func(ctx context.Context, w *world) {
+		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+	}, func(ctx context.Context, w *world) {
+		w.startLoad(ctx, 60)
 		for _, name := range []string{"strata-deployments", "strata-scale"} {
 			binding := &admissionv1.ValidatingAdmissionPolicyBinding{}
 			Expect(w.Client.Get(ctx, types.NamespacedName{Name: name}, binding)).To(Succeed())

@@ -67,11 +67,10 @@ func (w *world) scaleOperator(ctx context.Context, replicas int32) {
 	}).WithTimeout(patience).Should(Succeed())
 }
 
-// Serial: it takes the operator away.
-var _ = story("what serves, stands by or is pinned is not deleted, also with the operator down; without its track the application serves on; its namespace goes",
-	Serial, Label("serial", "deleting", "scenario-26"), func(ctx context.Context, w *world) {
-		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+// It takes the operator away.
+var _ = alone("what serves, stands by or is pinned is not deleted, also with the operator down; without its track the application serves on",
+	Label("deleting", "scenario-26"), func(ctx context.Context, w *world) {
+		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
 		w.create(ctx, w.NewRelease(w.namespace, "3.0.0", w.Test("basket", v1alpha1.BeforeTraffic, 60, "fail")))
@@ -79,6 +78,9 @@ var _ = story("what serves, stands by or is pinned is not deleted, also with the
 		w.untilHeld(ctx, "1.0.0", "2.0.0")
 		w.patch(ctx, w.NewTrack(w.namespace), `{"spec":{"releaseName":"shop-3-0-0"}}`)
 		w.untilHeld(ctx, "1.0.0", "2.0.0", "3.0.0")
+	}, func(ctx context.Context, w *world) {
+		w.startLoad(ctx, 60)
+		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
 		w.expectRefused(ctx, "1.0.0", "2.0.0", "3.0.0")
 		before, start := w.pods(ctx, "2.0.0"), time.Now()
 
@@ -103,14 +105,6 @@ var _ = story("what serves, stands by or is pinned is not deleted, also with the
 		w.untilHeld(ctx, "1.0.0", "2.0.0")
 		Expect(w.pods(ctx, "2.0.0")).To(Equal(before))
 		Expect(w.moves(start)).To(BeEmpty())
-
-		By("the namespace goes, with what is held in it and no operator")
-		w.load.Stop()
-		w.scaleOperator(ctx, 0)
-		Expect(w.DeleteNamespace(ctx, w.namespace)).To(Succeed())
-		Eventually(ctx, func() bool {
-			return apierrors.IsNotFound(w.Client.Get(ctx, client.ObjectKey{Name: w.namespace}, &corev1.Namespace{}))
-		}).WithTimeout(patience).Should(BeTrue(), "the namespace is still there")
 	})
 
 var _ = story("idle releases beyond the limit go, but none that is held or that a GitOps tool owns; the log stays, and one that comes back is not deployed",

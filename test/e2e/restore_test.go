@@ -21,7 +21,7 @@ import (
 // The namespace is gone for a while, and nobody asks it anything then. What came back
 // serves under load before the operator hears of its track.
 var _ = story("a namespace restored from a backup without status and owners is adopted as it was: nothing restarts, and what was promoted can be gone back to",
-	Label("restore", "scenario-31"), func(ctx context.Context, w *world) {
+	early, Label("restore", "scenario-31"), func(ctx context.Context, w *world) {
 		smoke := w.Test("smoke", v1alpha1.BeforeTraffic, 60, "smoke")
 		w.create(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", smoke))
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)

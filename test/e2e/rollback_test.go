@@ -13,15 +13,17 @@ import (
 	"github.com/strata-release/strata/test/harness"
 )
 
-// Serial: it measures seconds on the wire.
-var _ = story("a promoted release is rolled back to the same warm pods, in one write and within 1.5 s on the wire",
-	Serial, Label("serial", "going-back", "scenario-15"), func(ctx context.Context, w *world) {
+// It measures seconds on the wire.
+var _ = alone("a promoted release is rolled back to the same warm pods, in one write and within 1.5 s on the wire",
+	Label("going-back", "scenario-15"), func(ctx context.Context, w *world) {
 		smoke := w.Test("smoke", v1alpha1.BeforeTraffic, 60, "smoke")
-		w.goLive(ctx, 150, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", smoke))
-		before := w.pods(ctx, "1.0.0")
+		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", smoke))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", smoke))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
 		w.untilSettled(ctx, "2.0.0")
+	}, func(ctx context.Context, w *world) {
+		w.startLoad(ctx, 150)
+		before := w.pods(ctx, "1.0.0")
 		shifted := time.Now().Add(settleTime)
 		time.Sleep(2 * settleTime)
 		w.expectOnly("2.0.0", shifted)

@@ -14,7 +14,7 @@ import (
 )
 
 var _ = story("a release goes through steps of 20 and 50, and its share on the wire is what was asked for",
-	Label("going-live", "scenario-2"), func(ctx context.Context, w *world) {
+	early, Label("going-live", "scenario-2"), func(ctx context.Context, w *world) {
 		w.goLive(ctx, 300,
 			w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12))),
 			w.NewRelease(w.namespace, "1.0.0"))

@@ -37,6 +37,7 @@ type world struct {
 	path string
 	// forgiven says which failed requests the story is about; by default none.
 	forgiven func(load.Result) bool
+	closed   bool
 }
 
 // story is a spec that is told under load, in a namespace of its own.
@@ -46,17 +47,25 @@ func story(text string, args ...any) bool {
 		panic("the last argument of story is what it tells")
 	}
 	spec := func(ctx SpecContext) {
-		w := open(ctx)
-		tell(ctx, w)
-		w.expectNoFailures()
-		w.expectIntactLog(ctx)
+		w := open(ctx, CurrentSpecReport().Labels())
+		DeferCleanup(w.close)
+		w.hear(ctx, tell)
 	}
 	decorations := append(args[:len(args)-1:len(args)-1], Offset(1), SpecTimeout(5*time.Minute), spec)
 	return It(text, decorations...)
 }
 
-func open(ctx SpecContext) *world {
-	labels := CurrentSpecReport().Labels()
+// hear a story to its end, and what holds at the end of all.
+func (w *world) hear(ctx context.Context, tell func(context.Context, *world)) {
+	GinkgoHelper()
+	tell(ctx, w)
+	w.expectNoFailures()
+	w.expectIntactLog(ctx)
+}
+
+// open makes the world of a story with these labels; close ends it.
+func open(ctx SpecContext, labels []string) *world {
+	GinkgoHelper()
 	Expect(labels).NotTo(BeEmpty(), "a story is labelled with its scenario")
 	namespace, err := environment.NewNamespace(ctx, labels[len(labels)-1])
 	Expect(err).NotTo(HaveOccurred())
@@ -64,11 +73,14 @@ func open(ctx SpecContext) *world {
 	// Contexts of specs end before the clean-up; the watch and the load do not.
 	w.routes, err = w.WatchRoutes(context.WithoutCancel(ctx), namespace)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(w.close)
 	return w
 }
 
 func (w *world) close(ctx SpecContext) {
+	if w.closed {
+		return
+	}
+	w.closed = true
 	w.routes.Stop()
 	if w.load != nil {
 		w.load.Stop()
@@ -153,12 +165,18 @@ func (w *world) patch(ctx context.Context, object client.Object, change string) 
 // promoted and its answers arrive, and starts the load.
 func (w *world) goLive(ctx context.Context, rate int, track, release client.Object) {
 	GinkgoHelper()
+	w.goLiveUnasked(ctx, track, release)
+	w.startLoad(ctx, rate)
+}
+
+// goLiveUnasked does so without a load.
+func (w *world) goLiveUnasked(ctx context.Context, track, release client.Object) {
+	GinkgoHelper()
 	w.create(ctx, track, release)
 	Expect(track.GetName()).To(Equal(harness.TrackName))
 	version := versionOf(release)
 	w.untilVerdict(ctx, version, "Promoted")
 	w.untilAnswers(ctx, version)
-	w.startLoad(ctx, rate)
 }
 
 func versionOf(object runtime.Object) string {

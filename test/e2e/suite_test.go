@@ -23,6 +23,7 @@ func TestStories(t *testing.T) {
 	RegisterFailHandler(Fail)
 	log.SetLogger(GinkgoLogr)
 	SetDefaultEventuallyPollingInterval(200 * time.Millisecond)
+	tellAlone()
 	RunSpecs(t, "Strata on a real cluster")
 }
 

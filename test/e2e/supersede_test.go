@@ -85,7 +85,7 @@ var _ = story("a newer release that comes while one is at 20 % waits for it unde
 	})
 
 var _ = story("a newer release that comes while one is at 100 % waits for the bake",
-	Label("not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
+	early, Label("not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
 		const bakes = 12 * time.Second
 		w.goLive(ctx, 100, w.NewTrack(w.namespace, bake(int32(bakes/time.Second)), supersede(v1alpha1.SupersedeReplace)), w.NewRelease(w.namespace, "1.0.0"))
 		start := time.Now()

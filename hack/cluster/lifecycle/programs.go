@@ -122,7 +122,10 @@ func (c *Cluster) startPrograms(procs []string, clients bool) ([]string, error) 
 		}
 		_, err := c.Table.Start(process.Spec{
 			Name: p.name, Args: args, Log: c.Log(p.name), Cgroups: procs,
-			Env: []string{"PATH=" + c.Bin("") + ":" + os.Getenv("PATH")}, // containerd looks for its shim there
+			Env: []string{
+				"PATH=" + c.Bin("") + ":" + os.Getenv("PATH"), // containerd looks for its shim there
+				"GOGC=200", // memory is at hand, and the processors are few
+			},
 		})
 		if err != nil {
 			return nil, err

@@ -79,8 +79,12 @@ func CgroupsUp(l layout.Layout) ([]string, error) {
 	return procs, nil
 }
 
-// prepare fills in what a new cgroup does not inherit: in v1 the cpus and
-// memory nodes, in v2 the controllers of its children.
+// podShares is what all pods together weigh, in v1, where one process weighs 1024: what
+// the cluster's own programs, which are beside them and not in a group, weigh together.
+const podShares = "8192"
+
+// prepare fills in what a new cgroup does not inherit: in v1 the cpus, the memory nodes
+// and its share of them, in v2 the controllers of its children.
 func prepare(parent, group string) error {
 	if Unified() {
 		for _, dir := range []string{parent, group} {
@@ -107,7 +111,11 @@ func prepare(parent, group string) error {
 			return err
 		}
 	}
-	return nil
+	shares := filepath.Join(group, "cpu.shares")
+	if _, err := os.Stat(shares); errors.Is(err, os.ErrNotExist) {
+		return nil // another controller's
+	}
+	return os.WriteFile(shares, []byte(podShares), 0)
 }
 
 // KillPods ends every process of every container at once.
