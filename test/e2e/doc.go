@@ -10,7 +10,8 @@
 // the cluster itself does not.
 //
 // Each story has a namespace, a track and a hostname of its own, so that they run
-// side by side. Labels name the scenario and the chapter:
+// side by side; those that must be alone (alone_test.go) come after the others, one by
+// one. Labels name the scenario and the chapter:
 //
 //	make e2e LABELS=scenario-2
 //	make e2e LABELS='going-live && !serial'
