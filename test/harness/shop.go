@@ -55,7 +55,7 @@ func (e *Environment) component(name string, replicas int32) v1alpha1.Component 
 		Replicas: replicas,
 		Ports:    []v1alpha1.ComponentPort{{Name: "http", Port: 80, TargetPort: ptr.To(intstr.FromString("http"))}},
 		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-			Containers:                    []corev1.Container{container},
+			Containers: []corev1.Container{container},
 			// It serves on for 5 s. A namespace that goes waits by this.
 			TerminationGracePeriodSeconds: ptr.To[int64](12),
 		}},
