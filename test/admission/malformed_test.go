@@ -287,7 +287,9 @@ var malformedPolicies = []malformed{
 	{"spec/interactiveAccess", `"Deny"`, []string{"spec.interactiveAccess", "not supported yet"}},
 	{"spec/breakGlass", `{"groups":["sre"]}`, []string{"spec.breakGlass", "not supported yet"}},
 	{"spec/approvals", `{"count":2}`, []string{"spec.approvals", "not supported yet"}},
-	{"spec/writers", `[{"name":"vpa","type":"Scaler","scaler":{"username":"vpa","target":"Resources"}}]`, []string{"spec.writers", "not supported yet"}},
+	{"spec/writers", `[{"name":"vpa","type":"Scaler","scaler":{"username":"vpa","target":"Pods"}}]`, []string{"spec.writers[0].scaler.target", "Pods"}},
+	{"spec/writers", `[{"name":"vpa","type":"Scaler"}]`, []string{"spec.writers[0].scaler", "must be set when type is Scaler"}},
+	{"spec/writers", `[{"name":"mesh","type":"SidecarInjector","sidecarInjector":{"images":["proxy:1"]}}]`, []string{"spec.writers[0].sidecarInjector.images[0]", "proxy:1"}},
 }
 
 var _ = Describe("A malformed field", Ordered, ContinueOnFailure, func() {
