@@ -41,7 +41,7 @@ func (v view) desiredByPin() *Release {
 		return v.candidate
 	case pinned == nil:
 		return v.stable()
-	case v.verdict(pinned).IsNegative() || v.claimant(pinned) != nil:
+	case v.verdict(pinned).IsNegative() || v.claimant(pinned) != nil || v.isDifferent(pinned):
 		return v.stable()
 	}
 	return pinned

@@ -192,6 +192,8 @@ func (v view) retry(a *v1alpha1.ReleaseAction) *Entry {
 		return v.refuse(a, "IsStable", r.Name+" is stable already")
 	case v.claimant(r) != nil:
 		return v.refuse(a, "VersionReused", fmt.Sprintf("version %s is that of %s: publish this content under a version of its own", r.Spec.Version, v.claimant(r).Name))
+	case v.isDifferent(r):
+		return v.refuse(a, "RestoredDiffers", fmt.Sprintf("%s serves as it came back, and this is another one: %s. Restore it as it was, or publish a new release", r.Name, r.differs()))
 	case !v.retriable(r):
 		return v.refuse(a, "NotDesired", r.Name+" is neither pinned nor, with nothing pinned, the newest release: pin it, or publish a new one")
 	}

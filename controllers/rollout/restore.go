@@ -105,6 +105,14 @@ func (r *Release) differs() string {
 	return ""
 }
 
+// isDifferent: a release has the name of what serves, is another object, and is not what
+// came back with it. An attempt under that name would have no gate that can hold, and
+// what serves would be forgotten for it.
+func (v view) isDifferent(r *Release) bool {
+	ref := v.baselineRef()
+	return ref != nil && ref.Name == r.Name && ref.UID != r.UID && r.differs() != ""
+}
+
 // differentStable: what serves came back, and not as it was.
 func differentStable(v view) *v1alpha1.BlockedBy {
 	ref := v.baselineRef()

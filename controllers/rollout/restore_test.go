@@ -4,8 +4,11 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/world"
 )
 
 // restored: what served and what stood by are known again, and no pod is touched; a
@@ -83,16 +86,27 @@ func TestRestoreTakesOverNothingElse(t *testing.T) {
 	}
 }
 
-// TestRestoredAndDifferent: what serves and came back as something else is left alone,
-// and users read in what it differs and what to do.
+// TestRestoredAndDifferent: what serves and came back as something else is left alone, and
+// is not tried under its name, be it pinned or asked for; users read in what it differs and
+// what to do.
 func TestRestoredAndDifferent(t *testing.T) {
 	o := observed(1, 0, 0)
 	r := published(1)
 	r.UID, r.Differs = "came-back", "ControllerRevision shop-1-seal has no owner and is not what shop-1 is sealed as"
 	o.Releases = []rollout.Release{r}
 	o.Log.Verdicts["1.0"] = rollout.Verdict{Event: v1alpha1.EventPromoted, ReleaseName: "shop-1", UID: refOf(1).UID}
-	plan := rollout.Compute(o)
-	if plan.Append != nil || len(plan.Do) > 0 || plan.Stalled == nil || plan.Stalled.Reason != "RestoredDiffers" {
-		t.Errorf("%+v, stalled %+v", plan, plan.Stalled)
+	for _, pin := range []string{"", "shop-1"} {
+		o.Track.Spec.ReleaseName = pin
+		plan := rollout.Compute(o)
+		if plan.Append != nil || pin == "" && len(plan.Do) > 0 || plan.Stalled == nil || plan.Stalled.Reason != "RestoredDiffers" {
+			t.Errorf("pinned to %q: %+v, stalled %+v", pin, plan, plan.Stalled)
+		}
+	}
+	o.Actions = []v1alpha1.ReleaseAction{{
+		ObjectMeta: metav1.ObjectMeta{Name: "again", CreationTimestamp: metav1.NewTime(world.Start)},
+		Spec:       v1alpha1.ReleaseActionSpec{TrackName: "shop", Action: v1alpha1.ActionRetry, ReleaseName: "shop-1"},
+	}}
+	if e := rollout.Compute(o).Append; e == nil || e.Event != v1alpha1.EventRefused || e.Reason != "RestoredDiffers" {
+		t.Errorf("a Retry: %+v", e)
 	}
 }

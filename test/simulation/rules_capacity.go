@@ -114,10 +114,9 @@ func (w *World) checkWorker(p *process, write written, r *v1alpha1.ImmutableRele
 	candidate := state.Candidate != nil && state.Candidate.UID == r.UID
 	stable := state.Stable != nil && state.Stable.UID == r.UID
 	at100 := weightOf(state, r.Name) == 100
-	unverified := slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.VerifiedTime == nil })
 	switch {
 	case is == had:
-	case candidate && !stable && (!at100 || unverified):
+	case candidate && !stable && (!at100 || unverified(state)):
 		w.violate("Workers", "%s: it starts before 100 is confirmed", write)
 	case !candidate && !stable && !at100 && is > had:
 		w.violate("Workers", "%s: it starts in a release that serves nothing", write)
@@ -187,7 +186,8 @@ func (s *seen) sized(r *v1alpha1.ImmutableRelease, from, to int32) error {
 }
 
 // checkRestSizes: at rest what waits for full weight runs in stable alone, and no
-// autoscaler of stable is held above what its users ask.
+// autoscaler of stable is held above what its users ask; unless no router has confirmed
+// that stable has its traffic: then at what was noted.
 func (w *World) checkRestSizes() {
 	state, track := w.head(), w.track()
 	if state.Candidate != nil || state.Stable == nil {
@@ -205,10 +205,30 @@ func (w *World) checkRestSizes() {
 			w.violate("Workers", "at rest %s has %d pods, and its release is stable: %t", d.Name, *d.Spec.Replicas, stable)
 		}
 		a := on[autoscalingv2.HorizontalPodAutoscaler](&w.store, autoscalers, d.Name)
-		if least, most := world.Asked(track.Spec.Capacity, c); stable && a != nil && (*a.Spec.MinReplicas != least || a.Spec.MaxReplicas != most) {
+		least, most := world.Asked(track.Spec.Capacity, c)
+		if unverified(state) {
+			least = min(most, max(least, noted(state, r, component)))
+		}
+		if stable && a != nil && (*a.Spec.MinReplicas != least || a.Spec.MaxReplicas != most) {
 			w.violate("Sizes", "at rest the autoscaler of %s is at %d to %d, and not at %d to %d", d.Name, *a.Spec.MinReplicas, a.Spec.MaxReplicas, least, most)
 		}
 	}
+}
+
+func unverified(state v1alpha1.TrackState) bool {
+	return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.VerifiedTime == nil })
+}
+
+// noted is the size that a live release was recorded with; 0 for none.
+func noted(state v1alpha1.TrackState, r *v1alpha1.ImmutableRelease, component string) int32 {
+	for _, live := range state.Live {
+		for _, size := range live.Sizes {
+			if live.UID == r.UID && size.ComponentName == component {
+				return size.Replicas
+			}
+		}
+	}
+	return 0
 }
 
 // foreignSelector is a Service of others that selects the pods of a release.
