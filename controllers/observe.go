@@ -184,11 +184,11 @@ func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ read
 	}
 	for i := range release.Components {
 		component := &release.Components[i]
-		template, err := w.seals[release.Name].Deployment(component.Name, 0, 0)
+		labels, err := w.seals[release.Name].PodLabels(component.Name)
 		if err != nil {
 			return err
 		}
-		component.ForeignSelectors = resources.ForeignSelectors(services.Items, template.Spec.Template.Labels)
+		component.ForeignSelectors = resources.ForeignSelectors(services.Items, labels)
 	}
 	return nil
 }

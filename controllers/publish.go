@@ -55,12 +55,8 @@ func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, a
 	if p, known := note.reports[after.GetUID()]; known && !urgent && now.Before(p.time.Add(patience)) {
 		return false, p.time.Add(patience), nil
 	}
-	patch, err := statusPatch(before, after)
-	if err != nil {
-		return false, time.Time{}, err
-	}
 	from := before.GetResourceVersion()
-	if err := r.Status().Patch(ctx, after, patch, client.FieldOwner(fieldManager)); err != nil {
+	if err := r.Status().Patch(ctx, after, statusPatch(before), client.FieldOwner(fieldManager)); err != nil {
 		return false, time.Time{}, client.IgnoreNotFound(err)
 	}
 	behind := append(slices.Clone(note.reports[after.GetUID()].behind), from)
@@ -68,21 +64,30 @@ func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, a
 	return true, time.Time{}, nil
 }
 
-// statusPatch is the difference between two statuses. An object without any gets
-// all of it, zeros included: a weight of 0 is something to show.
-func statusPatch(before, after client.Object) (client.Patch, error) {
+// statusPatch makes of a status the difference to the one before. An object without any
+// gets all of it, zeros included: a weight of 0 is something to show.
+func statusPatch(before client.Object) client.Patch {
 	if observedGeneration(before) != 0 {
-		return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}), nil
+		return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
 	}
+	return wholeStatus{before.GetResourceVersion()}
+}
+
+// wholeStatus is the patch that writes all of a status, to the object that has the
+// resourceVersion.
+type wholeStatus struct{ resourceVersion string }
+
+func (wholeStatus) Type() types.PatchType { return types.MergePatchType }
+
+func (w wholeStatus) Data(after client.Object) ([]byte, error) {
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(after)
 	if err != nil {
 		return nil, fmt.Errorf("encode status of %s: %w", after.GetName(), err)
 	}
-	patch, err := json.Marshal(map[string]any{
-		"metadata": map[string]any{"resourceVersion": before.GetResourceVersion()},
+	return json.Marshal(map[string]any{
+		"metadata": map[string]any{"resourceVersion": w.resourceVersion},
 		"status":   object["status"],
 	})
-	return client.RawPatch(types.MergePatchType, patch), err
 }
 
 func observedGeneration(object client.Object) int64 {

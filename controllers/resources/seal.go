@@ -218,6 +218,19 @@ func (s *Seal) Deployment(component string, replicas int32, sequence int64) (*ap
 	return deployment, nil
 }
 
+// PodLabels are those of a component's pods. They are shared, and read only.
+func (s *Seal) PodLabels(component string) (map[string]string, error) {
+	sealed, err := s.component(component)
+	if err != nil {
+		return nil, err
+	}
+	deployment, err := decoded[appsv1.Deployment](s, "Deployment "+component, sealed.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	return deployment.Spec.Template.Labels, nil
+}
+
 // Autoscaler is the HorizontalPodAutoscaler of a component, ready to be created with
 // those bounds, and stamped; nil for a component without.
 func (s *Seal) Autoscaler(component string, least, most int32, sequence int64) (*autoscalingv2.HorizontalPodAutoscaler, error) {
@@ -330,15 +343,24 @@ func decodeOnce[T any, Object interface {
 	*T
 	DeepCopy() *T
 }](s *Seal, noun string, data []byte) (*T, error) {
+	known, err := decoded[T](s, noun, data)
+	if err != nil {
+		return nil, err
+	}
+	return Object(known).DeepCopy(), nil
+}
+
+// decoded is the object that is kept: it is read only.
+func decoded[T any](s *Seal, noun string, data []byte) (*T, error) {
 	if known, ok := s.decoded[noun]; ok {
-		return Object(known.(*T)).DeepCopy(), nil
+		return known.(*T), nil
 	}
 	object := new(T)
 	if err := s.decode(noun, data, object); err != nil {
 		return nil, err
 	}
 	if s.decoded != nil {
-		s.decoded[noun] = Object(object).DeepCopy()
+		s.decoded[noun] = object
 	}
 	return object, nil
 }

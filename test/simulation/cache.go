@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -24,6 +25,14 @@ import (
 type view struct {
 	shelf
 	at int
+	// answers that were given since it last changed.
+	answers []answer
+}
+
+// answer is what an index finds.
+type answer struct {
+	fields.Requirement
+	shelf shelf
 }
 
 // watch is a handler of the loop, with its predicates.
@@ -65,6 +74,7 @@ func (p *process) hear(k kind, c change) {
 	if after != nil && !cached(k, after) {
 		after = nil
 	}
+	p.views[k].answers = nil
 	switch {
 	case after != nil:
 		p.views[k].put(after)

@@ -91,6 +91,14 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 	if k == records && asked.Namespace == RequiredNamespace {
 		k = elsewhere
 	}
+	found := c.find(k, asked)
+	c.p.noteList(k, asked, found)
+	fill(list, found)
+	return nil
+}
+
+// find are the objects that a list is asked for.
+func (c connection) find(k kind, asked *client.ListOptions) shelf {
 	found := c.shelf(k)
 	if asked.LabelSelector != nil {
 		found = slices.Collect(func(yield func(client.Object) bool) {
@@ -101,12 +109,23 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 			}
 		})
 	}
-	if asked.FieldSelector != nil {
-		found = c.p.w.indexes.find(k, found, asked.FieldSelector)
+	if asked.FieldSelector == nil {
+		return found
 	}
-	c.p.noteList(k, asked, found)
-	fill(list, found)
-	return nil
+	which := asked.FieldSelector.Requirements()[0]
+	if c.live {
+		return c.p.w.indexes.find(k, found, which)
+	}
+	// A cache is asked the same again and again, before it hears of anything.
+	v := &c.p.views[k]
+	for _, a := range v.answers {
+		if a.Requirement == which {
+			return a.shelf
+		}
+	}
+	found = c.p.w.indexes.find(k, found, which)
+	v.answers = append(v.answers, answer{which, found})
+	return found
 }
 
 // labelsOf are the labels of an object as selectors read them.
@@ -119,24 +138,21 @@ func (l labelsOf) Get(label string) string { return l.GetLabels()[label] }
 func (l labelsOf) Lookup(label string) (string, bool) { v, ok := l.GetLabels()[label]; return v, ok }
 
 // find are the objects that a cache answers with, which has an index for what is asked.
-func (i indexes) find(k kind, objects shelf, selector fields.Selector) shelf {
+func (i indexes) find(k kind, objects shelf, which fields.Requirement) shelf {
 	if k == elsewhere {
 		k = records
 	}
-	for field, extract := range i[k] {
-		value, asked := selector.RequiresExactMatch(field)
-		if !asked {
-			continue
-		}
-		found := make(shelf, 0, len(objects))
-		for _, object := range objects {
-			if slices.Contains(extract(object), value) {
-				found = append(found, object)
-			}
-		}
-		return found
+	extract := i[k][which.Field]
+	if extract == nil {
+		panic(fmt.Sprintf("%s is not indexed by %s", k, which.Field))
 	}
-	panic(fmt.Sprintf("%s is not indexed by %s", k, selector))
+	found := make(shelf, 0, len(objects))
+	for _, object := range objects {
+		if slices.Contains(extract(object), which.Value) {
+			found = append(found, object)
+		}
+	}
+	return found
 }
 
 func (c connection) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {

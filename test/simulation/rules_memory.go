@@ -1,10 +1,10 @@
 package simulation
 
 import (
+	"reflect"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -44,9 +44,9 @@ func (w *World) checkRelease(p *process, write written) {
 		}
 		return
 	}
-	plain := write.after.DeepCopyObject().(*v1alpha1.ImmutableRelease)
+	plain := *write.after.(*v1alpha1.ImmutableRelease)
 	plain.Labels, plain.ResourceVersion = before.Labels, before.ResourceVersion
-	if !equality.Semantic.DeepEqual(plain, before) {
+	if !reflect.DeepEqual(&plain, before) {
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	}
 	if mark := resources.HeldBy(write.after); mark > w.newest().Sequence || mark > 0 && mark < resources.HeldBy(before) {

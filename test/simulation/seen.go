@@ -39,8 +39,9 @@ func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
 	switch {
 	case asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
 	case asked.FieldSelector != nil || asked.LabelSelector != nil:
-		p.seen.lists[k] = slices.Clone(found)
+		p.seen.lists[k] = slices.Clip(found) // What is added to it goes into another one.
 		if k == records {
+			p.seen.lists[k] = slices.Clone(found)
 			p.seen.add(p.appended)
 		}
 	case k == services:

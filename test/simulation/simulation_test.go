@@ -31,7 +31,7 @@ func TestWorlds(t *testing.T) {
 		return
 	}
 	// Worlds are short-lived garbage: memory is cheaper here than collecting it.
-	defer debug.SetGCPercent(debug.SetGCPercent(800))
+	defer debug.SetGCPercent(debug.SetGCPercent(1600))
 	var records, writes, failed atomic.Int64
 	t.Run("all", func(t *testing.T) {
 		for part := range runtime.GOMAXPROCS(0) {
