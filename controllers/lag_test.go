@@ -76,6 +76,21 @@ func TestOwnRecordsAreKnown(t *testing.T) {
 	b.settle("shop-1.0")
 }
 
+// The records that a reconcile has appended do not always follow what the cache shows:
+// what an earlier one wrote may be missing in between. That is no broken log.
+func TestOwnRecordsLeaveNoGap(t *testing.T) {
+	b := newBench(t)
+	b.lag(&v1alpha1.ReleaseRecordList{})
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	all := b.records()
+	w, err := b.loop.observe(b.Context(), shop, reading{appended: all[len(all)-1:]})
+	b.must(err)
+	if head := w.Log.Head; w.Log.Broken != "" || head == nil || head.Sequence != all[len(all)-1].Spec.Sequence {
+		t.Errorf("%s; head %+v", w.Log.Broken, head)
+	}
+}
+
 // A leader whose cache lacks a record of another one carries out nothing of what it
 // thinks is to be done.
 func TestNothingIsCarriedOutForAnOlderRecord(t *testing.T) {

@@ -90,14 +90,14 @@ func (r *TrackReconciler) observeTrack(ctx context.Context, w *world, how readin
 }
 
 // observeLog reads the records. A cache that lacks one which this process wrote
-// is passed by.
+// is passed by, also where the records that it brought itself leave a gap to it.
 func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading) error {
-	records, err := r.readRecords(ctx, w, how)
+	records, whole, err := r.readRecords(ctx, w, how)
 	if err != nil {
 		return err
 	}
-	if !how.live && newest(records) < r.notes.of(w.key).head {
-		if records, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
+	if !how.live && (!whole || newest(records) < r.notes.of(w.key).head) {
+		if records, _, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
 			return err
 		}
 		r.notes.of(w.key).head = newest(records)
@@ -107,18 +107,23 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 	return nil
 }
 
-func (r *TrackReconciler) readRecords(ctx context.Context, w *world, how reading) ([]v1alpha1.ReleaseRecord, error) {
+// readRecords adds what was appended to what is read; whole: nothing is between the two.
+func (r *TrackReconciler) readRecords(ctx context.Context, w *world, how reading) (records []v1alpha1.ReleaseRecord, whole bool, err error) {
 	list := &v1alpha1.ReleaseRecordList{}
 	if err := r.listByName(ctx, list, w, how); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	head := newest(list.Items)
+	whole = true
 	for _, record := range how.appended {
-		if record.Spec.Sequence > head {
-			list.Items = append(list.Items, record)
+		if record.Spec.Sequence <= head {
+			continue
 		}
+		whole = whole && record.Spec.Sequence == head+1
+		head = record.Spec.Sequence
+		list.Items = append(list.Items, record)
 	}
-	return list.Items, nil
+	return list.Items, whole, nil
 }
 
 func newest(records []v1alpha1.ReleaseRecord) int64 {

@@ -30,7 +30,7 @@ var loop = []mutant{
 	{"actions-newest-first", "answers the newest action first", observe,
 		`a.CreationTimestamp.Compare(b.CreationTimestamp.Time)`, `b.CreationTimestamp.Compare(a.CreationTimestamp.Time)`, looping},
 	{"selectors-unread", "does not look for Services of others that select the candidate's pods", observe,
-		`resources.ForeignSelectors(services.Items, template.Spec.Template.Labels)`, `resources.ForeignSelectors(nil, template.Spec.Template.Labels)`, looping},
+		`resources.ForeignSelectors(services.Items, labels)`, `resources.ForeignSelectors(nil, labels)`, looping},
 
 	{"foreign-child-taken", "takes over a child of its name that is somebody else's", children,
 		`case metav1.IsControlledBy(object, release):`, `case true:`, looping},
