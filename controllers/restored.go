@@ -171,14 +171,15 @@ func claim[T any, Child childOf[T]](w *world, c *rollout.Component, object Child
 // takeOver makes the release the owner of what has none, each object as it was observed,
 // and of the seal last: who is interrupted finds the rest by it. The release is read past
 // the cache first: what is left when a release goes has no owner any more before it is
-// gone, and an owner that is not there is as good as a delete.
+// gone, and an owner that is not there is as good as a delete. It must have the mark that
+// it was observed with: that keeps it there until all is written.
 func (r *TrackReconciler) takeOver(ctx context.Context, w *world, a rollout.TakeOver) error {
 	release, there := w.release(a.Release), &v1alpha1.ImmutableRelease{}
 	err := r.live.Get(ctx, client.ObjectKeyFromObject(release), there)
 	switch {
 	case client.IgnoreNotFound(err) != nil:
 		return fmt.Errorf("confirm ImmutableRelease %s/%s: %w", w.Namespace, a.Release, err)
-	case err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero():
+	case err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero() || resources.HeldBy(there) < resources.HeldBy(release):
 		return fmt.Errorf("take over what %s/%s owns: %w", w.Namespace, a.Release, errReplaced)
 	}
 	owner := resources.OwnerReference(release)

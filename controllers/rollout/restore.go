@@ -55,7 +55,9 @@ func (v view) formerly(r *Release) types.UID {
 }
 
 // takeOver what came back without an owner: all of what is live, and the seal of what
-// the log knows. Children of what is not live go, as those with an owner do.
+// the log knows. Children of what is not live go, as those with an owner do. What is to be
+// held is marked before: an owner that goes takes with it all that it owns, and from its
+// mark on nobody can delete it.
 func (v view) takeOver() []Action {
 	var do []Action
 	if v.Log.Broken != "" {
@@ -66,6 +68,9 @@ func (v view) takeOver() []Action {
 		live := v.isLive(r)
 		known := v.Log.Digests[r.Spec.Version].UID == r.UID
 		if r.Deleting || r.Sealed == nil || !live && !known {
+			continue
+		}
+		if since, held := v.heldSince(r); held && r.Held < max(since, 1) {
 			continue
 		}
 		if r.Ownerless || live && r.hasOwnerless() {

@@ -110,3 +110,23 @@ func TestRestoredAndDifferent(t *testing.T) {
 		t.Errorf("a Retry: %+v", e)
 	}
 }
+
+// TestWhatIsHeldIsMarkedBeforeItOwns: an owner that goes takes all that it owns with it,
+// and what serves has one only once that cannot be deleted.
+func TestWhatIsHeldIsMarkedBeforeItOwns(t *testing.T) {
+	for mark, want := range map[int64]bool{0: false, 9: false, 10: true} {
+		o := observed(1, 0, 0)
+		r := published(1)
+		r.Ownerless, r.Sealed, r.Held = true, &rollout.Sealed{Digest: "sha256:1"}, mark
+		o.Releases = []rollout.Release{r}
+		o.Log.Head.State.Live[0].Sequence = 10
+		var does bool
+		for _, action := range rollout.Compute(o).Do {
+			_, takes := action.(rollout.TakeOver)
+			does = does || takes
+		}
+		if does != want {
+			t.Errorf("held by record %d: taken over %t", mark, does)
+		}
+	}
+}

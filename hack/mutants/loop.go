@@ -44,7 +44,7 @@ var loop = []mutant{
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
 
 	{"given-to-nobody", "makes a release that the cache alone shows the owner of what serves", restored,
-		`err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero()`, `false`, looping},
+		`err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero() || resources.HeldBy(there) < resources.HeldBy(release)`, `false`, looping},
 
 	{"status-unversioned", "overwrites a status that was written after the world was read", publish,
 		`client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(before)`, looping},

@@ -22,7 +22,7 @@ type mutant struct {
 }
 
 // table is all mutants, in the order in which they are planted.
-func table() []mutant { return slices.Concat(planner, rules, loop, answering, parts) }
+func table() []mutant { return slices.Concat(planner, rules, loop, answering, parts, trusting) }
 
 // finder is some tests of a package.
 type finder struct {
@@ -46,6 +46,8 @@ var (
 		{"tests of the loop", "./controllers", []string{"-test.skip=^(TestStatusesAreLinear|TestKstatusOfRandomWorlds|" + wholeRollouts + ")$"}},
 		{"tests of the loop", "./controllers", []string{"-test.run=^(" + wholeRollouts + ")$"}},
 	}
+	// The worlds of the whole loop.
+	simulated = finder{"the simulator", "./test/simulation", []string{"-test.run=^TestWorlds$", "-worlds=2000"}}
 	// The providers' other tests need an API server.
 	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )

@@ -102,13 +102,19 @@ func unowned(object client.Object) client.Object {
 	return copied
 }
 
-// checkOwned: an owner is never changed, and what gets one is, but for that, as it was.
+// checkOwned: an owner is never changed, and what gets one is, but for that, as it was; and
+// where that serves, it cannot be deleted by then.
 func (w *World) checkOwned(write written) {
 	if write.before == nil || write.after == nil || reflect.DeepEqual(write.before.GetOwnerReferences(), write.after.GetOwnerReferences()) {
 		return
 	}
 	if !takenOver(write) {
 		w.violate("TakenOver", "%s: it is not as it came back", write)
+	}
+	state := w.head()
+	release := on[v1alpha1.ImmutableRelease](&w.store, releases, write.object().GetLabels()[v1alpha1.LabelRelease])
+	if release != nil && state.Stable != nil && state.Stable.UID == release.UID && resources.HeldBy(release) == 0 && metav1.IsControlledBy(write.after, release) {
+		w.violate("TakenOver", "%s: its release, which is stable, has no mark", write)
 	}
 }
 
