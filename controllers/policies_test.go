@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/policy"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -85,6 +86,34 @@ func TestPoliciesKeepOnlyFromSealing(t *testing.T) {
 	}
 	if err := (&TrackReconciler{}).judge(&world{}, release, &resources.Seal{}); err != nil {
 		t.Errorf("no policy asks, and it says %v", err)
+	}
+}
+
+// answering is a check of images that has that answer.
+type answering struct {
+	Images
+	answer images.Answer
+}
+
+func (t answering) Ask(images.Question) images.Answer { return t.answer }
+
+// A release is sealed once its images are known to be right, and what was found goes into
+// the seal: no answer, and one that tells nothing, are none.
+func TestImagesAreRightOrNotSealed(t *testing.T) {
+	asking := &world{policy: policyOf(t, v1alpha1.ReleasePolicySpec{RegistryAccess: &v1alpha1.RegistryAccessPolicy{}})}
+	for outcome, want := range map[images.Outcome]string{
+		images.Pending: "CheckingImages", images.Refused: "ImageNotFound", images.Unknown: "ImageNotFound", images.Passed: "",
+	} {
+		answer := images.Answer{Outcome: outcome, Reason: "ImageNotFound", Warnings: []string{"not signed"}}
+		loop, seal := &TrackReconciler{options: Options{Images: answering{answer: answer}}}, &resources.Seal{}
+		err := loop.judge(asking, &v1alpha1.ImmutableRelease{}, seal)
+		var unfit *unsealable
+		switch {
+		case want == "" && (err != nil || len(seal.PolicyWarnings) != 1):
+			t.Errorf("%v: %v, and the seal has %v", outcome, err, seal.PolicyWarnings)
+		case want != "" && (!errors.As(err, &unfit) || unfit.reason != want || seal.PolicyWarnings != nil):
+			t.Errorf("%v: %v, want %s", outcome, err, want)
+		}
 	}
 }
 

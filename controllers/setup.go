@@ -22,8 +22,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/images"
@@ -45,6 +47,14 @@ const (
 	lastRetry  = 30 * time.Second
 )
 
+// Images answers what is known of the images of releases: images.Checker, which works
+// while it runs, and asks by its source for the tracks that it has an answer for.
+type Images interface {
+	manager.Runnable
+	Ask(question images.Question) images.Answer
+	Source() source.Source
+}
+
 // Options of the reconciler.
 type Options struct {
 	// Traffic holds the provider of each type of route.
@@ -52,8 +62,8 @@ type Options struct {
 	// SnapshotKey keys the digests of Secrets, so that they tell nothing of the
 	// content.
 	SnapshotKey []byte
-	// Images checks the images of releases where policies ask for that.
-	Images *images.Checker
+	// Images checks the images of releases where policies ask for that; nil: nobody does.
+	Images Images
 	// Actor is the operator's own user name, for the records that no human asked
 	// for: system:serviceaccount:<namespace>:<name>.
 	Actor string
@@ -103,8 +113,8 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		b = b.Watches(watch.Object, watch.Handler, builder.WithPredicates(watch.Predicates...))
 	}
 	b = watchPolicies(b, mgr.GetClient())
-	for _, source := range options.Traffic.Sources(mgr.GetCache()) {
-		b = b.WatchesRawSource(source)
+	for _, routes := range options.Traffic.Sources(mgr.GetCache()) {
+		b = b.WatchesRawSource(routes)
 	}
 	if options.Images != nil {
 		if err := mgr.Add(options.Images); err != nil {

@@ -11,6 +11,11 @@ const (
 	guardsDir     = "controllers/admission/guards"
 )
 
+// believing are the tests of the loop of what it believes: all of them take as long as one
+// rollout.
+var believing = []finder{{"tests of the loop", "./controllers",
+	[]string{"-test.run=^(TestPoliciesKeepOnlyFromSealing|TestImagesAreRightOrNotSealed|TestSealsWithoutAnOwnerNeedARecord|TestSealThatDiffersIsLeftAlone|TestCopiesThatCameBack|TestOwnRecordsLeaveNoGap)$"}}}
+
 // trusting are faults in what is believed: of what came back from a backup, of policies,
 // images, registries and signatures, and where nobody answers.
 var trusting = []mutant{
@@ -29,26 +34,26 @@ var trusting = []mutant{
 	{"returning-pods-deleted", "deletes what came back before it is known what it is", carryOut,
 		` || v.mayReturn(r) {`, ` {`, append(planning, simulated)},
 	{"seal-uncompared", "takes a seal without an owner for that of a release which would be sealed otherwise", restored,
-		`path := resources.SealDifference(prepared.seal, revision); path != "" {`, `path := resources.SealDifference(prepared.seal, revision); false {`, append(looping, simulated)},
+		`path := resources.SealDifference(prepared.seal, revision); path != "" {`, `path := resources.SealDifference(prepared.seal, revision); false {`, believing},
 	{"mutable-copy-restored", "takes a copy for frozen that came back as one that anybody can change", restored,
-		`case !frozen(configMap.Immutable) && !frozen(secret.Immutable):`, `case false:`, looping},
+		`case !frozen(configMap.Immutable) && !frozen(secret.Immutable):`, `case false:`, believing},
 	{"seal-unvouched", "lets a seal that nobody has recorded by the policies of its namespace", policies,
-		`return !asks || w.Log.Head == nil`, `return true || !asks || w.Log.Head == nil`, looping},
+		`return !asks || w.Log.Head == nil`, `return true || !asks || w.Log.Head == nil`, believing},
 	{"log-with-gap", "takes its own records that the cache does not follow yet for a broken log", observe,
-		`whole = whole && record.Spec.Sequence == head+1`, ``, looping},
+		`whole = whole && record.Spec.Sequence == head+1`, ``, believing},
 
 	{"policies-unread-pass", "seals although nobody knows what policies ask for", policies,
-		`return &unsealable{"PoliciesUnread", w.policyUnread.Error()}`, `return nil`, looping},
+		`return &unsealable{"PoliciesUnread", w.policyUnread.Error()}`, `return nil`, believing},
 	{"policy-denied-sealed", "seals what the policies of its namespace deny", policies,
-		`denied, _ := w.policy.Check(&release.Spec); len(denied) > 0 {`, `denied, _ := w.policy.Check(&release.Spec); false {`, looping},
+		`denied, _ := w.policy.Check(&release.Spec); len(denied) > 0 {`, `denied, _ := w.policy.Check(&release.Spec); false {`, believing},
 	{"unchecked-sealed", "seals images that policies ask a check of, and that it cannot make", policies,
-		`return &unsealable{"ImagesNotChecked", "policies ask for a check of images, and this operator does not make it"}`, `return nil`, looping},
+		`return &unsealable{"ImagesNotChecked", "policies ask for a check of images, and this operator does not make it"}`, `return nil`, believing},
 	{"pending-passes", "seals before the registries have answered", policies,
-		`return &unsealable{"CheckingImages", "the registries are asked about the images of " + release.Name}`, `return nil`, looping},
+		`return &unsealable{"CheckingImages", "the registries are asked about the images of " + release.Name}`, `return nil`, believing},
 	{"unknown-passes", "seals although a registry is down", policies,
-		`case images.Refused, images.Unknown:`, `case images.Refused:`, looping},
+		`case images.Refused, images.Unknown:`, `case images.Refused:`, believing},
 	{"labels-unread-pass", "takes a namespace whose labels cannot be read for one that no policy selects", policyDir + "/read.go",
-		`return Effective{}, fmt.Errorf("read the labels of namespace %s: %w", name, err)`, `return Effective{}, nil`, append(testsOf("./"+policyDir), looping...)},
+		`return Effective{}, fmt.Errorf("read the labels of namespace %s: %w", name, err)`, `return Effective{}, nil`, append(testsOf("./"+policyDir), believing...)},
 	{"first-policy-holds", "lets the first policy answer, and not the strictest", policyDir + "/effective.go",
 		`strictness[mode] > strictness[strictest]`, `strictest == ""`, testsOf("./" + policyDir)},
 	{"registries-add-up", "allows the registries of any policy, and not those of all", policyDir + "/effective.go",

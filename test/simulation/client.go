@@ -82,9 +82,12 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 			return err
 		}
 	}
-	switch list.(type) {
-	case *eventsv1.EventList, *v1alpha1.ReleasePolicyList:
+	switch l := list.(type) {
+	case *eventsv1.EventList:
 		return nil // there is none
+	case *v1alpha1.ReleasePolicyList:
+		l.Items = c.p.w.policies()
+		return nil
 	}
 	asked := (&client.ListOptions{}).ApplyOptions(options)
 	k := kindOf(list)

@@ -46,6 +46,9 @@
 //	make simulate SEED=1 WORLDS=5000  so many worlds, from that seed on
 //	make simulate-nightly             a million
 //
+// In some worlds clocks differ: what the rules ask of time is then less by that. In some a
+// policy asks for a check of images, and registries are down for a while (policies.go).
+//
 // Not simulated: admission (users here do what guards refuse), records that are lost,
 // more than one track (of a required one only the records are played), marks of CRDs,
 // and what a real API server does to objects by defaulting.

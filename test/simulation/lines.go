@@ -106,6 +106,9 @@ func releaseLine(r *v1alpha1.ImmutableRelease, s *script) string {
 	if s.broken {
 		line.WriteString(" and fail")
 	}
+	if s.refused {
+		line.WriteString("; policies refuse its images")
+	}
 	for _, t := range r.Spec.Tests {
 		played := s.tests[t.Name]
 		fmt.Fprintf(&line, "; %s test %s takes %s", t.When, t.Name, played.after)

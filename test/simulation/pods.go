@@ -19,6 +19,8 @@ type script struct {
 	// broken: no pod is ready. short: one of every Deployment that has more is not.
 	broken, short bool
 	tests         map[string]testScript
+	// refused: its images are not what policies ask for.
+	refused bool
 }
 
 // testScript is what comes of a test.

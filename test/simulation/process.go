@@ -54,6 +54,9 @@ type process struct {
 	appended []client.Object
 	// seen is what the reconcile under way has read.
 	seen seen
+	// ahead is by how much the clock of the process differs from the API server's.
+	ahead      time.Duration
+	registries registries
 	// failed is the error of the last reconcile.
 	failed error
 }
@@ -72,8 +75,12 @@ func (w *World) start(name string) *process {
 	p.loop = controllers.New(cached, live, recorder{p}, controllers.Options{
 		Traffic:     traffic.Registry{v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteService: service.New(cached, live)},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: Actor,
-		Now: func() time.Time { return w.Now },
+		Images: &p.registries, Now: func() time.Time { return w.Now.Add(p.ahead) },
 	})
+	p.registries = registries{p: p, asked: map[types.UID]time.Time{}, passed: map[types.UID]bool{}}
+	if w.skewed && !w.fair {
+		p.ahead = w.drawAhead()
+	}
 	for k := range kinds {
 		p.relist(k)
 	}

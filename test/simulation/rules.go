@@ -109,6 +109,7 @@ func (w *World) check(p *process, write written) {
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	case budgets, revisions, configMaps, secrets:
 		w.checkFrozen(write)
+		w.checkAsked(p, write)
 	}
 	w.checkOwned(write)
 	w.checkStamp(write)
@@ -149,7 +150,7 @@ func (w *World) checkBreak(p *process, write written) {
 	if !ok {
 		return
 	}
-	if since := w.Now.Sub(last); since < drainOf(p.seen.track) {
+	if since := w.Now.Sub(last); since < drainOf(p.seen.track)-w.skew() {
 		w.violate("Drained", "%s: %s may have got requests %s ago", write, release, since)
 	}
 }

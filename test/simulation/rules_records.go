@@ -76,6 +76,9 @@ func (w *World) checkChain(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecor
 		}
 		return ledger.Verify(list)
 	}
+	if newest[1].Spec.Time.Before(&newest[0].Spec.Time) {
+		return fmt.Errorf("it is older than the record before it")
+	}
 	if newest[1].Spec.PreviousDigest != newest[0].Spec.Digest || newest[1].Spec.Sequence != newest[0].Spec.Sequence+1 {
 		return fmt.Errorf("it does not follow the record before it")
 	}

@@ -239,7 +239,7 @@ func (w *World) restart(p *process) {
 func (w *World) makeFair() {
 	w.tell("-- the world is fair now")
 	w.fair = true
-	w.routerDown = false
+	w.routerDown, w.registryDown = false, false
 	w.comeLate()
 	w.end()
 	w.processes = []*process{w.start("one")}

@@ -112,6 +112,11 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 // user does something: what users do every day, and what they should not.
 func (w *World) user() {
 	name := w.anyRelease()
+	if w.policed && w.chance(10) {
+		w.registryDown = !w.registryDown
+		w.tell("> registries down: %t", w.registryDown)
+		return
+	}
 	switch n := w.draw(100); {
 	case n < 30:
 		w.publish()
@@ -288,6 +293,7 @@ func (w *World) publish() {
 	for i := range release.Spec.Tests {
 		s.tests[release.Spec.Tests[i].Name] = testScript{after: time.Duration(w.between(1, 9)) * time.Second, hangs: w.chance(5), fails: w.chance(15)}
 	}
+	s.refused = w.policed && w.chance(12)
 	w.scripts[name] = s
 	w.tell("> publish %s", releaseLine(release, s))
 	w.mustCreate(release)

@@ -51,6 +51,10 @@ type World struct {
 	// lead is how many things the cluster may do before an operator looks, of which it
 	// has done ahead.
 	lead, ahead int
+	// skewed: clocks of operators differ from the API server's.
+	skewed bool
+	// policed: a policy asks for a check of images. registryDown: nobody can make it.
+	policed, registryDown bool
 	// shape of the releases that are published.
 	shape                  shape
 	published, asked, pods int
@@ -100,6 +104,8 @@ func (w *World) build() {
 	if w.shape.config {
 		w.mustCreate(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: settings}, Data: map[string]string{"revision": "0"}})
 	}
+	w.skewed = w.chance(15)
+	w.policed = w.chance(10)
 	w.publish()
 	for i := range 1 + pick(w.dice, 0, 1, 1, 1) {
 		w.processes = append(w.processes, w.start([]string{"one", "two"}[i]))
