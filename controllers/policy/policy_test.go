@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +10,10 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -71,6 +77,29 @@ func TestSelectedNamespaces(t *testing.T) {
 	bad := policyOf(t, "bad", "namespaceSelector: {matchExpressions: [{key: stage, operator: Like}]}")
 	if _, err := For([]v1alpha1.ReleasePolicy{bad}, nil); err == nil || !strings.Contains(err.Error(), "ReleasePolicy bad") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A namespace whose labels nobody can read is not one that no policy selects.
+func TestLabelsThatCannotBeRead(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	policy := policyOf(t, "all", "privileges: {hostNamespaces: Deny}")
+	failing := errors.New("no connection")
+	for name, c := range map[string]struct {
+		policies []client.Object
+		want     error
+	}{"a policy": {[]client.Object{&policy}, failing}, "none": {nil, nil}} {
+		reader := fake.NewClientBuilder().WithScheme(scheme).WithObjects(c.policies...).WithInterceptorFuncs(interceptor.Funcs{
+			Get: func(context.Context, client.WithWatch, client.ObjectKey, client.Object, ...client.GetOption) error {
+				return failing
+			},
+		}).Build()
+		if _, err := Read(t.Context(), reader, reader, "shop"); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
 	}
 }
 

@@ -130,3 +130,25 @@ func TestWhatIsHeldIsMarkedBeforeItOwns(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatMayHaveComeBackIsKept: pods of what is not live go, but not those under the name
+// of something live: that may have come back as another object, and serve by them.
+func TestWhatMayHaveComeBackIsKept(t *testing.T) {
+	for n, want := range map[int]bool{1: false, 2: true} {
+		o := observed(1, 0, 0)
+		o.Track.Spec.Traffic, o.Log.Head.State.Routes = nil, nil
+		r := published(n)
+		r.UID, r.Components = "another", []rollout.Component{{Name: r.Spec.Components[0].Name, Deployment: rollout.Ours}}
+		o.Releases = []rollout.Release{r}
+		o.Log.Verdicts[r.Spec.Version] = rollout.Verdict{Event: v1alpha1.EventPromoted, ReleaseName: r.Name, UID: refOf(n).UID, CreationTime: r.CreationTime}
+		plan := rollout.Compute(o)
+		var goes bool
+		for _, action := range plan.Do {
+			_, deletes := action.(rollout.DeleteChildren)
+			goes = goes || deletes
+		}
+		if goes != want {
+			t.Errorf("shop-%d: its children go: %t; %+v", n, goes, plan)
+		}
+	}
+}

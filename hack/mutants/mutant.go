@@ -46,8 +46,6 @@ var (
 		{"tests of the loop", "./controllers", []string{"-test.skip=^(TestStatusesAreLinear|TestKstatusOfRandomWorlds|" + wholeRollouts + ")$"}},
 		{"tests of the loop", "./controllers", []string{"-test.run=^(" + wholeRollouts + ")$"}},
 	}
-	// The worlds of the whole loop.
-	simulated = finder{"the simulator", "./test/simulation", []string{"-test.run=^TestWorlds$", "-worlds=2000"}}
 	// The providers' other tests need an API server.
 	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )
