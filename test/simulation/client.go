@@ -116,7 +116,7 @@ func (c connection) find(k kind, asked *client.ListOptions) shelf {
 		return found
 	}
 	which := asked.FieldSelector.Requirements()[0]
-	if c.live {
+	if c.live || asked.LabelSelector != nil {
 		return c.p.w.indexes.find(k, found, which)
 	}
 	// A cache is asked the same again and again, before it hears of anything.
