@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -311,6 +312,9 @@ func (s *seen) baselineServes(state v1alpha1.TrackState) bool {
 		return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == r.Name })
 	}
 	some := slices.ContainsFunc(routesOf(s.track), inForce)
+	if len(routesOf(s.track)) == 0 {
+		return s.available(state.Stable.UID)
+	}
 	for _, route := range routesOf(s.track) {
 		service := resources.ChildName(state.Stable.Name, route.ComponentName)
 		if (inForce(route) || !some) && (s.lists[services].get(service) == nil || s.endpoints(service) == 0) {
@@ -318,6 +322,15 @@ func (s *seen) baselineServes(state v1alpha1.TrackState) bool {
 		}
 	}
 	return true
+}
+
+// available: every Deployment of a release was seen with all its pods.
+func (s *seen) available(uid types.UID) bool {
+	r := s.release(uid)
+	return !slices.ContainsFunc(r.Spec.Components, func(c v1alpha1.Component) bool {
+		d, _ := s.lists[deployments].get(resources.ChildName(r.Name, c.Name)).(*appsv1.Deployment)
+		return d == nil || d.Status.AvailableReplicas < *d.Spec.Replicas
+	})
 }
 
 // checkTests: every test that is due at the weight has passed in this attempt.
