@@ -166,6 +166,8 @@ type Sealed struct {
 	ContentDigest string
 	Images        []v1alpha1.RecordedImage
 	Snapshots     []v1alpha1.SnapshotDigest
+	// Time when the seal was written.
+	Time time.Time
 }
 
 // Obstacle is a fact that only a human, or time, can change.
@@ -174,6 +176,9 @@ type Obstacle struct {
 	Gate    string
 	Reason  string
 	Message string
+	// Unknown: whether there is anything against the release could not be found out, for a
+	// registry is down. It waits, and no deadline runs.
+	Unknown bool
 }
 
 // Presence says whether a child of a release is there.

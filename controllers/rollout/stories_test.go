@@ -40,6 +40,7 @@ var stories = map[string]func(*testing.T){
 	"foreign-selector":           foreignSelector,
 	"name-taken":                 nameTaken,
 	"obstacle":                   obstacle,
+	"registry-down":              registryDown,
 	"backend-missing":            backendMissing,
 	"version-reused":             versionReused,
 	"release-deleted":            releaseDeleted,
