@@ -27,6 +27,11 @@ func (r *TrackReconciler) observePolicies(ctx context.Context, w *world, _ readi
 		w.policy, w.policyUnread = policy.Read(ctx, r.Client, r.live, w.Namespace)
 		// While nobody knows who may scale, no size is taken from whoever does.
 		w.Track.Scaled = w.policyUnread != nil || w.policy.MayWriteSizes()
+		asked := w.policy.Approvals()
+		w.Track.Approvals = rollout.Approvals{Count: asked.Count, RequesterExcluded: asked.Requester == v1alpha1.RequesterExcluded}
+		if w.policyUnread != nil {
+			w.Track.Approvals.Unread = w.policyUnread.Error()
+		}
 	}
 	return nil
 }

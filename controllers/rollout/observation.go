@@ -42,8 +42,20 @@ type Track struct {
 	Spec       v1alpha1.ReleaseTrackSpec
 	// Scaled: a policy names somebody else who may change the number of pods.
 	Scaled bool
+	// Approvals are what policies ask of them.
+	Approvals Approvals
 	// Deleting: the track, or its namespace, is on its way out. Nothing is done.
 	Deleting bool
+}
+
+// Approvals is what the approval of a step takes.
+type Approvals struct {
+	// Count of different people; 0 means one.
+	Count int32
+	// RequesterExcluded: who published the release does not count.
+	RequesterExcluded bool
+	// Unread says why nobody knows what policies ask for; "" when it is known.
+	Unread string
 }
 
 // Log is what the track's records tell, read once over the whole log.

@@ -16,6 +16,7 @@ var stories = map[string]func(*testing.T){
 	"track-without-routes":     trackWithoutRoutes,
 	"approval":                 approvalOfASteps,
 	"approval-first-release":   approvalFirstRelease,
+	"approvals-by-others":      approvalsByOthers,
 	"steps-edited-under-way":   stepsEdited,
 	"superseded-at-20":         supersededAt20,
 	"queued-while-baking":      queuedWhileBaking,
