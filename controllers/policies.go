@@ -27,6 +27,11 @@ func (r *TrackReconciler) observePolicies(ctx context.Context, w *world, _ readi
 		w.policy, w.policyUnread = policy.Read(ctx, r.Client, r.live, w.Namespace)
 		// While nobody knows who may scale, no size is taken from whoever does.
 		w.Track.Scaled = w.policyUnread != nil || w.policy.MayWriteSizes()
+		asked := w.policy.Approvals()
+		w.Track.Approvals = rollout.Approvals{Count: asked.Count, RequesterExcluded: asked.Requester == v1alpha1.RequesterExcluded}
+		if w.policyUnread != nil {
+			w.Track.Approvals.Unread = w.policyUnread.Error()
+		}
 	}
 	return nil
 }
@@ -37,7 +42,7 @@ func (r *TrackReconciler) observePolicies(ctx context.Context, w *world, _ readi
 // keeps nobody from going back.
 func (r *TrackReconciler) judge(w *world, release *v1alpha1.ImmutableRelease, seal *resources.Seal) error {
 	if w.policyUnread != nil {
-		return &unsealable{"PoliciesUnread", w.policyUnread.Error()}
+		return &undecided{unsealable{"PoliciesUnread", w.policyUnread.Error()}}
 	}
 	if denied, _ := w.policy.Check(&release.Spec); len(denied) > 0 {
 		return &unsealable{"PolicyDenied", denied.ToAggregate().Error() + ": publish a release that keeps to it"}
@@ -51,8 +56,10 @@ func (r *TrackReconciler) judge(w *world, release *v1alpha1.ImmutableRelease, se
 	answer := r.options.Images.Ask(images.Question{Track: w.key, Release: release.UID, Spec: &release.Spec, Policy: w.policy})
 	switch answer.Outcome {
 	case images.Pending:
-		return &unsealable{"CheckingImages", "the registries are asked about the images of " + release.Name}
-	case images.Refused, images.Unknown:
+		return &undecided{unsealable{"CheckingImages", "the registries are asked about the images of " + release.Name}}
+	case images.Unknown:
+		return &undecided{unsealable{answer.Reason, answer.Message}}
+	case images.Refused:
 		return &unsealable{answer.Reason, answer.Message}
 	}
 	seal.Witness(answer.Signatures, answer.Warnings)

@@ -37,6 +37,12 @@ type EffectivePolicy struct {
 	// +kubebuilder:validation:MaxItems=256
 	Signatures []EffectiveSignatures `json:"signatures,omitempty"`
 
+	// approvals that a step with approval Required needs. Unset: one, by anyone who holds
+	// the verb approve.
+	//
+	// +optional
+	Approvals *ApprovalsPolicy `json:"approvals,omitempty"`
+
 	// writerNames are the programs that may write to what a release runs, by the names
 	// in the first of these policies that has writers; what each may do is in the annotation
 	// strata.dev/writers of the namespace. At most 32. Unset: none.

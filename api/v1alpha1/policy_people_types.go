@@ -62,7 +62,8 @@ type ApprovalsPolicy struct {
 	Count int32 `json:"count"`
 
 	// requester says whether who published the release may be one of them: Excluded or
-	// Allowed. Unset: Allowed.
+	// Allowed. Where a cluster did not stamp a release with who that was, Excluded asks
+	// for one approval more. Unset: Allowed.
 	//
 	// +optional
 	Requester RequesterPolicy `json:"requester,omitempty"`

@@ -337,6 +337,11 @@ func (in *EffectivePolicy) DeepCopyInto(out *EffectivePolicy) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Approvals != nil {
+		in, out := &in.Approvals, &out.Approvals
+		*out = new(ApprovalsPolicy)
+		**out = **in
+	}
 	if in.WriterNames != nil {
 		in, out := &in.WriterNames, &out.WriterNames
 		*out = make([]string, len(*in))

@@ -129,6 +129,24 @@ func (e Effective) MaxAgeSeconds() int64 {
 	return least
 }
 
+// Approvals is what the approval of a step takes: of the highest count, and of somebody
+// else than who published the release if one policy wants that. The zero value asks for
+// nothing.
+func (e Effective) Approvals() v1alpha1.ApprovalsPolicy {
+	var most v1alpha1.ApprovalsPolicy
+	for i := range e.policies {
+		said := e.policies[i].Spec.Approvals
+		if said == nil {
+			continue
+		}
+		most.Count = max(most.Count, said.Count)
+		if most.Requester != v1alpha1.RequesterExcluded {
+			most.Requester = said.Requester
+		}
+	}
+	return most
+}
+
 // registries are those that every policy allows; false where none restricts them.
 func (e Effective) registries() ([]v1alpha1.RegistryPath, bool) {
 	return narrowed(e.policies, func(p *v1alpha1.ReleasePolicySpec) []v1alpha1.RegistryPath { return p.AllowedRegistries }, overlap)
@@ -199,6 +217,9 @@ func (e Effective) Summary() *v1alpha1.EffectivePolicy {
 			said.AuthorityNames = append(said.AuthorityNames, authority.Name)
 		}
 		s.Signatures = append(s.Signatures, said)
+	}
+	if asked := e.Approvals(); asked.Count > 0 {
+		s.Approvals = &asked
 	}
 	s.WriterNames = e.writerNames()
 	for _, rule := range rules {

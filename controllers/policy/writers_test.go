@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"testing"
+
+	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 const (
@@ -11,6 +13,17 @@ const (
 	vpa    = "{name: vpa, type: Scaler, scaler: {username: vpa, target: Resources}}"
 	mesh   = "{name: mesh, type: SidecarInjector, sidecarInjector: {images: [r.example.com/proxy@sha256:1, r.example.com/init@sha256:2]}}"
 )
+
+func TestApprovals(t *testing.T) {
+	e := effective(t, "approvals: {count: 3}", "approvals: {count: 1, requester: Excluded}", "approvals: {count: 2, requester: Allowed}", "{}")
+	want := v1alpha1.ApprovalsPolicy{Count: 3, Requester: v1alpha1.RequesterExcluded}
+	if got := e.Approvals(); got != want || *e.Summary().Approvals != want {
+		t.Errorf("got %+v", got)
+	}
+	if e := effective(t, "{}"); e.Approvals() != (v1alpha1.ApprovalsPolicy{}) || e.Summary().Approvals != nil {
+		t.Errorf("approvals are asked for by nobody: %+v", e.Approvals())
+	}
+}
 
 func TestWriters(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	appsv1 "k8s.io/api/apps/v1"
@@ -56,6 +57,8 @@ type Seal struct {
 	// not of the content: a restored release has another UID.
 	namespace string
 	owner     metav1.OwnerReference
+	// written is when the seal was; zero before.
+	written time.Time
 
 	// decoded are the Deployments and Jobs that were asked for before, as they were
 	// sealed; nil where nothing is kept. A track that moves asks for them again and
@@ -139,7 +142,7 @@ func ParseSeal(revision *appsv1.ControllerRevision) (*Seal, error) {
 	if SealName(seal.ReleaseName) != revision.Name {
 		return nil, fmt.Errorf("seal %s is of release %q", revision.Name, seal.ReleaseName)
 	}
-	seal.namespace = revision.Namespace
+	seal.namespace, seal.written = revision.Namespace, revision.CreationTimestamp.Time
 	if owner := metav1.GetControllerOfNoCopy(revision); owner != nil {
 		seal.owner = *owner
 	}
@@ -183,6 +186,7 @@ func (s *Seal) Sealed() *rollout.Sealed {
 		ContentDigest: s.ContentDigest,
 		Images:        s.Images,
 		Snapshots:     s.Snapshots,
+		Time:          s.written,
 	}
 }
 

@@ -177,6 +177,23 @@ func obstacle(t *testing.T) {
 	s.end()
 }
 
+// registryDown: an outage of a registry lasts as long as it does, and the release has
+// its time once it is sealed.
+func registryDown(t *testing.T) {
+	s := serving(t, track())
+	s.publish("shop-2", release("2.0"), world.Script{ReadyAfter: 5 * time.Second, Obstacle: &rollout.Obstacle{
+		Gate: "Sealed", Reason: "RegistryUnreachable", Message: "registry.example.com does not answer", Unknown: true}})
+	s.pass(3 * time.Hour)
+	s.user("it answers", func() { s.Scripts["shop-2"].Obstacle = nil })
+	s.untilStable("shop-2")
+	s.publish("shop-3", release("3.0"), world.Script{ReadyAfter: -1, Trouble: "CrashLoopBackOff", Obstacle: &rollout.Obstacle{
+		Gate: "Sealed", Reason: "RegistryUnreachable", Message: "registry.example.com does not answer", Unknown: true}})
+	s.pass(time.Hour)
+	s.user("it answers, and the pods do not come up", func() { s.Scripts["shop-3"].Obstacle = nil })
+	s.run()
+	s.end()
+}
+
 func backendMissing(t *testing.T) {
 	s := serving(t, track())
 	s.publish("shop-2", release("2.0", with(component("api", 1))), fine())

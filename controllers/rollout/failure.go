@@ -188,12 +188,17 @@ func notProvisioned(v view) (string, string, bool) {
 
 // deadline is when a candidate without weight fails that waits for the cluster;
 // zero while it waits for something else: a test that runs has a deadline of its
-// own, and people may take their time as long as the pods are there. With weight, it
+// own, people may take their time as long as the pods are there, and a registry that
+// is down speaks for and against nothing: what comes after the seal counts from it. With weight, it
 // is how long the candidate may be unavailable that counts; but one that took the
 // place of a deleted release has weight before it is sealed.
 func (v view) deadline() time.Time {
 	first := v.firstGate()
 	if first == nil || !slices.Contains(machineGates, first.Gate) {
+		return time.Time{}
+	}
+	// What can be sealed is sealed at once, however long nobody knew that it can.
+	if o := v.candidate.Obstacle; v.candidate.Sealed == nil && (o == nil || o.Unknown) {
 		return time.Time{}
 	}
 	if v.weight() > 0 && v.candidate.Sealed != nil || first.Gate == "BeforePodsPassed" && first.Reason == "TestRunning" {
@@ -204,6 +209,9 @@ func (v view) deadline() time.Time {
 	}
 	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.shortSince())
 	since = later(since, v.requiredTime())
+	if v.candidate.Sealed != nil {
+		since = later(since, v.candidate.Sealed.Time)
+	}
 	for _, t := range v.state.Tests {
 		since = later(since, t.StartTime.Time)
 		if t.CompletionTime != nil {

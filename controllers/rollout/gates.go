@@ -309,15 +309,6 @@ func gateHoldOver(v view) (string, string, bool) {
 	return "Holding", fmt.Sprintf("at %d %%, held until %s", v.weight(), until), true
 }
 
-func gateApproved(v view) (string, string, bool) {
-	next := v.nextStep()
-	if next.approval == 0 {
-		return "", "", false
-	}
-	return "ApprovalRequired", fmt.Sprintf("the step to %d %% waits for a ReleaseAction Approve with releaseName %s, attempt %d, weightPercent %d",
-		next.approval, v.candidate.Name, v.state.Candidate.Attempt, next.approval), true
-}
-
 // gateAdvanceAllowed: a paused track raises no weight. On one without routes the
 // promotion is the only step there is.
 func gateAdvanceAllowed(v view) (string, string, bool) {
@@ -343,13 +334,4 @@ func gateNoRollback(v view) (string, string, bool) {
 		return "", "", false
 	}
 	return "RollbackUnderWay", fmt.Sprintf("%s is brought up for action %s; no weight rises until it serves, or that is given up", live.Name, live.Recall.ActionName), true
-}
-
-func (v view) approved(weight int32) bool {
-	for _, a := range v.state.Approvals {
-		if a.WeightPercent == weight {
-			return true
-		}
-	}
-	return false
 }

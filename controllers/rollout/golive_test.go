@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
 )
 
@@ -73,6 +74,41 @@ func approvalFirstRelease(t *testing.T) {
 	s.ask(v1alpha1.ActionApprove, "shop-1", attempt(1), weight(50))
 	s.run()
 	s.end()
+}
+
+// approvalsByOthers: policies want two people, and who published it is none of them.
+func approvalsByOthers(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	approval(50)(&s.Track.Spec)
+	s.Track.Approvals = rollout.Approvals{Count: 2, RequesterExcluded: true}
+	script := fine()
+	script.RequestedBy = "ann"
+	s.publish("shop-2", release("2.0"), script)
+	s.run()
+	approve := func(release, user string) {
+		s.ask(v1alpha1.ActionApprove, release, attempt(1), weight(50), by(user))
+	}
+	for _, user := range []string{"ann", "bob", "bob"} {
+		approve("shop-2", user)
+	}
+	s.run()
+	s.user("policies cannot be read", func() { s.Track.Approvals.Unread = "the API server does not answer" })
+	s.run()
+	s.user("they ask for two again", func() { s.Track.Approvals.Unread = "" })
+	approve("shop-2", "eve")
+	s.untilStable("shop-2")
+	s.publish("shop-3", release("3.0"), fine())
+	s.run()
+	for _, user := range []string{"ann", "bob", "eve"} {
+		s.user("(nobody knows who published shop-3)", func() {})
+		approve("shop-3", user)
+		s.run()
+	}
+	s.end()
+}
+
+func by(user string) func(*v1alpha1.ReleaseActionSpec) {
+	return func(a *v1alpha1.ReleaseActionSpec) { a.Requester = user }
 }
 
 func stepsEdited(t *testing.T) {

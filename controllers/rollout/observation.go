@@ -42,8 +42,20 @@ type Track struct {
 	Spec       v1alpha1.ReleaseTrackSpec
 	// Scaled: a policy names somebody else who may change the number of pods.
 	Scaled bool
+	// Approvals are what policies ask of them.
+	Approvals Approvals
 	// Deleting: the track, or its namespace, is on its way out. Nothing is done.
 	Deleting bool
+}
+
+// Approvals is what the approval of a step takes.
+type Approvals struct {
+	// Count of different people; 0 means one.
+	Count int32
+	// RequesterExcluded: who published the release does not count.
+	RequesterExcluded bool
+	// Unread says why nobody knows what policies ask for; "" when it is known.
+	Unread string
 }
 
 // Log is what the track's records tell, read once over the whole log.
@@ -166,6 +178,8 @@ type Sealed struct {
 	ContentDigest string
 	Images        []v1alpha1.RecordedImage
 	Snapshots     []v1alpha1.SnapshotDigest
+	// Time when the seal was written.
+	Time time.Time
 }
 
 // Obstacle is a fact that only a human, or time, can change.
@@ -174,6 +188,9 @@ type Obstacle struct {
 	Gate    string
 	Reason  string
 	Message string
+	// Unknown: whether there is anything against the release could not be found out, for a
+	// registry is down. It waits, and no deadline runs.
+	Unknown bool
 }
 
 // Presence says whether a child of a release is there.

@@ -208,32 +208,6 @@ func (v view) retriable(r *Release) bool {
 	return newest != nil && newest.UID == r.UID
 }
 
-func (v view) approve(a *v1alpha1.ReleaseAction) *Entry {
-	c := v.state.Candidate
-	switch {
-	case c == nil || v.candidate == nil:
-		return v.refuse(a, "NothingUnderWay", "no attempt is open")
-	case c.Name != a.Spec.ReleaseName || a.Spec.Attempt == nil || *a.Spec.Attempt != c.Attempt:
-		return v.refuse(a, "OtherAttempt", fmt.Sprintf("the open attempt is number %d of %s", c.Attempt, c.Name))
-	case a.Spec.WeightPercent == nil || !v.waitsForApproval(*a.Spec.WeightPercent):
-		return v.refuse(a, "OtherStep", fmt.Sprintf("no step ahead of %s that asks for an approval has that weight", c.Name))
-	}
-	e := v.about(v.candidate, v1alpha1.EventApproved, "Approve", fmt.Sprintf("the step to %d %%: %s", *a.Spec.WeightPercent, a.Spec.Reason))
-	e.State.Approvals = append(e.State.Approvals, v1alpha1.Approval{
-		WeightPercent: *a.Spec.WeightPercent, Requester: a.Spec.Requester, ActionName: a.Name, Time: v.now(),
-	})
-	return e
-}
-
-func (v view) waitsForApproval(weight int32) bool {
-	for _, s := range v.Track.rollout().Steps {
-		if s.WeightPercent == weight && weight > v.weight() && s.Approval == v1alpha1.ApprovalRequired {
-			return !v.approved(weight)
-		}
-	}
-	return false
-}
-
 // skipHold ends the hold of the step that the candidate is at. Gates, tests,
 // approvals and the bake are none of its business.
 func (v view) skipHold(a *v1alpha1.ReleaseAction) *Entry {

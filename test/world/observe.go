@@ -77,7 +77,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 
 func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState, log rollout.Log) rollout.Release {
 	script := w.script(r.Name)
-	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Owner: r.Owner, Spec: r.Spec}
+	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Owner: r.Owner, RequestedBy: script.RequestedBy, Spec: r.Spec}
 	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
 	o.Sealed, o.Ownerless = observeSeal(c.Seals[r.Name], r, log, live)
 	candidate := state.Candidate

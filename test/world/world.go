@@ -151,6 +151,8 @@ type Script struct {
 	Tests map[string]TestScript
 	// Content tells two releases of one version apart.
 	Content string
+	// RequestedBy is who published it.
+	RequestedBy string
 	// Obstacle and ForeignSelectors are facts for the planner as they are.
 	Obstacle         *rollout.Obstacle
 	ForeignSelectors []string

@@ -65,7 +65,7 @@ func (p *Planner) seal(a rollout.SealRelease) write {
 			return true, nil
 		}
 		content := contentDigest(r, w.script(a.Release))
-		w.Seals[a.Release] = &Seal{Owner: r.UID, Sealed: rollout.Sealed{Digest: content + "-" + r.Name, ContentDigest: content}}
+		w.Seals[a.Release] = &Seal{Owner: r.UID, Sealed: rollout.Sealed{Digest: content + "-" + r.Name, ContentDigest: content, Time: w.Now}}
 		return false, nil
 	}}
 }

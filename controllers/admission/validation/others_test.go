@@ -2,6 +2,7 @@ package validation
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -186,5 +187,23 @@ func TestSuggestName(t *testing.T) {
 		if err != nil || (c.want != "" && got != c.want) || len(got) > 40 {
 			t.Errorf("%s at %s: %q, %v", c.name, c.now, got, err)
 		}
+	}
+}
+
+// Permissions of a policy fit into an annotation of each namespace.
+func TestWritersOfAPolicy(t *testing.T) {
+	writer := v1alpha1.NamedWriter{Name: "cni", Type: v1alpha1.WriterPodAnnotator, PodAnnotator: &v1alpha1.PodAnnotator{Username: strings.Repeat("u", 1024)}}
+	for i := range 32 {
+		writer.PodAnnotator.Annotations = append(writer.PodAnnotator.Annotations, fmt.Sprintf("example.com/%s-%d", strings.Repeat("a", 63-3), i))
+	}
+	p := &v1alpha1.ReleasePolicy{Spec: v1alpha1.ReleasePolicySpec{NamespaceSelector: &metav1.LabelSelector{}, Writers: []v1alpha1.NamedWriter{writer}}}
+	if errs := ValidatePolicy(p); len(errs) > 0 {
+		t.Errorf("refused: %v", errs)
+	}
+	another := *writer.DeepCopy()
+	another.PodAnnotator.Username = strings.Repeat("v", 1024)
+	p.Spec.Writers = append(p.Spec.Writers, another)
+	if errs := ValidatePolicy(p); len(errs) != 1 || errs[0].Field != "spec.writers" || !strings.Contains(errs[0].Detail, "65536") {
+		t.Errorf("not refused for its size: %v", errs)
 	}
 }
