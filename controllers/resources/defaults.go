@@ -58,6 +58,9 @@ var defaults = map[reflect.Type]map[string]any{
 		"InternalTrafficPolicy": corev1.ServiceInternalTrafficPolicyCluster,
 		"SessionAffinity":       corev1.ServiceAffinityNone,
 	},
+	// Behaviour that is given in part is filled up.
+	reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerBehavior](): {"ScaleUp": anything, "ScaleDown": anything},
+	reflect.TypeFor[autoscalingv2.HPAScalingRules]():                 {"SelectPolicy": anything, "StabilizationWindowSeconds": anything, "Policies": anything},
 	reflect.TypeFor[batchv1.JobSpec](): {
 		"CompletionMode":       batchv1.NonIndexedCompletion,
 		"Suspend":              false,

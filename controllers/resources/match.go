@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -67,6 +68,7 @@ var (
 	quantityType = reflect.TypeFor[resource.Quantity]()
 	timeType     = reflect.TypeFor[metav1.Time]()
 	intstrType   = reflect.TypeFor[intstr.IntOrString]()
+	behaviorType = reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerBehavior]()
 	podSpecType  = reflect.TypeFor[corev1.PodSpec]()
 )
 
@@ -131,10 +133,10 @@ func (c comparison) pointers(want, got reflect.Value) *difference {
 		return nil
 	case got.IsNil():
 		return &difference{problem: "is missing"}
-	case want.IsNil() && got.Elem().Kind() == reflect.Struct:
+	case want.IsNil() && got.Elem().Kind() == reflect.Struct && got.Elem().Type() != behaviorType:
 		return c.values(reflect.Zero(want.Type().Elem()), got.Elem())
 	case want.IsNil():
-		return &difference{problem: fmt.Sprintf("is %v, and is not in the seal", got.Elem())}
+		return &difference{problem: fmt.Sprintf("is %+v, and is not in the seal", got.Elem())}
 	}
 	return c.values(want.Elem(), got.Elem())
 }

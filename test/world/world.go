@@ -86,6 +86,9 @@ type Deployment struct {
 	// Change is when Available last changed, ReadyAt when the pods will be ready,
 	// ShortSince since when any is not; zero: never.
 	Change, ReadyAt, ShortSince time.Time
+	// Changed is in what it is not as sealed, and Pods which of its pods are not.
+	Changed *rollout.Drift
+	Pods    []rollout.Drift
 }
 
 // Service of a component.
@@ -151,6 +154,8 @@ type Script struct {
 	Tests map[string]TestScript
 	// Content tells two releases of one version apart.
 	Content string
+	// Mutated is in what a webhook changes Deployments as they are created.
+	Mutated string
 	// Obstacle and ForeignSelectors are facts for the planner as they are.
 	Obstacle         *rollout.Obstacle
 	ForeignSelectors []string
