@@ -30,7 +30,7 @@ const (
 // Difference says in which field, the first in the order of its type, a live
 // object is not what the API server makes of the sealed child; "" when there is
 // none. Compared are the child's labels, and the spec but for the size of a
-// Deployment and what bounds it. Lists compare in order. Both objects have one type, and are not
+// Deployment and what bounds it, or the webhooks of a configuration. Lists compare in order. Both objects have one type, and are not
 // changed.
 func Difference(child, live metav1.Object, strictness Strictness) string {
 	want, got := reflect.ValueOf(child).Elem(), reflect.ValueOf(live).Elem()
@@ -43,8 +43,12 @@ func Difference(child, live metav1.Object, strictness Strictness) string {
 			return fmt.Sprintf("metadata.labels[%s] is %q, sealed %q", key, labels[key], value)
 		}
 	}
-	if d := (comparison{strictness}).values(want.FieldByName("Spec"), got.FieldByName("Spec")); d != nil {
-		return "spec" + d.path + " " + d.problem
+	for _, field := range []string{"Spec", "Webhooks"} {
+		if f, ok := want.Type().FieldByName(field); ok {
+			if d := (comparison{strictness}).values(want.FieldByIndex(f.Index), got.FieldByIndex(f.Index)); d != nil {
+				return strings.ToLower(field) + d.path + " " + d.problem
+			}
+		}
 	}
 	return ""
 }
