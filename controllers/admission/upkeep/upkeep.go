@@ -64,13 +64,15 @@ type repairs struct {
 	left  bool
 }
 
+// +kubebuilder:rbac:groups="",namespace=strata-system,resources=configmaps,resourceNames=strata-guards,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings;mutatingadmissionpolicies;mutatingadmissionpolicybindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=strata-namespaces;strata-releases;strata-reserved-metadata;strata-our-status;strata-held;strata-records;strata-actions;strata-crds;strata-deployments;strata-scale;strata-deployments-status;strata-replicasets;strata-replicasets-status;strata-tests;strata-autoscalers;strata-disruptions;strata-bounds-status;strata-children;strata-replicasets-deleted;strata-reserved;strata-pods-status;strata-pods;strata-pods-resize;strata-bindings;strata-images;strata-services;strata-services-status;strata-routes;strata-endpoints;strata-snapshots;strata-seals;strata-interactive;strata-proxies;strata-debug;strata-kubelets;strata-guarded-namespaces;strata-namespace-notes;strata-operator-tokens;strata-operator-secrets;strata-operator-pods;strata-operator-entered,verbs=create;patch;update
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingadmissionpolicies;mutatingadmissionpolicybindings,resourceNames=strata-requested-by,verbs=create;patch;update
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations;mutatingwebhookconfigurations,resourceNames=strata,verbs=get;list;watch;create;patch;update
 
 // Setup adds the keeper to a manager whose scheme has admissionregistration/v1. It works
-// while this replica leads, and watches by label: what lost that is read by name. namespace is that of the operator.
+// while this replica leads, and watches by label: what loses that is told of as gone.
+// namespace is that of the operator.
 func Setup(mgr ctrl.Manager, namespace string) error {
 	mapper := mgr.GetRESTMapper()
 	k := &Keeper{
@@ -87,6 +89,9 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 		DefaultLabelSelector: labels.SelectorFromSet(labels.Set{guards.Label: guards.LabelValue}),
 		DefaultTransform:     cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
+			&corev1.ConfigMap{}: {Label: labels.Everything(), Namespaces: map[string]cache.Config{
+				namespace: {FieldSelector: fields.OneTermEqualSelector("metadata.name", guards.InstallationName)},
+			}},
 			&admissionv1.ValidatingWebhookConfiguration{}: {Field: named, Label: labels.Everything()},
 			&admissionv1.MutatingWebhookConfiguration{}:   {Field: named, Label: labels.Everything()},
 		},
@@ -104,6 +109,7 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 	all := reconcile.Request{NamespacedName: types.NamespacedName{Name: guards.LabelValue}}
 	same := handler.EnqueueRequestsFromMapFunc(func(context.Context, client.Object) []reconcile.Request { return []reconcile.Request{all} })
 	for _, kind := range []client.Object{
+		&corev1.ConfigMap{},
 		&admissionv1.ValidatingAdmissionPolicy{}, &admissionv1.ValidatingAdmissionPolicyBinding{},
 		&admissionv1.MutatingAdmissionPolicy{}, &admissionv1.MutatingAdmissionPolicyBinding{},
 		&admissionv1.ValidatingWebhookConfiguration{}, &admissionv1.MutatingWebhookConfiguration{},
@@ -130,7 +136,7 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	wanted, err := k.installed(ctx)
 	if err != nil || wanted == nil {
-		return reconcile.Result{RequeueAfter: peace}, err
+		return reconcile.Result{}, err
 	}
 	left, next := 0, time.Duration(0)
 	var errs error
