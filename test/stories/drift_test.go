@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -30,7 +31,7 @@ func (w *world) edit(ctx context.Context, object client.Object, name, change str
 	GinkgoHelper()
 	object.SetNamespace(w.namespace)
 	object.SetName(name)
-	Expect(w.Client.Patch(ctx, object, client.RawPatch("application/merge-patch+json", []byte(change)), client.FieldOwner("rogue"))).To(Succeed())
+	Expect(w.Client.Patch(ctx, object, client.RawPatch(types.StrategicMergePatchType, []byte(change)), client.FieldOwner("rogue"))).To(Succeed())
 }
 
 const otherImage = `{"spec":{"template":{"spec":{"containers":[{"name":"web","image":"registry.example.com/evil:1"}]}}}}`
