@@ -247,6 +247,9 @@ func (k *Keeper) write(ctx context.Context, wanted, there client.Object, missing
 			return err
 		}
 		delete(object, "status")
+		if metadata, ok := object["metadata"].(map[string]any); ok {
+			delete(metadata, "creationTimestamp")
+		}
 		return k.client.Apply(ctx, client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: object}), client.FieldOwner(fieldManager), client.ForceOwnership)
 	}
 	return k.client.Update(ctx, asInstalled(wanted, there), client.FieldOwner(fieldManager))
