@@ -99,6 +99,10 @@ func TestWriterIsWhoOwnsTheField(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
+	by := &metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{ours}}
+	if !resources.Wrote(by, "spec.template.spec.containers[0].image is x", "strata") || resources.Wrote(by, "metadata.labels[strata.dev/track] is \"\"", "strata") || resources.Wrote(by, "spec.template.spec.containers[0].image is x", "other") {
+		t.Error("the operator wrote the image, and nothing else")
+	}
 }
 
 func TestWhatAPodRuns(t *testing.T) {

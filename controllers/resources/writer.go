@@ -51,6 +51,17 @@ func Writer(object metav1.Object, path, operator string) string {
 	return fmt.Sprintf("%s (%s, %s)", of.Manager, how, of.Time.UTC().Format(time.RFC3339))
 }
 
+// Wrote says whether a field manager owns the field of a path, as the object is now.
+func Wrote(object metav1.Object, path, manager string) bool {
+	path, _, _ = strings.Cut(path, " ")
+	for i := range object.GetManagedFields() {
+		if entry := &object.GetManagedFields()[i]; entry.Manager == manager && has(entry, path) {
+			return true
+		}
+	}
+	return false
+}
+
 func newer(entry, than *metav1.ManagedFieldsEntry) bool {
 	return than == nil || entry.Time != nil && (than.Time == nil || !entry.Time.Before(than.Time))
 }

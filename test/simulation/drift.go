@@ -74,9 +74,10 @@ func (w *World) tamperWith(k kind, object client.Object) {
 	if k != pods && w.chance(15) {
 		changed.SetAnnotations(nil) // And so without the stamp.
 	}
-	if w.chance(70) {
-		changed.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "rogue", Operation: metav1.ManagedFieldsOperationUpdate}})
-	}
+	changed.SetManagedFields([]metav1.ManagedFieldsEntry{{
+		Manager: pick(w.dice, "rogue", "rogue", "strata"), Operation: metav1.ManagedFieldsOperationUpdate,
+		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{},"f:metadata":{}}`)},
+	}})
 	w.tell("> %s %s is tampered with", k, changed.GetName())
 	w.noteTraffic()
 	w.mustUpdate(changed)
