@@ -10,14 +10,21 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 )
+
+// Object is a child of a release.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
 
 // Repaired is a live object with the labels and the spec of the sealed child, which has
 // its kind; its size stays, and so do the addresses that the cluster chose. Neither is
 // changed. Kinds that no component has are answered with nil.
-func Repaired(child, live client.Object) client.Object {
-	repaired := live.DeepCopyObject().(client.Object)
+func Repaired(child, live Object) Object {
+	repaired := live.DeepCopyObject().(Object)
 	switch o := repaired.(type) {
 	case *appsv1.Deployment:
 		replicas := o.Spec.Replicas
