@@ -44,6 +44,9 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 	if spec.Event.IsVerdict() {
 		metrics.RecordVerdict(w.Namespace, w.TrackName, spec.Event)
 	}
+	if spec.Event == v1alpha1.EventDrift {
+		metrics.RecordDrift(w.Namespace, w.TrackName)
+	}
 	return record, nil
 }
 
@@ -62,7 +65,8 @@ func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route, a mark or an owner that is refused keeps nothing from being made. Creates,
+// first error; but a route, a mark, an owner or a repair
+// that is refused keeps nothing from being made. Creates,
 // and deletes of Jobs, carry no resourceVersion that a newer record would have
 // changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
@@ -91,7 +95,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver:
+	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.RepairChild, rollout.ReplacePod:
 		return true
 	}
 	return false
@@ -121,6 +125,10 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.scale(ctx, w, a)
 	case rollout.MarkService:
 		return r.markService(ctx, w, a)
+	case rollout.RepairChild:
+		return r.repairChild(ctx, w, a)
+	case rollout.ReplacePod:
+		return r.replacePod(ctx, w, a)
 	case rollout.CreateJob:
 		return r.createJob(ctx, w, a)
 	case rollout.DeleteJobs:

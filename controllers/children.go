@@ -204,6 +204,10 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 		return c, err
 	}
 	if c.Service == rollout.Ours {
+		service, err = asSealed(ctx, r, w, &c, service, release, kindService, func(s *resources.Seal) (*corev1.Service, error) { return s.Service(spec.Name) })
+		if err != nil {
+			return c, err
+		}
 		w.children.services[name] = service
 		c.ServiceSequence = resources.StampOf(service)
 	}
@@ -219,10 +223,14 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	if err != nil || c.Deployment != rollout.Ours {
 		return c, err
 	}
+	deployment, err = asSealed(ctx, r, w, &c, deployment, release, kindDeployment, func(s *resources.Seal) (*appsv1.Deployment, error) { return s.Deployment(spec.Name, 0, 0) })
+	if err != nil {
+		return c, err
+	}
 	w.children.deployments[name] = deployment
 	pods := w.children.pods[podGroup{release: release.Name, component: spec.Name}]
 	observeDeployment(&c, deployment, pods)
-	return c, nil
+	return c, r.observePods(ctx, w, &c, deployment, pods, release)
 }
 
 func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods []corev1.Pod) {

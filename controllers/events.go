@@ -76,6 +76,10 @@ func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
 	if stale != nil && stale.Status == metav1.ConditionTrue && !sameCondition(before.Conditions, *stale) {
 		notices = append(notices, notice{warning: true, reason: v1alpha1.ConditionStale, action: "Age", message: stale.Message})
 	}
+	drifted, was := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionDrifted), meta.FindStatusCondition(before.Conditions, v1alpha1.ConditionDrifted)
+	if drifted != nil && tellsOfDrift(drifted) && (was == nil || was.Message != drifted.Message) {
+		notices = append(notices, notice{warning: true, reason: v1alpha1.ConditionDrifted, action: "Repair", message: drifted.Message})
+	}
 	outcomes := map[string]v1alpha1.TestOutcome{}
 	for _, t := range before.Tests {
 		outcomes[t.JobName] = t.Outcome
@@ -98,6 +102,11 @@ func releaseNotices(before, after *v1alpha1.ImmutableReleaseStatus) []notice {
 		notices = append(notices, notice{warning: after.LastVerdict.IsNegative(), reason: string(after.LastVerdict), action: "Verdict", message: message})
 	}
 	return notices
+}
+
+// tellsOfDrift says whether something differs from the seal, or did and was put right.
+func tellsOfDrift(drifted *metav1.Condition) bool {
+	return drifted.Status == metav1.ConditionTrue || drifted.Reason == "Repaired"
 }
 
 // actionNotices likewise.

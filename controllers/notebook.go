@@ -39,6 +39,9 @@ type notebook struct {
 	// ownerless are the seals without an owner that were compared, by the UID of their
 	// release, while the track does not rest.
 	ownerless map[types.UID]comparison
+	// asSealed are the children that were compared with their seal and do not differ: by
+	// UID, what they were then.
+	asSealed map[types.UID]string
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }
@@ -49,7 +52,7 @@ func (n *notebooks) of(track types.NamespacedName) *notebook {
 	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
 		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
-		ownerless: map[types.UID]comparison{},
+		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]string{},
 	})
 	return found.(*notebook)
 }

@@ -29,6 +29,12 @@ func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release
 		return err
 	}
 	if c.Autoscaler == rollout.Ours {
+		autoscaler, err = asSealed(ctx, r, w, c, autoscaler, release, kindAutoscaler, func(s *resources.Seal) (*autoscalingv2.HorizontalPodAutoscaler, error) {
+			return s.Autoscaler(spec.Name, 0, 0, 0)
+		})
+		if err != nil {
+			return err
+		}
 		w.children.autoscalers[name] = autoscaler
 		c.MinReplicas, c.MaxReplicas = 1, autoscaler.Spec.MaxReplicas
 		if least := autoscaler.Spec.MinReplicas; least != nil {
@@ -45,9 +51,10 @@ func (r *TrackReconciler) observeCapacity(ctx context.Context, w *world, release
 		return err
 	}
 	if c.Disruption == rollout.Ours {
+		disruption, err = asSealed(ctx, r, w, c, disruption, release, kindDisruption, func(s *resources.Seal) (*policyv1.PodDisruptionBudget, error) { return s.Disruption(spec.Name) })
 		w.children.disruptions[name] = disruption
 	}
-	return nil
+	return err
 }
 
 // of are the objects that a release owns, in the order in which they may go: nothing

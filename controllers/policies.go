@@ -62,7 +62,7 @@ func (r *TrackReconciler) judge(w *world, release *v1alpha1.ImmutableRelease, se
 	case images.Refused:
 		return &unsealable{answer.Reason, answer.Message}
 	}
-	seal.Witness(answer.Signatures, answer.Warnings)
+	seal.Witness(answer.Signatures, answer.Platforms, answer.Warnings)
 	return nil
 }
 

@@ -37,7 +37,7 @@ func (f findings) releaseStatus(release *v1alpha1.ImmutableRelease) {
 	f.releaseTested(c, facts, s.Tests)
 	c.setIf(v1alpha1.ConditionServing, s.WeightPercent > 0, servingReason(s.WeightPercent), fmt.Sprintf("%d %% of the traffic", s.WeightPercent))
 	f.releaseStale(c, facts)
-	c.set(v1alpha1.ConditionDrifted, metav1.ConditionUnknown, "NotSupported", "drift is not looked for yet")
+	f.releaseDrifted(c, facts)
 }
 
 func servingReason(weight int32) string {

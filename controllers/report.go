@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -65,10 +66,17 @@ func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure er
 	s.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
 	c := conditions{list: &s.Conditions, generation: after.Generation, now: w.Now}
 	c.set(v1alpha1.ConditionRolloutBlocked, metav1.ConditionTrue, "ObserveFailed", failure.Error())
-	if s.ObservedGeneration != after.Generation || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) || w.state().Candidate != nil {
+	if s.ObservedGeneration != after.Generation || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) || decidedOpen(w.state()) {
 		unread(c, failure)
 	}
 	return errors.Join(errs, r.publishUnread(ctx, w, before, after, reflect.DeepEqual(before.Status, after.Status)))
+}
+
+// decidedOpen says whether the newest record leaves something to be done.
+func decidedOpen(state v1alpha1.TrackState) bool {
+	return state.Candidate != nil ||
+		slices.ContainsFunc(state.Live, func(live v1alpha1.LiveRelease) bool { return live.Recall != nil }) ||
+		slices.ContainsFunc(state.Routes, func(route v1alpha1.RouteState) bool { return route.VerifiedTime == nil })
 }
 
 // unread: nobody knows how far it is.

@@ -207,12 +207,6 @@ func (r *TrackReconciler) own(ctx context.Context, observed client.Object, owner
 	if resources.StampOf(observed) > 0 {
 		resources.Stamp(owned, sequence)
 	}
-	var err error
-	if _, isService := owned.(*corev1.Service); isService {
-		err = r.Update(ctx, owned, client.FieldOwner(fieldManager))
-	} else {
-		patch := client.MergeFromWithOptions(observed, client.MergeFromWithOptimisticLock{})
-		err = r.Patch(ctx, owned, patch, client.FieldOwner(fieldManager))
-	}
+	err := r.write(ctx, observed, owned)
 	return owned, wrap(err, "take over %T %s/%s", observed, observed.GetNamespace(), observed.GetName())
 }

@@ -68,9 +68,10 @@ const (
 
 	// ConditionDrifted is about changes that nobody should have been able to make.
 	//
-	// True: something that runs differs from the seal; the message says what and where.
-	// False: nothing does.
-	// Unknown: it was not compared.
+	// True: something that runs differs from the seal; the message says what, where and by
+	// whom. Reason ChangedAgain: it was put right before, and is left for now.
+	// False: nothing does. Reason Repaired: something did, and was put right.
+	// Unknown: it has no pods, and nothing is compared.
 	ConditionDrifted = "Drifted"
 )
 

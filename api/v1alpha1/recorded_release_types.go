@@ -117,6 +117,15 @@ type RecordedImage struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Signatures []ImageSignature `json:"signatures,omitempty"`
+
+	// platformDigests are those under which a node may report the image, beside its own,
+	// at most 256. Unset: no registry was asked, or the image has one platform.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MaxLength=128
+	PlatformDigests []string `json:"platformDigests,omitempty"`
 }
 
 // SignatureFormat is how a signature is stored beside its image.

@@ -256,6 +256,71 @@ type LiveRelease struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Sizes []ComponentSize `json:"sizes,omitempty"`
+
+	// drifts are its children that were found changed, at most 96. Unset: none was.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=96
+	Drifts []ChildDrift `json:"drifts,omitempty"`
+}
+
+// DriftAnswer is what becomes of a child that was found changed.
+//
+// +kubebuilder:validation:Enum=Repair;Leave
+type DriftAnswer string
+
+const (
+	// DriftRepair: the child is made what its seal says; a pod is replaced.
+	DriftRepair DriftAnswer = "Repair"
+	// DriftLeave: it was changed again and again, and is left for an hour.
+	DriftLeave DriftAnswer = "Leave"
+)
+
+// ChildDrift is a child of a live release that was found not to be as sealed, or the
+// pods of a component.
+type ChildDrift struct {
+	// kind of the child: Service, Deployment, HorizontalPodAutoscaler,
+	// PodDisruptionBudget or Pod.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Kind string `json:"kind"`
+
+	// componentName is the component that the child is of.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	ComponentName string `json:"componentName"`
+
+	// sequence of the record that told of it last.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Sequence int64 `json:"sequence"`
+
+	// time of that record.
+	//
+	// +required
+	Time metav1.MicroTime `json:"time"`
+
+	// repairs of the child, this one included, none of which is an hour younger than the
+	// one before; at least 1.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	Repairs int32 `json:"repairs"`
+
+	// answer is what becomes of it: Repair or Leave.
+	//
+	// +required
+	Answer DriftAnswer `json:"answer"`
+
+	// message says in what it differs and who wrote that, in at most 2048 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=2048
+	Message string `json:"message"`
 }
 
 // ComponentSize is the number of pods of a component.

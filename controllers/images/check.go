@@ -45,7 +45,7 @@ func (c *Checker) check(ctx context.Context, q *Question) (answer Answer, keep t
 	}()
 	said := q.Policy.RegistryAccess()
 	run := &check{checker: c, question: q, access: registry.Access{PlainHTTPHosts: hosts(said.PlainHTTPHosts), PrivateHosts: hosts(said.PrivateHosts)}}
-	run.answer = Answer{Outcome: Passed, Signatures: map[string][]v1alpha1.ImageSignature{}}
+	run.answer = Answer{Outcome: Passed, Signatures: map[string][]v1alpha1.ImageSignature{}, Platforms: map[string][]string{}}
 	for _, step := range []func(context.Context) error{run.readDemands, run.readNodes, run.checkPods} {
 		if err := step(ctx); err != nil {
 			return without(err)
@@ -122,6 +122,9 @@ func (c *check) checkImage(ctx context.Context, session *registry.Session, pod *
 	if _, done := c.answer.Signatures[reference]; done {
 		return nil
 	}
+	if len(image.Digests) <= maxPlatforms {
+		c.answer.Platforms[reference] = image.Digests
+	}
 	var found []v1alpha1.ImageSignature
 	for _, demand := range c.demands {
 		evidence, err := signatures.Verify(ctx, session, image.Reference, demand.authorities)
@@ -142,6 +145,9 @@ func (c *check) checkImage(ctx context.Context, session *registry.Session, pod *
 	c.answer.Signatures[reference] = found
 	return nil
 }
+
+// maxPlatforms are as many as the schema of records has.
+const maxPlatforms = 256
 
 // addEvidence keeps each once, as policies may name the same authority.
 func addEvidence(list []v1alpha1.ImageSignature, evidence *v1alpha1.ImageSignature) []v1alpha1.ImageSignature {

@@ -37,6 +37,8 @@ type Answer struct {
 	Reason, Message string
 	// Signatures are the evidence, by image as the release names it.
 	Signatures map[string][]v1alpha1.ImageSignature
+	// Platforms are, by reference, the digests of the manifests that nodes run.
+	Platforms map[string][]string
 	// Warnings are of signatures that are missing, and only wished for.
 	Warnings []string
 }

@@ -4,6 +4,9 @@
 //	strata_stage_duration_seconds{stage}                 time that rollouts spend in a stage
 //	strata_track_weight_percent{namespace,track}         share of the candidate, 100 when settled
 //	strata_track_blocked{namespace,track,gate,reason}    1 while the gate keeps weight from rising
+//	strata_drift_total{namespace,track}                  objects of releases that were found changed
+//	strata_guard_drift_total{kind,name}                  policies and webhook configurations that were found changed
+//	strata_guards_left                                   of them, those that differ and are left: who writes them does not stop
 //	strata_api_writes_total{verb,resource}               requests that change something in the cluster
 //
 // Labels are bounded: a track has one series of weight, one at most of blocked
@@ -37,6 +40,21 @@ var (
 		Help: "Attempts of releases that ended, by verdict.",
 	}, []string{"namespace", "track", "verdict"})
 
+	drifts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "strata_drift_total",
+		Help: "Objects of releases that were found not to be as sealed.",
+	}, []string{"namespace", "track"})
+
+	guardDrifts = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "strata_guard_drift_total",
+		Help: "Policies and webhook configurations of Strata that were found not to be as installed.",
+	}, []string{"kind", "name"})
+
+	guardsLeft = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "strata_guards_left",
+		Help: "Policies and webhook configurations of Strata that are not as installed, and are left because they are written again and again.",
+	})
+
 	stages = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "strata_stage_duration_seconds",
 		Help:    "Time that a rollout spent in a stage.",
@@ -68,7 +86,7 @@ type (
 
 // Register adds all series to a registry. It fails when they are there already.
 func Register(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{rollouts, stages, weights, blocks, writes} {
+	for _, collector := range []prometheus.Collector{rollouts, drifts, guardDrifts, guardsLeft, stages, weights, blocks, writes} {
 		if err := registry.Register(collector); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
@@ -83,6 +101,15 @@ func RecordVerdict(namespace, track string, verdict v1alpha1.RecordEvent) {
 		rollouts.WithLabelValues(namespace, track, string(verdict)).Inc()
 	}
 }
+
+// RecordDrift counts an object of a release that was found changed.
+func RecordDrift(namespace, track string) { drifts.WithLabelValues(namespace, track).Inc() }
+
+// RecordGuardDrift counts a guard that was found changed.
+func RecordGuardDrift(kind, name string) { guardDrifts.WithLabelValues(kind, name).Inc() }
+
+// SetGuardsLeft says how many guards differ and are left.
+func SetGuardsLeft(count int) { guardsLeft.Set(float64(count)) }
 
 // ObserveStage counts the time that a rollout spent in a stage it has left.
 func ObserveStage(stage string, duration time.Duration) {
@@ -119,6 +146,7 @@ func ForgetTrack(namespace, track string) {
 	for _, verdict := range verdicts {
 		rollouts.DeleteLabelValues(namespace, track, string(verdict))
 	}
+	drifts.DeleteLabelValues(namespace, track)
 	weights.DeleteLabelValues(namespace, track)
 	SetBlocked(namespace, track, "", "")
 }

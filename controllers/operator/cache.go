@@ -50,7 +50,16 @@ func ofTrack() labels.Selector {
 	return labels.NewSelector().Add(*requirement)
 }
 
-// slimPod leaves of a pod who it is, whose it is and how it fares. Pods are the
+// imagesOf leaves of containers what they run.
+func imagesOf(containers []corev1.Container) []corev1.Container {
+	slim := make([]corev1.Container, len(containers))
+	for i := range containers {
+		slim[i] = corev1.Container{Name: containers[i].Name, Image: containers[i].Image}
+	}
+	return slim
+}
+
+// slimPod leaves of a pod who it is, whose it is, what it runs and how it fares. Pods are the
 // most numerous and the largest of what is cached, and never written.
 func slimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
@@ -67,6 +76,9 @@ func slimPod(object any) (any, error) {
 		Labels:            pod.Labels,
 		OwnerReferences:   pod.OwnerReferences,
 	}
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates}
+	pod.Spec = corev1.PodSpec{
+		NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates,
+		InitContainers: imagesOf(pod.Spec.InitContainers), Containers: imagesOf(pod.Spec.Containers),
+	}
 	return pod, nil
 }

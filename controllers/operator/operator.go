@@ -18,6 +18,7 @@ import (
 	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/controllers/admission"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/admission/upkeep"
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/metrics"
 	"github.com/strata-release/strata/controllers/registry"
@@ -174,6 +175,9 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 		if err := setup(mgr); err != nil {
 			return err
 		}
+	}
+	if err := upkeep.Setup(mgr, options.Namespace); err != nil {
+		return err
 	}
 	return admission.Setup(mgr, admission.Options{
 		Operator:  guards.Identity{Username: options.username(), Bound: options.Username == ""},

@@ -64,7 +64,7 @@ func TestSlimPodKeepsWhoItIsAndHowItFares(t *testing.T) {
 		},
 		Spec: corev1.PodSpec{
 			NodeName:       "node-1",
-			Containers:     []corev1.Container{{Name: "web", Image: "shop"}},
+			Containers:     []corev1.Container{{Name: "web", Image: "shop", Args: []string{"large"}}},
 			ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "gate"}},
 		},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning},
@@ -73,10 +73,10 @@ func TestSlimPodKeepsWhoItIsAndHowItFares(t *testing.T) {
 		t.Fatal(err)
 	}
 	if pod.Name != "web-1" || pod.UID != "u" || len(pod.Labels) != 1 || len(pod.OwnerReferences) != 1 ||
-		len(pod.Spec.ReadinessGates) != 1 || pod.Status.Phase != corev1.PodRunning {
+		len(pod.Spec.ReadinessGates) != 1 || len(pod.Spec.Containers) != 1 || pod.Spec.Containers[0].Image != "shop" || pod.Status.Phase != corev1.PodRunning {
 		t.Errorf("something needed is gone: %+v", pod)
 	}
-	if pod.Spec.Containers != nil || pod.Annotations != nil {
+	if pod.Spec.Containers[0].Args != nil || pod.Annotations != nil {
 		t.Errorf("something large is kept: %+v", pod)
 	}
 }

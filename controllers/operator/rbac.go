@@ -22,7 +22,7 @@ package operator
 // What a release owns. Deployments and their autoscalers are patched for their size,
 // Services are updated where they are routes of type Service; and each of them, the
 // seal and the PodDisruptionBudget too, to give it back the owner that a restore has
-// taken. The copies of ConfigMaps and Secrets are never written: they may have none.
+// taken, or what somebody has changed. The copies of ConfigMaps and Secrets are never written: they may have none.
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=controllerrevisions,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups="",resources=services,verbs=get;list;watch;create;update;delete
@@ -31,8 +31,9 @@ package operator
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups="",resources=configmaps;secrets,verbs=get;create
 //
-// What tells how a release fares.
+// What tells how a release fares. A pod that does not run what was sealed is evicted.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+// +kubebuilder:rbac:groups="",resources=pods/eviction,verbs=create
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
 //
 // Routes. Gateways are looked at to say that one does not exist.

@@ -70,8 +70,12 @@ func TestImageOfManyPlatforms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(image.Platforms, []Platform{amd64, arm64}) {
-		t.Errorf("got %v", image.Platforms)
+	if !slices.Equal(image.Platforms, []Platform{amd64, arm64}) || len(image.Digests) != 2 {
+		t.Errorf("got %v, %v", image.Platforms, image.Digests)
+	}
+	manifest, err := index.IndexManifest()
+	if err != nil || image.Digests[1] != manifest.Manifests[1].Digest.String() {
+		t.Errorf("got %v of %v, %v", image.Digests, manifest, err)
 	}
 }
 

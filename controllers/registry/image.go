@@ -17,6 +17,9 @@ type Image struct {
 	Reference name.Digest
 	// Platforms that it is for, at least one.
 	Platforms []Platform
+	// Digests of the manifests by which it runs on them; none where they are not all in
+	// what was read.
+	Digests []string
 }
 
 // Platform is an operating system and an architecture, in Go's and the kubelet's words.
@@ -39,9 +42,10 @@ func (s *Session) Image(ctx context.Context, image string) (*Image, error) {
 	found := &Image{Reference: ref}
 	switch manifest.MediaType {
 	case types.OCIImageIndex, types.DockerManifestList:
-		found.Platforms, err = indexPlatforms(manifest)
+		found.Platforms, found.Digests, err = indexPlatforms(manifest)
 	case types.OCIManifestSchema1, types.DockerManifestSchema2:
 		found.Platforms, err = s.manifestPlatform(ctx, manifest)
+		found.Digests = []string{ref.DigestStr()}
 	default:
 		err = notAnImage(manifest, "it has type "+clip(string(manifest.MediaType)))
 	}
@@ -56,21 +60,25 @@ func notAnImage(manifest *Manifest, why string) error {
 }
 
 // indexPlatforms leaves out what build tools add: attestations, of platform unknown.
-func indexPlatforms(manifest *Manifest) ([]Platform, error) {
+func indexPlatforms(manifest *Manifest) (platforms []Platform, digests []string, err error) {
 	index, err := v1.ParseIndexManifest(bytes.NewReader(manifest.Raw))
 	if err != nil {
-		return nil, notAnImage(manifest, "it cannot be read as an index")
+		return nil, nil, notAnImage(manifest, "it cannot be read as an index")
 	}
-	var platforms []Platform
+	nested := false
 	for _, entry := range index.Manifests {
 		if p := entry.Platform; p != nil && (entry.MediaType.IsImage() || entry.MediaType.IsIndex()) && p.OS != "unknown" && p.OS != "" {
-			platforms = append(platforms, Platform{p.OS, p.Architecture})
+			platforms, digests = append(platforms, Platform{p.OS, p.Architecture}), append(digests, entry.Digest.String())
+			nested = nested || entry.MediaType.IsIndex()
 		}
 	}
 	if len(platforms) == 0 {
-		return nil, notAnImage(manifest, "it is an index without an image for any platform")
+		return nil, nil, notAnImage(manifest, "it is an index without an image for any platform")
 	}
-	return platforms, nil
+	if nested {
+		digests = nil
+	}
+	return platforms, digests, nil
 }
 
 // manifestPlatform reads the platform from the image's own configuration.

@@ -3,6 +3,7 @@ package resources
 import (
 	"reflect"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
@@ -58,6 +59,15 @@ var defaults = map[reflect.Type]map[string]any{
 		"InternalTrafficPolicy": corev1.ServiceInternalTrafficPolicyCluster,
 		"SessionAffinity":       corev1.ServiceAffinityNone,
 	},
+	// Behaviour that is given in part is filled up.
+	reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerBehavior](): {"ScaleUp": anything, "ScaleDown": anything},
+	reflect.TypeFor[autoscalingv2.HPAScalingRules]():                 {"SelectPolicy": anything, "StabilizationWindowSeconds": anything, "Policies": anything},
+	// Of the guards. The authority of a webhook is its certificate's affair.
+	reflect.TypeFor[admissionv1.MatchResources]():      {"MatchPolicy": admissionv1.Equivalent},
+	reflect.TypeFor[admissionv1.Rule]():                {"Scope": admissionv1.AllScopes},
+	reflect.TypeFor[admissionv1.ValidatingWebhook]():   {"MatchPolicy": admissionv1.Equivalent},
+	reflect.TypeFor[admissionv1.MutatingWebhook]():     {"MatchPolicy": admissionv1.Equivalent},
+	reflect.TypeFor[admissionv1.WebhookClientConfig](): {"CABundle": anything},
 	reflect.TypeFor[batchv1.JobSpec](): {
 		"CompletionMode":       batchv1.NonIndexedCompletion,
 		"Suspend":              false,

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +30,7 @@ const (
 // Difference says in which field, the first in the order of its type, a live
 // object is not what the API server makes of the sealed child; "" when there is
 // none. Compared are the child's labels, and the spec but for the size of a
-// Deployment and what bounds it. Lists compare in order. Both objects have one type, and are not
+// Deployment and what bounds it, or the webhooks of a configuration. Lists compare in order. Both objects have one type, and are not
 // changed.
 func Difference(child, live metav1.Object, strictness Strictness) string {
 	want, got := reflect.ValueOf(child).Elem(), reflect.ValueOf(live).Elem()
@@ -42,8 +43,12 @@ func Difference(child, live metav1.Object, strictness Strictness) string {
 			return fmt.Sprintf("metadata.labels[%s] is %q, sealed %q", key, labels[key], value)
 		}
 	}
-	if d := (comparison{strictness}).values(want.FieldByName("Spec"), got.FieldByName("Spec")); d != nil {
-		return "spec" + d.path + " " + d.problem
+	for _, field := range []string{"Spec", "Webhooks"} {
+		if f, ok := want.Type().FieldByName(field); ok {
+			if d := (comparison{strictness}).values(want.FieldByIndex(f.Index), got.FieldByIndex(f.Index)); d != nil {
+				return strings.ToLower(field) + d.path + " " + d.problem
+			}
+		}
 	}
 	return ""
 }
@@ -67,6 +72,7 @@ var (
 	quantityType = reflect.TypeFor[resource.Quantity]()
 	timeType     = reflect.TypeFor[metav1.Time]()
 	intstrType   = reflect.TypeFor[intstr.IntOrString]()
+	behaviorType = reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerBehavior]()
 	podSpecType  = reflect.TypeFor[corev1.PodSpec]()
 )
 
@@ -131,10 +137,10 @@ func (c comparison) pointers(want, got reflect.Value) *difference {
 		return nil
 	case got.IsNil():
 		return &difference{problem: "is missing"}
-	case want.IsNil() && got.Elem().Kind() == reflect.Struct:
+	case want.IsNil() && got.Elem().Kind() == reflect.Struct && got.Elem().Type() != behaviorType:
 		return c.values(reflect.Zero(want.Type().Elem()), got.Elem())
 	case want.IsNil():
-		return &difference{problem: fmt.Sprintf("is %v, and is not in the seal", got.Elem())}
+		return &difference{problem: fmt.Sprintf("is %+v, and is not in the seal", got.Elem())}
 	}
 	return c.values(want.Elem(), got.Elem())
 }

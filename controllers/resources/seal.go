@@ -149,11 +149,13 @@ func ParseSeal(revision *appsv1.ControllerRevision) (*Seal, error) {
 	return seal, nil
 }
 
-// Witness notes what the check of images found: their signatures, by reference, and
-// what was only warned of. It is called before the seal is written.
-func (s *Seal) Witness(signatures map[string][]v1alpha1.ImageSignature, warnings []string) {
+// Witness notes what the check of images found: their signatures and the digests of
+// their platforms, by reference, and what was only warned of. It is called before the
+// seal is written.
+func (s *Seal) Witness(signatures map[string][]v1alpha1.ImageSignature, platforms map[string][]string, warnings []string) {
 	for i := range s.Images {
 		s.Images[i].Signatures = signatures[s.Images[i].Image]
+		s.Images[i].PlatformDigests = platforms[s.Images[i].Image]
 	}
 	s.PolicyWarnings = warnings
 }
@@ -164,7 +166,7 @@ func (s *Seal) WitnessAs(other *Seal) {
 	for _, image := range other.Images {
 		signatures[image.Image] = image.Signatures
 	}
-	s.Witness(signatures, other.PolicyWarnings)
+	s.Witness(signatures, other.Platforms(), other.PolicyWarnings)
 }
 
 // For makes the release the owner of the children. The release must have the
@@ -188,6 +190,18 @@ func (s *Seal) Sealed() *rollout.Sealed {
 		Snapshots:     s.Snapshots,
 		Time:          s.written,
 	}
+}
+
+// Platforms are, by the reference of an image, the digests of its platforms; none where
+// no registry was asked.
+func (s *Seal) Platforms() map[string][]string {
+	platforms := map[string][]string{}
+	for _, image := range s.Images {
+		if len(image.PlatformDigests) > 0 {
+			platforms[image.Image] = image.PlatformDigests
+		}
+	}
+	return platforms
 }
 
 // Service is the release Service of a component, ready to be created; nil for a

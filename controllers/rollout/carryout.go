@@ -14,6 +14,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.seal()...)
 	do = append(do, v.takeOver()...)
 	do = append(do, v.createChildren()...)
+	do = append(do, v.repair()...)
 	do = append(do, v.markServices()...)
 	do = append(do, v.boundAutoscalers()...)
 	do = append(do, v.scaleComponents()...)
@@ -187,7 +188,7 @@ func (v view) markServices() []Action {
 			continue
 		}
 		for _, c := range r.Components {
-			if c.Service == Ours && c.ServiceSequence < live.Sequence {
+			if c.Service == Ours && c.ServiceSequence < live.Sequence && !v.repairs(live, c, "Service") {
 				do = append(do, MarkService{Release: r.Name, Component: c.Name, Sequence: v.head()})
 			}
 		}
@@ -228,7 +229,7 @@ func (v view) boundAutoscalers() []Action {
 	var do []Action
 	for _, c := range v.sizedComponents() {
 		differs := c.MinReplicas != c.want.Least || c.MaxReplicas != c.want.Most
-		if c.Autoscaler == Ours && (differs || c.AutoscalerSequence < c.live.Sequence) {
+		if c.Autoscaler == Ours && !v.repairs(c.live, c.Component, "HorizontalPodAutoscaler") && (differs || c.AutoscalerSequence < c.live.Sequence) {
 			do = append(do, BoundAutoscaler{Release: c.release.Name, Component: c.Name, Least: c.want.Least, Most: c.want.Most, Sequence: v.head()})
 		}
 	}
@@ -240,7 +241,7 @@ func (v view) boundAutoscalers() []Action {
 func (v view) scaleComponents() []Action {
 	var stop, do []Action
 	for _, c := range v.sizedComponents() {
-		if c.Deployment != Ours || c.Replicas == c.want.Replicas && c.Sequence >= c.live.Sequence {
+		if c.Deployment != Ours || c.Replicas == c.want.Replicas && c.Sequence >= c.live.Sequence || v.repairs(c.live, c.Component, "Deployment") {
 			continue
 		}
 		scale := ScaleComponent{Release: c.release.Name, Component: c.Name, Replicas: c.want.Replicas, Sequence: v.head()}

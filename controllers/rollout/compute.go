@@ -16,6 +16,7 @@ var decisions = []struct {
 	{"fail", view.fail},
 	{"verifyWeights", view.verifyWeights},
 	{"withdraw", view.withdraw},
+	{"recordDrift", view.recordDrift},
 	{"takeRoutes", view.takeRoutes},
 	{"openAttempt", view.openAttempt},
 	{"raiseWeight", view.raiseWeight},
@@ -70,6 +71,9 @@ func (v view) lastStamp() int64 {
 		last = max(last, r.Held)
 		for _, c := range r.Components {
 			last = max(last, c.Sequence, c.ServiceSequence, c.AutoscalerSequence)
+			for _, d := range c.Drifts {
+				last = max(last, d.Sequence)
+			}
 		}
 	}
 	return last

@@ -19,12 +19,13 @@ func (v view) fail() *Entry {
 	return nil
 }
 
-// failure says whether the candidate has failed: a test did, it could not be brought
+// failure says whether the candidate has failed: a test did, it was changed as it was
+// created, it could not be brought
 // up or confirmed within the deadline, or it was unavailable, or lacked a pod, for
 // too long with weight.
 func (v view) failure() (reason, message string, failed bool) {
 	for _, rule := range []func(view) (reason, message string, failed bool){
-		failedTest, lost, unavailable, short, notProvisioned, notVerified, notTested,
+		failedTest, mutated, lost, unavailable, short, notProvisioned, notVerified, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
 			return reason, message, true

@@ -25,6 +25,7 @@ var gates = []gate{
 	{"BackendsExist", gateBackendsExist},
 	{"NoForeignSelector", gateNoForeignSelector},
 	{"BeforePodsPassed", gateBeforePodsPassed},
+	{"AsSealed", gateAsSealed},
 	{"PodsAvailable", gatePodsAvailable},
 	{"EndpointsReady", gateEndpointsReady},
 	{"CapacityReady", gateCapacityReady},
@@ -71,7 +72,7 @@ func (v view) reaches(gate string) bool {
 
 // machineGates wait for the cluster; the others for tests, time, people and other
 // tracks.
-var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "PodsAvailable", "EndpointsReady", "CapacityReady", "RouteVerified"}
+var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "AsSealed", "PodsAvailable", "EndpointsReady", "CapacityReady", "RouteVerified"}
 
 func gateSealed(v view) (string, string, bool) {
 	if v.candidate.Sealed != nil {

@@ -243,6 +243,27 @@ type Component struct {
 	Trouble string
 	// ForeignSelectors names Services of others that select the component's pods.
 	ForeignSelectors []string
+	// Drifts are the component's own objects that are not as sealed, as read past the
+	// cache; none where nothing differs, or the release is not live.
+	Drifts []Drift
+}
+
+// Drift is an object of a component that is not as sealed.
+type Drift struct {
+	// Kind is Service, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget or Pod.
+	Kind string
+	Name string
+	// Difference is the path of a field and in what it differs, in a few words.
+	Difference string
+	// Writer is who wrote that, as far as the object tells.
+	Writer string
+	// Mutated: nobody but the operator has written the field, and so it was changed on its
+	// way into the cluster. Who takes a field away leaves no name.
+	Mutated bool
+	// Sequence is the stamp on the object, 0 without one. Pods have none.
+	Sequence int64
+	// CreationTime of a Pod.
+	CreationTime time.Time
 }
 
 // Job is a test Job that exists.

@@ -136,6 +136,21 @@ type MarkService struct {
 	Sequence  int64
 }
 
+// RepairChild makes a child that exists what its seal says, but for its size.
+type RepairChild struct {
+	Release   string
+	Component string
+	// Kind is Service, Deployment, HorizontalPodAutoscaler or PodDisruptionBudget.
+	Kind     string
+	Sequence int64
+}
+
+// ReplacePod evicts a pod: its ReplicaSet makes another one.
+type ReplacePod struct {
+	Release string
+	Name    string
+}
+
 // CreateJob creates a test Job from the seal.
 type CreateJob struct {
 	Release       string
@@ -172,6 +187,8 @@ func (CreateChildren) action()  {}
 func (BoundAutoscaler) action() {}
 func (ScaleComponent) action()  {}
 func (MarkService) action()     {}
+func (RepairChild) action()     {}
+func (ReplacePod) action()      {}
 func (CreateJob) action()       {}
 func (DeleteJobs) action()      {}
 func (WriteRoute) action()      {}

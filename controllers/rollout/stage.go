@@ -83,6 +83,7 @@ func (v view) after() time.Duration {
 			moments = append(moments, v.recallDeadline(live))
 		}
 		moments = append(moments, v.sizeMoments(live)...)
+		moments = append(moments, v.driftMoments(live)...)
 	}
 	var earliest time.Time
 	for _, m := range moments {

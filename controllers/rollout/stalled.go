@@ -18,7 +18,7 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.candidate != nil:
 		return v.stuck()
 	}
-	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, differentStable, goneStable, downStable, notDesired, notServed} {
+	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, differentStable, goneStable, downStable, leftChanged, notDesired, notServed} {
 		if stalled := check(v); stalled != nil {
 			return stalled
 		}
@@ -30,6 +30,9 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 func (v view) stuck() *v1alpha1.BlockedBy {
 	if held := v.held(); held != nil {
 		return held
+	}
+	if left := leftChanged(v); left != nil && v.weight() > 0 {
+		return left
 	}
 	return v.obstructed()
 }

@@ -91,6 +91,13 @@ var stories = map[string]func(*testing.T){
 	"restored-under-way":       restoredUnderWay,
 	"restored-idle":            restoredIdle,
 	"restored-without-records": restoredWithoutRecords,
+	// What is changed past the guards.
+	"drift":           drift,
+	"drift-returns":   driftReturns,
+	"drift-of-a-pod":  driftOfAPod,
+	"drift-under-way": driftUnderWay,
+	"mutated":         mutatedAtCreation,
+	"repair-refused":  repairRefused,
 	// How fast it goes, and what people can do to it.
 	"before-pods-takes-its-time":     beforePodsTakesItsTime,
 	"before-pods-test-fails":         beforePodsFails,

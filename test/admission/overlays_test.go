@@ -7,9 +7,13 @@ import (
 	. "github.com/onsi/gomega"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/resources"
 )
 
 // rendered is what an overlay makes of the policies and the webhooks.
@@ -40,6 +44,34 @@ func rendered(overlay string) (policies []admissionv1.ValidatingAdmissionPolicy,
 }
 
 var _ = Describe("An overlay", func() {
+	for _, overlay := range []string{"backup-tool", "out-of-cluster", "shared-controllers"} {
+		It("says in what it differs: what it installs is what the operator keeps: "+overlay, func() {
+			output, err := kubectl(nil, "kustomize", repository("config/overlays/"+overlay))
+			Expect(err).NotTo(HaveOccurred(), output)
+			var said corev1.ConfigMap
+			made := map[string]client.Object{}
+			decoder := serializer.NewCodecFactory(scheme).UniversalDeserializer()
+			for _, document := range strings.Split(output, "\n---\n") {
+				object, _, err := decoder.Decode([]byte(document), nil, nil)
+				Expect(err).NotTo(HaveOccurred(), document)
+				if o, ok := object.(*corev1.ConfigMap); ok {
+					said = *o
+				}
+				made[object.GetObjectKind().GroupVersionKind().Kind+" "+object.(client.Object).GetName()] = object.(client.Object)
+			}
+			Expect(said.Name).To(Equal(guards.InstallationName))
+			Expect(said.Data).To(HaveLen(1))
+			kept, err := guards.Installed(said.Data)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(kept).To(HaveLen(2*len(guards.Bindings()) + 4))
+			for _, guard := range kept {
+				name := guard.GetObjectKind().GroupVersionKind().Kind + " " + guard.GetName()
+				Expect(made).To(HaveKey(name))
+				Expect(resources.Difference(guard, made[name], resources.AsSealed)).To(BeEmpty(), name)
+			}
+		})
+	}
+
 	It("names an operator outside of the cluster, everywhere", func() {
 		outside := guards.Identity{Username: "strata-operator"}
 		policies, webhooks, explaining := rendered("out-of-cluster")

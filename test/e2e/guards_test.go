@@ -251,14 +251,11 @@ var _ = alone("with the policies of Deployments switched off, the webhook refuse
 		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 	}, func(ctx context.Context, w *world) {
 		w.startLoad(ctx, 60)
+		w.leaveGuards(ctx)
 		for _, name := range []string{"strata-deployments", "strata-scale"} {
 			binding := &admissionv1.ValidatingAdmissionPolicyBinding{}
 			Expect(w.Client.Get(ctx, types.NamespacedName{Name: name}, binding)).To(Succeed())
 			Expect(w.Client.Delete(ctx, binding)).To(Succeed())
-			DeferCleanup(func(ctx SpecContext) {
-				binding.SetResourceVersion("")
-				Expect(w.Client.Create(ctx, binding)).To(Succeed())
-			})
 		}
 		deployment := &appsv1.Deployment{}
 		key := types.NamespacedName{Namespace: w.namespace, Name: harness.ReleaseName("1.0.0") + "-web"}

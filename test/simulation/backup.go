@@ -24,8 +24,12 @@ type backup struct {
 var backedUp = []kind{records, configMaps, secrets, revisions, services, deployments, autoscalers, budgets, httpRoutes, releases, tracks}
 
 // backUp takes a backup, restore brings it back; most of the time at once, as an
-// operator finds it that was away for both.
+// operator finds it that was away for both. None is taken of what somebody has changed:
+// that is not known for what it was, and is left alone (controllers/restored.go).
 func (w *World) backUp() {
+	if w.tampered() {
+		return
+	}
 	if w.backup == nil || w.chance(60) {
 		w.tell("> backup")
 		w.backup = &backup{memory: w.memory.copy()}
@@ -114,6 +118,9 @@ func (w *World) comeLate() {
 // letGo deletes a release and leaves what it owns, and then creates it again, as who
 // takes Strata away from a cluster and brings it back does.
 func (w *World) letGo(name string) {
+	if w.tampered() {
+		return
+	}
 	release := w.shelves[releases].get(name)
 	if release == nil {
 		return

@@ -115,7 +115,7 @@ func (w *World) reportDeployment(d *appsv1.Deployment) {
 		}
 	}
 	status := appsv1.DeploymentStatus{
-		ObservedGeneration: d.Generation, Replicas: int32(len(made)), ReadyReplicas: ready, AvailableReplicas: ready,
+		ObservedGeneration: d.Generation, Replicas: int32(len(made)), UpdatedReplicas: int32(len(made)), ReadyReplicas: ready, AvailableReplicas: ready,
 	}
 	available := corev1.ConditionFalse
 	if ready >= *d.Spec.Replicas {

@@ -187,6 +187,7 @@ func (p *process) write(verb string, object client.Object, do func() error) erro
 		p.w.tell("%s: %s", p.name, write)
 	}
 	p.w.check(p, write)
+	p.w.fight(write)
 	if k == records && write.after != nil {
 		p.appended = append(p.appended, write.after)
 	}

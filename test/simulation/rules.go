@@ -112,6 +112,7 @@ func (w *World) check(p *process, write written) {
 		w.checkAsked(p, write)
 	}
 	w.checkOwned(write)
+	w.checkRepair(write)
 	w.checkStamp(write)
 }
 
@@ -121,6 +122,7 @@ func (w *World) checkFrozen(write written) {
 	switch {
 	case write.verb == "create":
 	case write.verb == "delete" && write.kind == budgets:
+	case write.kind == budgets && write.after != nil && contentOf(write.before) != contentOf(write.after): // checkRepair
 	case takenOver(write) && (write.kind == budgets || write.kind == revisions):
 	default:
 		w.violate("Frozen", "%s: what is sealed is never changed", write)
@@ -130,7 +132,7 @@ func (w *World) checkFrozen(write written) {
 // checkStamp: a write is justified by a record that is there, and never undoes what
 // a newer one justified.
 func (w *World) checkStamp(write written) {
-	if write.after == nil || write.kind == records || write.kind == budgets || write.kind == releases || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
+	if write.after == nil || write.kind == records || write.kind == budgets || write.kind == pods || write.kind == releases || write.kind == revisions || write.kind == configMaps || write.kind == secrets {
 		return
 	}
 	stamp, head := resources.StampOf(write.after), w.newest().Sequence
@@ -261,6 +263,7 @@ func (w *World) checkRest() {
 	}
 	w.checkRestSizes()
 	w.checkRestOwned()
+	w.checkRestSealed()
 	w.checkRestMarks()
 	w.checkRestStatus()
 }

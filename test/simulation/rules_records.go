@@ -35,7 +35,7 @@ func (w *World) checkRecord(p *process, write written) {
 	}{
 		{"Chain", w.checkChain}, {"State", w.checkState}, {"Restored", w.checkRestored}, {"DecidedLive", checkDecidedLive}, {"OneAttempt", w.checkOpened},
 		{"Gates", w.checkRaise}, {"Promoted", w.checkPromoted}, {"Retired", checkRetired}, {"Verdict", w.checkVerdict},
-		{"Held", checkFailed}, {"Queued", checkSuperseded}, {"Skipped", w.checkSkipped}, {"OneContent", w.checkContent}, {"Once", w.checkAction},
+		{"Held", checkFailed}, {"Queued", checkSuperseded}, {"Skipped", w.checkSkipped}, {"OneContent", w.checkContent}, {"Once", w.checkAction}, {"Drift", w.checkDrift},
 	} {
 		if err := rule.check(p, before, spec); err != nil {
 			w.violate(rule.name, "%s: %v", recordLine(spec), err)
@@ -130,7 +130,7 @@ func (w *World) checkState(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.Rel
 
 // checkDecidedLive: what cannot be taken back is decided on live reads.
 func checkDecidedLive(p *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
-	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventRefused ||
+	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventRefused || spec.Event == v1alpha1.EventDrift ||
 		spec.Event.IsVerdict() && spec.Event != v1alpha1.EventPromoted ||
 		spec.Event == v1alpha1.EventTestFinished && spec.Release.Test.Outcome == v1alpha1.TestFailed
 	if live && !p.seen.live {

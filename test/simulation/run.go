@@ -82,8 +82,10 @@ func (w *World) step() {
 		for range 1 + w.draw(6) {
 			w.control()
 		}
-	case n < 85:
+	case n < 83:
 		w.pass()
+	case n < 85:
+		w.tamper(w.anyRelease())
 	case n < 90:
 		w.calm(p)
 	case n < 97:

@@ -27,6 +27,8 @@ var Start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Local()
 
 // World is a cluster with one track, its users, and one or two operators.
 type World struct {
+	// fought is an object that somebody writes whenever it is put right.
+	fought types.UID
 	store
 	*dice
 	indexes   indexes

@@ -157,6 +157,7 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	o.Deployment = presence(d.Owner, r.UID)
 	o.Sequence, o.Replicas = d.Sequence, d.Replicas
 	o.ReadyReplicas, o.AvailableReplicas = d.Ready, d.Ready
+	o.Drifts = observeDrifts(d, r)
 	o.Available, o.AvailableChange, o.ShortSince = d.Available, d.Change, d.ShortSince
 	if o.Service == rollout.Ours {
 		o.ReadyEndpoints = d.Ready

@@ -86,6 +86,9 @@ type Deployment struct {
 	// Change is when Available last changed, ReadyAt when the pods will be ready,
 	// ShortSince since when any is not; zero: never.
 	Change, ReadyAt, ShortSince time.Time
+	// Changed is in what it is not as sealed, and Pods which of its pods are not.
+	Changed *rollout.Drift
+	Pods    []rollout.Drift
 }
 
 // Service of a component.
@@ -153,6 +156,8 @@ type Script struct {
 	Content string
 	// RequestedBy is who published it.
 	RequestedBy string
+	// Mutated is in what a webhook changes Deployments as they are created.
+	Mutated string
 	// Obstacle and ForeignSelectors are facts for the planner as they are.
 	Obstacle         *rollout.Obstacle
 	ForeignSelectors []string

@@ -40,6 +40,10 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.scale(a)}
 	case rollout.MarkService:
 		return []write{p.markService(a)}
+	case rollout.RepairChild:
+		return []write{p.repairChild(a)}
+	case rollout.ReplacePod:
+		return []write{p.replacePod(a)}
 	case rollout.CreateJob:
 		return []write{p.createJob(a)}
 	case rollout.DeleteJobs:
@@ -115,6 +119,7 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 				Sequence: a.Sequence, Change: w.Now,
 			}
 			w.resize(d, size)
+			w.mutate(d)
 			w.Deployments[name] = d
 			return false, checkSize(seen, r, &c, size)
 		}})

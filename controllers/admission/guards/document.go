@@ -83,7 +83,8 @@ cluster-admin, and whoever may impersonate there: the stock role edit, bound in
 An operator that runs outside of the cluster is named by ` + "`config/overlays/out-of-cluster`" + `;
 a kube-controller-manager whose controllers share one user, by
 ` + "`config/overlays/shared-controllers`" + `; a backup tool that may bring back what carries our
-labels, by ` + "`config/overlays/backup-tool`" + `. They are kustomizations to start from.
+labels, by ` + "`config/overlays/backup-tool`" + `. They are kustomizations to start from; each says in
+the ConfigMap ` + "`strata-guards`" + ` what it changes, and so the operator keeps it ([drift.md](drift.md)).
 
 ## To give the same manifest again
 

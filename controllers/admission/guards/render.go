@@ -25,7 +25,7 @@ func Bindings() []*admissionv1.ValidatingAdmissionPolicyBinding {
 	for _, route := range guarded() {
 		bindings = append(bindings, &admissionv1.ValidatingAdmissionPolicyBinding{
 			TypeMeta:   typeMeta("ValidatingAdmissionPolicyBinding"),
-			ObjectMeta: metav1.ObjectMeta{Name: route.Name},
+			ObjectMeta: named(route.Name),
 			Spec: admissionv1.ValidatingAdmissionPolicyBindingSpec{
 				PolicyName:        route.Name,
 				ParamRef:          route.Each.ref(),
@@ -55,7 +55,7 @@ func (r *Route) render(operator Identity) *admissionv1.ValidatingAdmissionPolicy
 	fail := admissionv1.Fail
 	policy := &admissionv1.ValidatingAdmissionPolicy{
 		TypeMeta:   typeMeta("ValidatingAdmissionPolicy"),
-		ObjectMeta: metav1.ObjectMeta{Name: r.Name},
+		ObjectMeta: named(r.Name),
 		Spec: admissionv1.ValidatingAdmissionPolicySpec{
 			FailurePolicy:    &fail,
 			MatchConstraints: &admissionv1.MatchResources{},
@@ -116,7 +116,7 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 	fail := admissionv1.Fail
 	return &admissionv1.MutatingAdmissionPolicy{
 			TypeMeta:   typeMeta("MutatingAdmissionPolicy"),
-			ObjectMeta: metav1.ObjectMeta{Name: name},
+			ObjectMeta: named(name),
 			Spec: admissionv1.MutatingAdmissionPolicySpec{
 				FailurePolicy:      &fail,
 				ReinvocationPolicy: admissionv1.NeverReinvocationPolicy,
@@ -146,7 +146,7 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 			},
 		}, &admissionv1.MutatingAdmissionPolicyBinding{
 			TypeMeta:   typeMeta("MutatingAdmissionPolicyBinding"),
-			ObjectMeta: metav1.ObjectMeta{Name: name},
+			ObjectMeta: named(name),
 			Spec:       admissionv1.MutatingAdmissionPolicyBindingSpec{PolicyName: name},
 		}
 }
@@ -163,7 +163,7 @@ func merge(expression string) admissionv1.Mutation {
 func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfiguration {
 	config := &admissionv1.ValidatingWebhookConfiguration{
 		TypeMeta:   typeMeta("ValidatingWebhookConfiguration"),
-		ObjectMeta: metav1.ObjectMeta{Name: ConfigurationName},
+		ObjectMeta: named(ConfigurationName),
 	}
 	for _, w := range Webhooks() {
 		fail, none, timeout := admissionv1.Fail, admissionv1.SideEffectClassNone, int32(timeoutSeconds)
@@ -186,7 +186,7 @@ func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfigu
 func ExplainingWebhooks(operator Identity) *admissionv1.MutatingWebhookConfiguration {
 	config := &admissionv1.MutatingWebhookConfiguration{
 		TypeMeta:   typeMeta("MutatingWebhookConfiguration"),
-		ObjectMeta: metav1.ObjectMeta{Name: ConfigurationName},
+		ObjectMeta: named(ConfigurationName),
 	}
 	for _, w := range Explaining {
 		ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(explainTimeoutSeconds), admissionv1.NeverReinvocationPolicy
@@ -244,6 +244,11 @@ func applicationNamespaces() *metav1.LabelSelector {
 	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{
 		Key: "kubernetes.io/metadata.name", Operator: metav1.LabelSelectorOpNotIn, Values: Unguarded,
 	}}}
+}
+
+// named is the metadata of a guard. By the label the operator finds all of them.
+func named(name string) metav1.ObjectMeta {
+	return metav1.ObjectMeta{Name: name, Labels: map[string]string{Label: LabelValue}}
 }
 
 func typeMeta(kind string) metav1.TypeMeta {

@@ -1,0 +1,10 @@
+// Package upkeep keeps the guards as they were installed: policies cannot guard
+// themselves through the API, so who may write them can switch them off.
+//
+// What was installed is what the operator was built with, with the few expressions that
+// an installation says in a ConfigMap beside the operator (guards.InstallationName):
+// without that ConfigMap nobody knows what was installed, and nothing is touched.
+// Whatever differs is told by an event about the object, a log line and a metric, and is
+// written again; what was changed three times in an hour more often than that is left
+// for an hour. That is counted by the process that leads, and a restart counts anew.
+package upkeep

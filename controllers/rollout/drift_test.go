@@ -1,0 +1,160 @@
+package rollout_test
+
+import (
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+)
+
+const otherImage = "spec.template.spec.containers[0].image is shop:evil, sealed shop@sha256:1"
+
+// drift: what serves is changed, and put right after a record says so. Traffic stays
+// where it is.
+func drift(t *testing.T) {
+	s := serving(t, track())
+	s.user("ann edits the Deployment", func() { s.Tamper("shop-1-web", otherImage, "kubectl-edit (update)") })
+	s.run()
+	s.pass(2 * time.Hour)
+	s.user("ann edits it again, much later", func() { s.Tamper("shop-1-web", otherImage, "kubectl-edit (update)") })
+	s.run()
+	s.end()
+}
+
+// driftReturns: a controller of somebody writes the Deployment again and again. The
+// fourth time it is left, and people read who writes; an hour later it is tried again.
+func driftReturns(t *testing.T) {
+	s := serving(t, track())
+	for range 4 {
+		s.user("a controller writes the Deployment", func() { s.Tamper("shop-1-web", otherImage, "rogue-controller (update)") })
+		s.pass(time.Minute)
+	}
+	if stable := s.Head().Stable; stable == nil || stable.Name != "shop-1" {
+		t.Errorf("stable is %v", stable)
+	}
+	s.user("the controller is stopped", func() {})
+	s.run()
+	s.end()
+}
+
+// driftOfAPod: it is replaced once. A successor that differs too is left.
+func driftOfAPod(t *testing.T) {
+	const wrong = "status.containerStatuses[app].imageID is shop@sha256:9, sealed shop@sha256:1"
+	s := serving(t, track())
+	s.user("a node runs something else", func() { s.TamperPod("shop-1-web", "shop-1-web-a", wrong, "the node n1") })
+	s.run()
+	s.pass(time.Minute)
+	s.user("and again", func() { s.TamperPod("shop-1-web", "shop-1-web-b", wrong, "the node n1") })
+	s.pass(10 * time.Minute)
+	s.user("the node is mended, and its pod deleted", func() { s.replacePods("shop-1-web") })
+	s.run()
+	s.end()
+}
+
+func (s *story) replacePods(deployment string) {
+	changed := *s.Deployments[deployment]
+	changed.Pods, changed.Version = nil, changed.Version+1000
+	s.Deployments[deployment] = &changed
+}
+
+// driftUnderWay: weight does not rise onto what is not as sealed.
+func driftUnderWay(t *testing.T) {
+	s := serving(t, track(steps(20)))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("ann edits the candidate", func() { s.Tamper("shop-2-web", otherImage, "kubectl-edit (update)") })
+	s.run()
+	s.end()
+}
+
+// mutatedAtCreation: what would get traffic is not what was sealed, and so it does not.
+func mutatedAtCreation(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	script := fine()
+	script.Mutated = "spec.template.spec.containers has 2 entries, sealed 1"
+	s.publish("shop-2", release("2.0"), script)
+	s.run()
+	if verdict := s.Observe().Log.Verdicts["2.0"]; verdict.Event != v1alpha1.EventFailed || verdict.Reason != "ChildMutated" {
+		t.Errorf("verdict is %+v", verdict)
+	}
+	s.end()
+}
+
+// repairRefused: what cannot be put right counts as changed again, and is left.
+func repairRefused(t *testing.T) {
+	s := serving(t, track())
+	s.Tamper("shop-1-web", otherImage, "kubectl-edit (update)")
+	o := s.Observe()
+	for range 10 {
+		plan := rollout.Compute(o)
+		if e := plan.Append; e != nil {
+			s.tell("#", "%s %s: %s", e.Event, e.Reason, e.Message)
+			o.Log.Head = &v1alpha1.ReleaseRecordSpec{Sequence: o.Log.Head.Sequence + 1, State: e.State}
+			continue
+		}
+		if plan.Stage == rollout.Stalled {
+			s.tell("=", "%s: %s", plan.Stalled.Reason, plan.Stalled.Message)
+			break
+		}
+		s.tell(" ", "%T is refused", plan.Do[0])
+		o.Now = o.Now.Add(plan.After)
+		s.Now = o.Now
+	}
+	golden(t, s.transcript())
+}
+
+// TestDriftIsCountedAnew: an hour of peace is forgotten, and what a writer does to the
+// stamp makes no difference.
+func TestDriftIsCountedAnew(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(known *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time)
+		record string
+		repair bool
+	}{
+		"recorded just now": {func(*v1alpha1.ChildDrift, *rollout.Drift, time.Time) {}, "", true},
+		"changed again":     {func(_ *v1alpha1.ChildDrift, d *rollout.Drift, _ time.Time) { d.Sequence = 4 }, "ChildChanged", false},
+		"not repaired for long": {func(k *v1alpha1.ChildDrift, _ *rollout.Drift, now time.Time) {
+			k.Time.Time = now.Add(-10 * time.Second)
+		}, "ChildChanged", false},
+		"the fourth time": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, _ time.Time) { k.Repairs, d.Sequence = 3, 4 }, "ChangedAgain", false},
+		"left": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, _ time.Time) {
+			k.Answer, d.Sequence = v1alpha1.DriftLeave, 4
+		}, "", false},
+		"left an hour ago": {func(k *v1alpha1.ChildDrift, _ *rollout.Drift, now time.Time) {
+			k.Answer, k.Time.Time = v1alpha1.DriftLeave, now.Add(-time.Hour)
+		}, "ChildChanged", false},
+		"a pod that was there": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
+			k.Kind, d.Kind, d.CreationTime = "Pod", "Pod", now.Add(-time.Hour)
+		}, "", true},
+		"a pod that was there, later": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
+			k.Kind, d.Kind, k.Time.Time = "Pod", "Pod", now.Add(-time.Minute)
+		}, "", true},
+		"a pod that came instead": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
+			k.Kind, d.Kind, d.CreationTime = "Pod", "Pod", now.Add(time.Second)
+		}, "ChangedAgain", false},
+		"another kind": {func(k *v1alpha1.ChildDrift, _ *rollout.Drift, _ time.Time) { k.Kind = "Service" }, "ChildChanged", false},
+	} {
+		s := serving(t, track())
+		s.Tamper("shop-1-web", otherImage, "somebody")
+		o := s.Observe()
+		head := *o.Log.Head
+		head.State = *head.State.DeepCopy()
+		o.Log.Head = &head
+		known := v1alpha1.ChildDrift{Kind: "Deployment", ComponentName: "web", Sequence: 4, Time: metav1.NewMicroTime(o.Now), Repairs: 1, Answer: v1alpha1.DriftRepair}
+		d := &o.Releases[0].Components[0].Drifts[0]
+		d.Sequence = 3
+		test.change(&known, d, o.Now)
+		head.State.Live[0].Drifts = []v1alpha1.ChildDrift{known}
+		plan := rollout.Compute(o)
+		got := ""
+		if plan.Append != nil {
+			got = plan.Append.Reason
+		}
+		if got != test.record || (len(plan.Do) > 0) != test.repair {
+			t.Errorf("%s: record %q, does %v; want %q, %t", name, got, plan.Do, test.record, test.repair)
+		}
+	}
+}

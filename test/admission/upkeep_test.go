@@ -1,0 +1,178 @@
+package admission
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/admission/upkeep"
+)
+
+// startUpkeep keeps the guards as the operator does that leads, with its own role.
+func startUpkeep() (stop func()) {
+	mgr, err := ctrl.NewManager(operatorConfig(), ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: ctrlOptions()})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(upkeep.Setup(mgr, guards.Namespace)).To(Succeed())
+	running, cancel := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() { ended <- mgr.Start(running) }()
+	return func() {
+		cancel()
+		Eventually(ended).WithTimeout(30 * time.Second).Should(Receive(BeNil()))
+	}
+}
+
+func installation(data map[string]string) *corev1.ConfigMap {
+	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: guards.Namespace, Name: guards.InstallationName}, Data: data}
+}
+
+// told are the events about a guard.
+func told(g Gomega, name, reason string) []eventsv1.Event {
+	list := &eventsv1.EventList{}
+	g.Expect(admin.List(ctx, list)).To(Succeed())
+	var events []eventsv1.Event
+	for _, event := range list.Items {
+		if event.Regarding.Name == name && event.Reason == reason {
+			events = append(events, event)
+		}
+	}
+	return events
+}
+
+var _ = Describe("The operator that leads", Ordered, func() {
+	BeforeAll(func() {
+		Expect(admin.Create(ctx, installation(map[string]string{"webhookURL": fmt.Sprintf("https://127.0.0.1:%d", webhookPort)}))).To(Succeed())
+		stop := startUpkeep()
+		DeferCleanup(func() {
+			stop()
+			Expect(admin.Delete(ctx, installation(nil))).To(Succeed())
+			install(guards.PoliciesFile)
+			install(guards.WebhooksFile)
+			waitUntilGuarded()
+		})
+	})
+
+	It("puts back a binding that was deleted, within 10 s", func() {
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-deployments"}}
+		Expect(admin.Delete(ctx, binding)).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+			g.Expect(binding.Spec.ValidationActions).To(Equal([]admissionv1.ValidationAction{admissionv1.Deny}))
+			g.Expect(told(g, "strata-deployments", "GuardChanged")).To(ContainElement(HaveField("Note", ContainSubstring("it is missing"))))
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+	})
+
+	for name, change := range map[string]struct {
+		object client.Object
+		patch  string
+		path   string
+	}{
+		"strata-scale":    {&admissionv1.ValidatingAdmissionPolicy{}, `{"spec":{"matchConditions":[{"name":"never","expression":"false"}]}}`, "spec.matchConditions"},
+		"strata-services": {&admissionv1.ValidatingAdmissionPolicy{}, `{"spec":{"failurePolicy":"Ignore"}}`, "spec.failurePolicy"},
+		"strata-pods":     {&admissionv1.ValidatingAdmissionPolicyBinding{}, `{"spec":{"validationActions":["Audit"]}}`, "spec.validationActions"},
+		"strata-seals":    {&admissionv1.ValidatingAdmissionPolicy{}, `{"metadata":{"labels":null},"spec":{"failurePolicy":"Ignore"}}`, "metadata.labels"},
+	} {
+		It("puts right "+change.path+" of "+name+", and says who wrote it", func() {
+			key := client.ObjectKey{Name: name}
+			before := change.object.DeepCopyObject().(client.Object)
+			Expect(admin.Get(ctx, key, before)).To(Succeed())
+			changed := before.DeepCopyObject().(client.Object)
+			Expect(admin.Patch(ctx, changed, client.RawPatch("application/merge-patch+json", []byte(change.patch)), client.FieldOwner("rogue"))).To(Succeed())
+			Eventually(func(g Gomega) {
+				after := change.object.DeepCopyObject().(client.Object)
+				g.Expect(admin.Get(ctx, key, after)).To(Succeed())
+				g.Expect(after.GetGeneration()).To(BeNumerically(">", before.GetGeneration()))
+				g.Expect(guardSpec(after)).To(Equal(guardSpec(before)))
+				g.Expect(after.GetLabels()).To(HaveKeyWithValue(guards.Label, guards.LabelValue))
+				g.Expect(told(g, name, "GuardChanged")).To(ContainElement(HaveField("Note", And(ContainSubstring(change.path), ContainSubstring("rogue")))))
+			}).WithTimeout(10 * time.Second).Should(Succeed())
+		})
+	}
+
+	It("puts right the webhooks, and keeps their authority", func() {
+		before := &admissionv1.ValidatingWebhookConfiguration{}
+		Expect(admin.Get(ctx, client.ObjectKey{Name: guards.ConfigurationName}, before)).To(Succeed())
+		changed := before.DeepCopy()
+		ignore := admissionv1.Ignore
+		changed.Webhooks = changed.Webhooks[1:]
+		changed.Webhooks[0].FailurePolicy = &ignore
+		Expect(admin.Update(ctx, changed, client.FieldOwner("rogue"))).To(Succeed())
+		Eventually(func(g Gomega) {
+			after := &admissionv1.ValidatingWebhookConfiguration{}
+			g.Expect(admin.Get(ctx, client.ObjectKey{Name: guards.ConfigurationName}, after)).To(Succeed())
+			g.Expect(after.Webhooks).To(Equal(before.Webhooks))
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+	})
+
+	It("puts back the stamp of who published", func() {
+		policy := &admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "strata-requested-by"}}
+		Expect(admin.Delete(ctx, policy)).To(Succeed())
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(policy), policy) }).WithTimeout(10 * time.Second).Should(Succeed())
+	})
+
+	It("leaves after three repairs what is written again and again", func() {
+		const name = "strata-seals"
+		policy := &admissionv1.ValidatingAdmissionPolicy{}
+		weaken := func() {
+			Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+			Expect(admin.Patch(ctx, policy, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"failurePolicy":"Ignore"}}`)), client.FieldOwner("rogue"))).To(Succeed())
+		}
+		repaired := 1 // Above.
+		Eventually(func(g Gomega) {
+			for ; repaired < 3; repaired++ {
+				weaken()
+				g.Eventually(func() admissionv1.FailurePolicyType {
+					Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+					return *policy.Spec.FailurePolicy
+				}).WithTimeout(10 * time.Second).Should(Equal(admissionv1.Fail))
+			}
+		}).WithTimeout(30 * time.Second).Should(Succeed())
+		weaken()
+		Eventually(func(g Gomega) {
+			g.Expect(told(g, name, "GuardLeft")).To(ContainElement(HaveField("Note", ContainSubstring("rogue"))))
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+		Consistently(func() admissionv1.FailurePolicyType {
+			Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+			return *policy.Spec.FailurePolicy
+		}).WithTimeout(2 * time.Second).Should(Equal(admissionv1.Ignore))
+	})
+
+	It("leaves all alone where nobody says what was installed", func() {
+		Expect(admin.Delete(ctx, installation(nil))).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(told(g, guards.InstallationName, "GuardsNotCompared")).NotTo(BeEmpty())
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-tests"}}
+		Expect(admin.Delete(ctx, binding)).To(Succeed())
+		Consistently(func() bool {
+			return apierrors.IsNotFound(admin.Get(ctx, client.ObjectKeyFromObject(binding), binding))
+		}).WithTimeout(2 * time.Second).Should(BeTrue())
+
+		By("and puts it back once somebody does")
+		Expect(admin.Create(ctx, installation(map[string]string{"webhookURL": fmt.Sprintf("https://127.0.0.1:%d", webhookPort)}))).To(Succeed())
+		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(binding), binding) }).WithTimeout(10 * time.Second).Should(Succeed())
+	})
+})
+
+func guardSpec(object client.Object) any {
+	switch o := object.(type) {
+	case *admissionv1.ValidatingAdmissionPolicy:
+		return o.Spec
+	case *admissionv1.ValidatingAdmissionPolicyBinding:
+		return o.Spec
+	}
+	return nil
+}
