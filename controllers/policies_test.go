@@ -83,6 +83,10 @@ func TestPoliciesKeepOnlyFromSealing(t *testing.T) {
 		if !errors.As(err, &unfit) || unfit.reason != reason {
 			t.Errorf("got %v, want it unsealable as %s", err, reason)
 		}
+		var unsure *undecided
+		if errors.As(err, &unsure) != (reason == "PoliciesUnread") {
+			t.Errorf("%s: whether nobody knows is told wrong: %v", reason, err)
+		}
 	}
 	if err := (&TrackReconciler{}).judge(&world{}, release, &resources.Seal{}); err != nil {
 		t.Errorf("no policy asks, and it says %v", err)

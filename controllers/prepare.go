@@ -44,10 +44,10 @@ func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ re
 	switch {
 	case errors.As(err, &refusal):
 		release.Obstacle = refusal.Obstacle()
-	case errors.As(err, &unfit):
-		release.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: unfit.reason, Message: unfit.message}
 	case errors.As(err, &unsure):
 		release.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: unsure.reason, Message: unsure.message, Unknown: true}
+	case errors.As(err, &unfit):
+		release.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: unfit.reason, Message: unfit.message}
 	case err != nil:
 		return fmt.Errorf("prepare release %s/%s: %w", w.Namespace, release.Name, err)
 	}
@@ -84,6 +84,9 @@ func (u *unsealable) Error() string { return u.reason + ": " + u.message }
 // undecided is what nobody knows yet to be sealable: what would tell is not to be asked
 // now. It is nobody's failure.
 type undecided struct{ unsealable }
+
+// Unwrap makes it unsealable for whoever asks no further.
+func (u *undecided) Unwrap() error { return &u.unsealable }
 
 func (r *TrackReconciler) prepare(ctx context.Context, w *world, release *v1alpha1.ImmutableRelease) (*preparation, error) {
 	sources, err := r.readSources(ctx, release)
