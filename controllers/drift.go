@@ -48,10 +48,12 @@ func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, 
 	}
 	there := Child(new(T))
 	err = r.live.Get(ctx, client.ObjectKeyFromObject(object), there)
-	if err != nil && !apierrors.IsNotFound(err) {
+	switch {
+	case apierrors.IsNotFound(err):
+		return object, nil
+	case err != nil:
 		return object, fmt.Errorf("read %s %s/%s, which is not as sealed: %w", kind, w.Namespace, object.GetName(), err)
-	}
-	if err != nil || there.GetUID() != object.GetUID() {
+	case there.GetUID() != object.GetUID():
 		return object, nil
 	}
 	difference := resources.Difference(want, there, resources.AsSealed)

@@ -76,7 +76,7 @@ func TestWriterIsWhoOwnsTheField(t *testing.T) {
 		return ptr.To(metav1.NewTime(time.Date(2026, 1, 1, 12, minute, 0, 0, time.UTC)))
 	}
 	entry := func(manager, subresource string, minute int, fields string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource, Time: at(minute), FieldsV1: &metav1.FieldsV1{Raw: []byte(fields)}}
+		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationUpdate, Subresource: subresource, Time: at(minute), FieldsV1: metav1.NewFieldsV1(fields)}
 	}
 	const image = `{"f:spec":{"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"web\"}":{".":{},"f:image":{}}}}}}}`
 	const label = `{"f:metadata":{"f:labels":{"f:strata.dev/track":{}}}}`

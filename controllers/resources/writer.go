@@ -72,7 +72,7 @@ func has(entry *metav1.ManagedFieldsEntry, path string) bool {
 		return false
 	}
 	var fields map[string]any
-	if err := json.Unmarshal(entry.FieldsV1.Raw, &fields); err != nil {
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields); err != nil {
 		return false // What cannot be read tells of nobody.
 	}
 	return holds(fields, elements(path))

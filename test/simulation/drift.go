@@ -76,7 +76,7 @@ func (w *World) tamperWith(k kind, object client.Object) {
 	}
 	changed.SetManagedFields([]metav1.ManagedFieldsEntry{{
 		Manager: pick(w.dice, "rogue", "rogue", "strata"), Operation: metav1.ManagedFieldsOperationUpdate,
-		FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":{},"f:metadata":{}}`)},
+		FieldsV1: metav1.NewFieldsV1(`{"f:spec":{},"f:metadata":{}}`),
 	}})
 	w.tell("> %s %s is tampered with", k, changed.GetName())
 	w.noteTraffic()
@@ -168,7 +168,7 @@ func (w *World) tampered() bool {
 }
 
 // checkDrift: no child is repaired a fourth time in a row.
-func (w *World) checkDrift(_ *process, before v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
+func (w *World) checkDrift(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
 	if spec.Event != v1alpha1.EventDrift {
 		return nil
 	}
