@@ -3,6 +3,8 @@ package rollout
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
@@ -166,6 +168,18 @@ type DeleteChildren struct {
 	Sequence int64
 }
 
+// WriteAccess makes the annotation of the namespace have these lines for the track; none:
+// it goes.
+type WriteAccess struct{ Lines []string }
+
+// ReplacePod deletes a pod that was entered, with its UID as precondition.
+type ReplacePod struct {
+	Name string
+	UID  types.UID
+}
+
+func (WriteAccess) action()     {}
+func (ReplacePod) action()      {}
 func (SealRelease) action()     {}
 func (TakeOver) action()        {}
 func (CreateChildren) action()  {}

@@ -46,6 +46,10 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return p.deleteJobs(a)
 	case rollout.DeleteChildren:
 		return p.deleteChildren(a)
+	case rollout.WriteAccess:
+		return []write{p.writeAccess(a)}
+	case rollout.ReplacePod:
+		return []write{p.replacePod(a)}
 	case rollout.MarkHeld:
 		return []write{p.mark(a.Release, a.Sequence)}
 	case rollout.LiftMark:
