@@ -62,7 +62,7 @@ func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route, a mark or an owner that is refused keeps nothing from being made. Creates,
+// first error; but a route, a mark, an owner or access that is refused keeps nothing from being made. Creates,
 // and deletes of Jobs, carry no resourceVersion that a newer record would have
 // changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
@@ -91,7 +91,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver:
+	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess:
 		return true
 	}
 	return false
@@ -99,7 +99,7 @@ func mayBeRefused(action rollout.Action) bool {
 
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
+	case rollout.ReplacePod, rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
 		return true
 	}
 	return false
@@ -127,6 +127,10 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.deleteJobs(ctx, w, a)
 	case rollout.DeleteChildren:
 		return r.deleteChildren(ctx, w, a)
+	case rollout.WriteAccess:
+		return r.writeAccess(ctx, w, a)
+	case rollout.ReplacePod:
+		return r.replacePod(ctx, w, a)
 	case rollout.MarkHeld:
 		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
 	case rollout.LiftMark:

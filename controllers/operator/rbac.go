@@ -33,6 +33,11 @@ package operator
 //
 // What tells how a release fares.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
+//
+// Pods that somebody entered are replaced: deleting one is what its ReplicaSet mends.
+// What is open to whom is noted on the namespace, for admission.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=delete
+// +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch;patch
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
 //
 // Routes. Gateways are looked at to say that one does not exist.
