@@ -65,10 +65,9 @@ func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
 }
 
 // apply carries out what the newest record wants done, in order, and stops at the
-// first error; but a route, a mark, an owner or a repair
-// that is refused keeps nothing from being made. Creates,
-// and deletes of Jobs, carry no resourceVersion that a newer record would have
-// changed, so the newest record is first read past the cache.
+// first error; but a route, a mark, an owner, access or a repair that is refused keeps
+// nothing from being made. Creates, and deletes of Jobs, carry no resourceVersion that a
+// newer record would have changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
 	if len(do) == 0 {
 		return nil
@@ -95,7 +94,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.RepairChild, rollout.ReplacePod:
+	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess, rollout.RepairChild, rollout.ReplacePod:
 		return true
 	}
 	return false
@@ -103,7 +102,7 @@ func mayBeRefused(action rollout.Action) bool {
 
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
+	case rollout.DeletePod, rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
 		return true
 	}
 	return false
@@ -135,6 +134,10 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.deleteJobs(ctx, w, a)
 	case rollout.DeleteChildren:
 		return r.deleteChildren(ctx, w, a)
+	case rollout.WriteAccess:
+		return r.writeAccess(ctx, w, a)
+	case rollout.DeletePod:
+		return r.deletePod(ctx, w, a)
 	case rollout.MarkHeld:
 		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
 	case rollout.LiftMark:

@@ -4,6 +4,8 @@
 //	observe.go   every read of the API, into one plain rollout.Observation
 //	children.go  ... the part of it that reads what releases own
 //	prepare.go   ... the part of it that gets a release ready to be sealed
+//	access.go    ... the part of it that reads what is open to people, and who entered
+//	             which pods; and that opens, closes and replaces them
 //	restored.go  ... the part of it that knows again what a backup brought back, and
 //	             takes it over
 //	policies.go  ... the part of it that holds a release to policies

@@ -10,6 +10,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // maxNote keeps a note within what an event may hold: 1 KiB.
@@ -109,8 +110,18 @@ func tellsOfDrift(drifted *metav1.Condition) bool {
 	return drifted.Status == metav1.ConditionTrue || drifted.Reason == "Repaired"
 }
 
-// actionNotices likewise.
-func actionNotices(action *v1alpha1.ReleaseAction) []notice {
+// actionNotices likewise; access is what its status does not tell of: every use is told.
+func actionNotices(action *v1alpha1.ReleaseAction, access []*v1alpha1.ReleaseRecordSpec) []notice {
+	var notices []notice
+	for _, record := range access {
+		notices = append(notices, notice{
+			warning: record.Reason == rollout.ReasonEntered, reason: "BreakGlass" + record.Reason, action: string(action.Spec.Action),
+			message: fmt.Sprintf("release %s, %s: %s", record.Release.Name, record.Actor, record.Message),
+		})
+	}
+	if len(notices) > 0 {
+		return notices
+	}
 	return []notice{{
 		warning: action.Status.Outcome == v1alpha1.ActionRefused,
 		reason:  string(action.Status.Outcome), action: string(action.Spec.Action), message: action.Status.Message,

@@ -39,6 +39,7 @@ func SetupNamespaces(mgr ctrl.Manager) error {
 	err := ctrl.NewControllerManagedBy(mgr).Named("namespaces").
 		WatchesMetadata(policy.NamespaceMetadata(), &handler.EnqueueRequestForObject{}, builder.WithPredicates(noteChanged)).
 		Watches(&v1alpha1.ReleasePolicy{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.ReleaseTrack{}, handler.EnqueueRequestsFromMapFunc(namespaceOf), builder.WithPredicates(comesOrGoes)).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up the controller of namespaces: %w", err)
@@ -51,6 +52,14 @@ func SetupNamespaces(mgr ctrl.Manager) error {
 func NewNamespaces(c client.Client, live client.Reader) *NamespaceReconciler {
 	return &NamespaceReconciler{Client: c, live: live}
 }
+
+// namespaceOf an object.
+func namespaceOf(_ context.Context, object client.Object) []reconcile.Request {
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Name: object.GetNamespace()}}}
+}
+
+// comesOrGoes passes what was not there, or is not any more.
+var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { return false }}
 
 // noteChanged passes what policies select by, and what is noted.
 var noteChanged = predicate.Or(predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
@@ -71,8 +80,8 @@ func (r *NamespaceReconciler) all(ctx context.Context) []reconcile.Request {
 	return requests
 }
 
-// Reconcile notes who else may write in a namespace. Where there is nothing to guard,
-// nothing is noted.
+// Reconcile notes who else may write in a namespace, and guards it where a policy denies
+// interactive access. Where there is nothing to guard, nothing is noted.
 func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	if slices.Contains(guards.Unguarded, request.Name) {
 		return ctrl.Result{}, nil
@@ -85,14 +94,41 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, noteOn(ctx, r.Client, namespace, v1alpha1.AnnotationWriters, strings.Join(effective.Writers(), "\n"))
+	if err := noteOn(ctx, r.Client, namespace, v1alpha1.AnnotationWriters, strings.Join(effective.Writers(), "\n")); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{}, r.guard(ctx, namespace, effective)
+}
+
+// guard puts the guard label on a namespace that has a track, where a policy denies
+// interactive access, and takes away what it put there. What people put there stays.
+func (r *NamespaceReconciler) guard(ctx context.Context, namespace *metav1.PartialObjectMetadata, effective policy.Effective) error {
+	is, guarded := namespace.Labels[v1alpha1.LabelGuarded]
+	if guarded && is != v1alpha1.GuardedByPolicy {
+		return nil
+	}
+	value := ""
+	if mode, _ := effective.InteractiveAccess(); mode == v1alpha1.PolicyDeny {
+		tracks := &v1alpha1.ReleaseTrackList{}
+		if err := r.List(ctx, tracks, client.InNamespace(namespace.Name), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+			return fmt.Errorf("list the tracks of namespace %s: %w", namespace.Name, err)
+		}
+		if len(tracks.Items) > 0 {
+			value = v1alpha1.GuardedByPolicy
+		}
+	}
+	return writeOn(ctx, r.Client, namespace, "labels", namespace.Labels, v1alpha1.LabelGuarded, value)
 }
 
 // noteOn makes an annotation of a namespace say this, "" for taking it away. The
 // namespace is as it was observed: it is written only where that says something else,
 // and is still the newest.
 func noteOn(ctx context.Context, c client.Client, namespace *metav1.PartialObjectMetadata, key, value string) error {
-	noted, is := namespace.Annotations[key]
+	return writeOn(ctx, c, namespace, "annotations", namespace.Annotations, key, value)
+}
+
+func writeOn(ctx context.Context, c client.Client, namespace *metav1.PartialObjectMetadata, field string, now map[string]string, key, value string) error {
+	noted, is := now[key]
 	if noted == value && is == (value != "") || namespace.DeletionTimestamp != nil {
 		return nil
 	}
@@ -101,7 +137,7 @@ func noteOn(ctx context.Context, c client.Client, namespace *metav1.PartialObjec
 		note = value
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": namespace.ResourceVersion, "annotations": map[string]any{key: note},
+		"resourceVersion": namespace.ResourceVersion, field: map[string]any{key: note},
 	}})
 	if err != nil {
 		return fmt.Errorf("write %s as JSON: %w", key, err)

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -29,9 +30,11 @@ type world struct {
 	// live: read past the cache.
 	live bool
 	// unread: reading failed half-way.
-	unread   bool
-	track    *v1alpha1.ReleaseTrack
-	releases []v1alpha1.ImmutableRelease
+	unread bool
+	track  *v1alpha1.ReleaseTrack
+	// namespace has the annotation of what is open; nil when it was not found.
+	namespace *metav1.PartialObjectMetadata
+	releases  []v1alpha1.ImmutableRelease
 	// places of the releases, in releases and in Releases, by name.
 	places  map[string]int
 	records []v1alpha1.ReleaseRecord
@@ -65,8 +68,8 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w := &world{key: key, lists: listOptionsOf(key), live: how.live}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
-		r.observeTrack, r.observePolicies, r.observeReleases, r.observeLog, r.observeActions,
-		r.observeChildren, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
+		r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeLog, r.observeActions,
+		r.observeChildren, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w, err

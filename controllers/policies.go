@@ -112,7 +112,7 @@ func (f findings) nextStale() time.Time {
 }
 
 // watchPolicies asks for every track when a policy changes, and for those of a namespace
-// when its labels do.
+// when its labels do, or what is said there to be open.
 func watchPolicies(b *builder.Builder, reader client.Reader) *builder.Builder {
 	all := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, _ client.Object) []reconcile.Request { return tracksIn(ctx, reader) })
 	within := handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, namespace client.Object) []reconcile.Request {
@@ -120,7 +120,7 @@ func watchPolicies(b *builder.Builder, reader client.Reader) *builder.Builder {
 	})
 	return b.
 		Watches(&v1alpha1.ReleasePolicy{}, all, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		WatchesMetadata(policy.NamespaceMetadata(), within, builder.WithPredicates(predicate.LabelChangedPredicate{}))
+		WatchesMetadata(policy.NamespaceMetadata(), within, builder.WithPredicates(predicate.Or(predicate.LabelChangedPredicate{}, accessChanged)))
 }
 
 func tracksIn(ctx context.Context, reader client.Reader, options ...client.ListOption) []reconcile.Request {

@@ -33,7 +33,7 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 	}
 	if w.track == nil {
 		r.forget(w)
-		return due, err
+		return due, errors.Join(err, r.reportEnded(ctx, w))
 	}
 	end, failed := r.reportTrack(ctx, f)
 	due = sooner(sooner(due, w.stale.next), f.nextStale())

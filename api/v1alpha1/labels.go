@@ -29,8 +29,17 @@ const (
 const LabelHeld = ReservedPrefix + "held"
 
 // LabelGuarded, on a Namespace, closes its pods to interactive access. It is put there
-// by people, and cannot be taken away while a release serves there.
-const LabelGuarded = ReservedPrefix + "guarded"
+// by people, and cannot be taken away while a release serves there; or, with the value
+// GuardedByPolicy, by the operator, for as long as a ReleasePolicy denies such access.
+const (
+	LabelGuarded    = ReservedPrefix + "guarded"
+	GuardedByPolicy = "policy"
+)
+
+// AnnotationOpenedPrefix and the name of a track is the annotation of its Namespace that
+// lists the interactive access which the track has open, a line each: release, action,
+// end (RFC 3339) and user, separated by one space.
+const AnnotationOpenedPrefix = ReservedPrefix + "opened."
 
 // Annotations written by the operator.
 const (

@@ -60,6 +60,14 @@ type EffectivePolicy struct {
 	// +kubebuilder:validation:MaxItems=64
 	Rules []EffectiveRule `json:"rules,omitempty"`
 
+	// breakGlass says who may open interactive access: whom all of these let. At most 256.
+	// Unset: nobody.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=256
+	BreakGlass []EffectiveBreakGlass `json:"breakGlass,omitempty"`
+
 	// maxAgeSeconds is how old a serving release may become before it is Stale. Unset:
 	// any age.
 	//
@@ -89,6 +97,36 @@ type EffectiveSignatures struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:items:MaxLength=63
 	AuthorityNames []string `json:"authorityNames"`
+}
+
+// EffectiveBreakGlass is what one policy lets people open.
+type EffectiveBreakGlass struct {
+	// policyName of the ReleasePolicy.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	PolicyName string `json:"policyName"`
+
+	// groups of users who may, 1 to 16.
+	//
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	Groups []string `json:"groups"`
+
+	// ticket says whether a ticket must be named: Required or NotRequired.
+	//
+	// +required
+	Ticket TicketPolicy `json:"ticket"`
+
+	// maxSeconds is the longest time, in seconds: 60 to 86400.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	MaxSeconds int32 `json:"maxSeconds"`
 }
 
 // EffectiveRule is the answer to one question.

@@ -1,6 +1,11 @@
 package v1alpha1
 
-import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
 
 // ReleaseAction is one human intent about a track. It is never edited, and
 // carried out at most once: the record that carries it out, or refuses it, names
@@ -60,7 +65,8 @@ const (
 	// ActionSkipHold ends the hold of the step that the open attempt is at: its
 	// holdSeconds, never a gate, a test, an approval or the bake.
 	ActionSkipHold ActionType = "SkipHold"
-	// ActionBreakGlass opens interactive access to a release, for a while.
+	// ActionBreakGlass opens exec, attach, port-forward and debug of the pods of a
+	// release to its requester, for a while, where a ReleasePolicy lets them.
 	ActionBreakGlass ActionType = "BreakGlass"
 )
 
@@ -68,6 +74,8 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="has(self.attempt) || !(self.action in ['Approve', 'Abort', 'SkipHold'])",message="attempt is required for Approve, Abort and SkipHold: it says which attempt is meant",fieldPath=".attempt"
 // +kubebuilder:validation:XValidation:rule="has(self.weightPercent) == (self.action in ['Approve', 'SkipHold'])",message="weightPercent is required for Approve and SkipHold, to say which step is meant, and not available for others",fieldPath=".weightPercent"
+// +kubebuilder:validation:XValidation:rule="self.action == 'BreakGlass' || !has(self.ticket) && !has(self.durationSeconds)",message="ticket and durationSeconds are of BreakGlass alone"
+// +kubebuilder:validation:XValidation:rule="self.action != 'BreakGlass' || !self.requester.matches('[[:cntrl:]]')",message="of BreakGlass must be without control characters",fieldPath=".requester"
 type ReleaseActionSpec struct {
 	// trackName is the track, in the same namespace. 1 to 40 characters.
 	//
@@ -78,7 +86,8 @@ type ReleaseActionSpec struct {
 	TrackName string `json:"trackName"`
 
 	// releaseName is the release that the action is about: the candidate for Approve,
-	// Abort and SkipHold, the target for Rollback and Retry. 1 to 40 characters.
+	// Abort and SkipHold, the target for Rollback and Retry, the one to be entered for
+	// BreakGlass. 1 to 40 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -107,6 +116,22 @@ type ReleaseActionSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	WeightPercent *int32 `json:"weightPercent,omitempty"`
+
+	// ticket names what a BreakGlass is for, in the words of whoever keeps tickets: 1 to
+	// 256 characters. Required where a policy says so, and only there is it of use.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Ticket string `json:"ticket,omitempty"`
+
+	// durationSeconds is how long a BreakGlass lasts, from when the action was created,
+	// in seconds: 60 to 86400, and no longer than policies let it. Unset: 3600.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=86400
+	DurationSeconds *int32 `json:"durationSeconds,omitempty"`
 
 	// requester is the user who asks: the one who creates the action, under the name
 	// by which the API server knows them. 1 to 1024 characters.
@@ -138,13 +163,14 @@ const (
 
 // ReleaseActionStatus says what came of an action.
 type ReleaseActionStatus struct {
-	// outcome of the action: Done or Refused. Unset: not carried out yet.
+	// outcome of the action: Done or Refused. Unset: not carried out yet; or a BreakGlass
+	// that has not ended, or whose pods are not all replaced.
 	//
 	// +optional
 	Outcome ActionOutcome `json:"outcome,omitempty"`
 
-	// recordSequence is of the record that carried it out or refused it. Unset: none
-	// yet.
+	// recordSequence is of the newest record that carried it out or refused it. Unset:
+	// none yet.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -155,4 +181,79 @@ type ReleaseActionStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
 	Message string `json:"message,omitempty"`
+
+	// uses of what a BreakGlass opened, oldest first, at most 128: each was written before
+	// it was let through, and is recorded after. Unset: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	Uses []AccessUse `json:"uses,omitempty"`
+}
+
+// MaxUses is how many uses one BreakGlass has.
+const MaxUses = 128
+
+// DefaultBreakGlassSeconds is how long a BreakGlass lasts that does not say.
+const DefaultBreakGlassSeconds = 3600
+
+// EndTime of the access that a BreakGlass asks for.
+func (a *ReleaseAction) EndTime() time.Time {
+	seconds := int32(DefaultBreakGlassSeconds)
+	if a.Spec.DurationSeconds != nil {
+		seconds = *a.Spec.DurationSeconds
+	}
+	return a.CreationTimestamp.Add(time.Duration(seconds) * time.Second)
+}
+
+// AccessWay is a way into a pod.
+//
+// +kubebuilder:validation:Enum=Exec;Attach;PortForward;Debug
+type AccessWay string
+
+const (
+	// AccessExec runs a command in a container; kubectl cp does too.
+	AccessExec AccessWay = "Exec"
+	// AccessAttach joins what runs in a container.
+	AccessAttach AccessWay = "Attach"
+	// AccessPortForward reaches a port of the pod.
+	AccessPortForward AccessWay = "PortForward"
+	// AccessDebug adds a container for debugging.
+	AccessDebug AccessWay = "Debug"
+)
+
+// AccessUse is one use of opened access.
+type AccessUse struct {
+	// time at which it was let through; each is later than the one before.
+	//
+	// +required
+	Time metav1.MicroTime `json:"time"`
+
+	// way into the pod: Exec, Attach, PortForward or Debug.
+	//
+	// +required
+	Way AccessWay `json:"way"`
+
+	// podName of the pod.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	PodName string `json:"podName"`
+
+	// podUID of the pod: it is replaced when the access ends.
+	//
+	// +required
+	PodUID types.UID `json:"podUID"`
+
+	// componentName is whose pod it is.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	ComponentName string `json:"componentName"`
+
+	// containerName that was asked for, or added. Unset: the request named none.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	ContainerName string `json:"containerName,omitempty"`
 }

@@ -78,9 +78,9 @@ type ReleasePolicySpec struct {
 	// +optional
 	Signatures *SignaturePolicy `json:"signatures,omitempty"`
 
-	// interactiveAccess says whether people may exec into, attach to, forward ports of
-	// and debug the pods of releases: Deny, Warn or Allow. Unset: Deny in namespaces
-	// with the guard label, else Allow.
+	// interactiveAccess says whether people may exec into, attach to and forward ports of
+	// pods in namespaces that have a track: Deny, Warn or Allow. Deny guards them, as the
+	// guard label does. Unset, and Allow: the guard label of a namespace alone decides.
 	//
 	// +optional
 	InteractiveAccess PolicyMode `json:"interactiveAccess,omitempty"`

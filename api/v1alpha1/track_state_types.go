@@ -51,6 +51,71 @@ type TrackState struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=1024
 	SkippedHolds []SkippedHold `json:"skippedHolds,omitempty"`
+
+	// opened is the interactive access that was opened and is not closed yet, at most 16.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Opened []OpenedAccess `json:"opened,omitempty"`
+}
+
+// MaxOpened is how much interactive access a track has open at once.
+const MaxOpened = 16
+
+// OpenedAccess is interactive access to the pods of a release, for one user, until its
+// end; after that, the pods that are to be replaced for it.
+type OpenedAccess struct {
+	ReleaseRef `json:",inline"`
+
+	// actionName is the ReleaseAction that opened it.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	ActionName string `json:"actionName"`
+
+	// requester is the user to whom it is open.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=1024
+	Requester string `json:"requester"`
+
+	// endTime of the access.
+	//
+	// +required
+	EndTime metav1.Time `json:"endTime"`
+
+	// useTime of the newest use that was recorded. Unset: none was.
+	//
+	// +optional
+	UseTime *metav1.MicroTime `json:"useTime,omitempty"`
+
+	// pods that were entered, at most 128.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=128
+	Pods []EnteredPod `json:"pods,omitempty"`
+}
+
+// EnteredPod is a pod that somebody was let into.
+type EnteredPod struct {
+	// name of the pod.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// uid of the pod.
+	//
+	// +required
+	UID types.UID `json:"uid"`
+
+	// componentName is whose pod it is.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	ComponentName string `json:"componentName"`
 }
 
 // ReleaseRef names one release object for ever: a re-created object of the same

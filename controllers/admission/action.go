@@ -15,6 +15,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/admission/validation"
+	"github.com/strata-release/strata/controllers/policy"
 )
 
 // actionHandler answers for actions that are created or changed.
@@ -51,6 +52,11 @@ func (h *actionHandler) Handle(ctx context.Context, req admission.Request) admis
 			req.UserInfo.Username, validation.Verb(action.Spec.Action), v1alpha1.GroupVersion.Group, action.Spec.TrackName, req.Namespace))
 	}
 	errs, err = h.missing(ctx, req.Namespace, action)
+	if err == nil && action.Spec.Action == v1alpha1.ActionBreakGlass {
+		var effective policy.Effective
+		effective, err = policy.Read(ctx, h.reader, h.live, req.Namespace)
+		errs = append(errs, effective.CheckBreakGlass(&action.Spec, req.UserInfo.Groups)...)
+	}
 	if err != nil {
 		return unanswerable(err)
 	}

@@ -9,6 +9,7 @@
 //	record.go      records are the operator's
 //	policy.go      a policy is good
 //	policies.go    what the policies of its namespace make of a release
+//	access.go      who enters a pod has it open, and it is written down first
 //	deployment.go  the Deployments of releases are never changed in place
 //	respond.go     how a refusal reads
 //

@@ -22,6 +22,8 @@ const (
 	ruleDeployment = "STRATA-010"
 	ruleMetadata   = "STRATA-011"
 	ruleScale      = "STRATA-012"
+	ruleDebug      = "STRATA-019"
+	ruleEntered    = "STRATA-050"
 )
 
 // answer allows a request without errors, and refuses one with errors as the API

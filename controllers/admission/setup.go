@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net/http"
+	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -69,6 +70,9 @@ func (o Options) hosts() []string {
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releasepolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=namespaces,verbs=get;list;watch
 // +kubebuilder:rbac:groups=authorization.k8s.io,resources=subjectaccessreviews,verbs=create
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get
+// +kubebuilder:rbac:groups=strata.dev,resources=releaseactions,verbs=get
+// +kubebuilder:rbac:groups=strata.dev,resources=releaseactions/status,verbs=patch
 
 // Setup adds the webhook to a manager: its server, which runs in every replica
 // whether it leads or not, its certificate, and the readiness checks "webhook"
@@ -131,6 +135,7 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 		guards.PathRecord:     &recordHandler{decoder: decoder, operator: operator, live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathPolicy:     &policyHandler{decoder: decoder},
 		guards.PathDeployment: &deploymentHandler{operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader()},
+		guards.PathAccess:     &accessHandler{reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient(), now: time.Now},
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
 	}

@@ -34,6 +34,9 @@ package operator
 // What tells how a release fares. A pod that does not run what was sealed is evicted.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch
 // +kubebuilder:rbac:groups="",resources=pods/eviction,verbs=create
+//
+// Pods that somebody entered are replaced: deleting one is what its ReplicaSet mends.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=delete
 // +kubebuilder:rbac:groups=discovery.k8s.io,resources=endpointslices,verbs=get;list;watch
 //
 // Routes. Gateways are looked at to say that one does not exist.

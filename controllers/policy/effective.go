@@ -222,6 +222,10 @@ func (e Effective) Summary() *v1alpha1.EffectivePolicy {
 		s.Approvals = &asked
 	}
 	s.WriterNames = e.writerNames()
+	s.BreakGlass = e.BreakGlass()
+	if mode, name := e.InteractiveAccess(); mode == v1alpha1.PolicyDeny {
+		s.Rules = append(s.Rules, v1alpha1.EffectiveRule{Field: "interactiveAccess", Mode: mode, PolicyName: name})
+	}
 	for _, rule := range rules {
 		if mode, name := e.mode(rule.ask); cmp.Or(mode, v1alpha1.PolicyAllow) != v1alpha1.PolicyAllow {
 			s.Rules = append(s.Rules, v1alpha1.EffectiveRule{Field: rule.field, Mode: mode, PolicyName: name})

@@ -363,3 +363,36 @@ func TestVersionFollowsThePolicies(t *testing.T) {
 		t.Errorf("got %v", versions)
 	}
 }
+
+func TestBreakGlass(t *testing.T) {
+	said := func(name string, p *v1alpha1.BreakGlassPolicy) v1alpha1.ReleasePolicy {
+		return v1alpha1.ReleasePolicy{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ReleasePolicySpec{NamespaceSelector: &metav1.LabelSelector{}, BreakGlass: p}}
+	}
+	seconds := func(n int32) *int32 { return &n }
+	wide := said("wide", &v1alpha1.BreakGlassPolicy{Groups: []string{"oncall", "sre"}, Ticket: v1alpha1.TicketNotRequired, MaxSeconds: seconds(7200)})
+	plain := said("plain", &v1alpha1.BreakGlassPolicy{Groups: []string{"oncall"}})
+	for name, c := range map[string]struct {
+		policies []v1alpha1.ReleasePolicy
+		spec     v1alpha1.ReleaseActionSpec
+		groups   []string
+		says     string
+	}{
+		"nobody may":           {[]v1alpha1.ReleasePolicy{said("none", nil)}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, "nobody may"},
+		"without a ticket":     {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{}, []string{"sre"}, ""},
+		"for two hours":        {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"sre"}, ""},
+		"for longer":           {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7201)}, []string{"sre"}, "spec.durationSeconds: Invalid value: 7201: must be at most 7200 by ReleasePolicy wide"},
+		"of another group":     {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"sre"}, "ReleasePolicy plain lets members of oncall alone"},
+		"the most restrictive": {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"oncall"}, "must be at most 3600 by ReleasePolicy plain"},
+		"a ticket by one":      {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{}, []string{"oncall"}, "spec.ticket: Required value: ReleasePolicy plain asks for a ticket"},
+		"all let it":           {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, ""},
+	} {
+		e, err := For(c.policies, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		errs := e.CheckBreakGlass(&c.spec, c.groups)
+		if c.says == "" && len(errs) > 0 || c.says != "" && (len(errs) == 0 || !strings.Contains(errs.ToAggregate().Error(), c.says)) {
+			t.Errorf("%s: %v, want %q", name, errs, c.says)
+		}
+	}
+}

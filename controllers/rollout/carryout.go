@@ -18,11 +18,13 @@ func (v view) carryOut() []Action {
 	do = append(do, v.markServices()...)
 	do = append(do, v.boundAutoscalers()...)
 	do = append(do, v.scaleComponents()...)
+	do = append(do, v.writeAccess()...)
 	if v.Log.Broken != "" {
 		// What cannot be trusted may keep things up. It takes nothing away.
 		return do
 	}
 	do = append(do, v.createJobs()...)
+	do = append(do, v.replacePods()...)
 	do = append(do, v.deleteJobs()...)
 	do = append(do, v.deleteChildren()...)
 	do = append(do, v.liftMarks()...)

@@ -1,5 +1,7 @@
 package rollout
 
+import "slices"
+
 // decisions, in the order in which they are taken: who is who, people, what ends
 // an attempt, then what brings one forward, then tidying. Each answers with the
 // record that it wants, or nil.
@@ -23,6 +25,8 @@ var decisions = []struct {
 	{"promote", view.promote},
 	{"passOver", view.passOver},
 	{"retire", view.retire},
+	{"recordUse", view.recordUse},
+	{"closeAccess", view.closeAccess},
 	{"prune", view.prune},
 }
 
@@ -32,7 +36,7 @@ var decisions = []struct {
 func Compute(o Observation) Plan {
 	v := look(o)
 	if v.Track == nil {
-		do := v.liftAllMarks()
+		do := slices.Concat(v.liftAllMarks(), v.writeAccess(), v.replacePods())
 		return Plan{Stage: Settled, Do: do, Confirm: len(do) > 0}
 	}
 	if v.Track.Deleting {

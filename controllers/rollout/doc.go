@@ -31,6 +31,7 @@
 //	weights.go   shares of routes; what counts as carried by a router
 //	shift.go     raising, verifying and withdrawing weight; promotion
 //	people.go    Rollback, Abort, Retry, Approve, SkipHold
+//	access.go    BreakGlass: interactive access for a while
 //	retire.go    drain, warm releases, when pods may go
 //	capacity.go  how large a component is, and how large before it takes weight
 //	workers.go   whose workers run, and when they stop

@@ -293,7 +293,7 @@ func (e *explorer) rest(began int64) bool {
 	if grew := e.sequence() - began; grew > 120 {
 		return e.fail(fmt.Errorf("%d records on the way to rest", grew))
 	}
-	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.CheckHistory()) && e.fail(e.ended()) && e.fail(e.AtRest())
+	return e.fail(s.settled()) && e.fail(e.CheckLog()) && e.fail(e.CheckMarks()) && e.fail(e.CheckHistory()) && e.fail(e.CheckAccess()) && e.fail(e.ended()) && e.fail(e.AtRest())
 }
 
 // ended: in a fair world every attempt comes to its end, unless it waits for people,

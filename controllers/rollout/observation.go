@@ -33,6 +33,25 @@ type Observation struct {
 	Required []RequiredTrack
 	// Actions are those that no record names yet, oldest first.
 	Actions []v1alpha1.ReleaseAction
+	// Access are the lines (AccessLine) of the track in the annotation of its namespace,
+	// read before Uses.
+	Access []string
+	// Uses are those of the access that the newest record has, oldest first for each.
+	Uses []Use
+	// Entered are the pods that the newest record says were entered and that are there.
+	Entered []Pod
+}
+
+// Use is a use of the access that an action opened.
+type Use struct {
+	ActionName string
+	v1alpha1.AccessUse
+}
+
+// Pod is a pod that is there.
+type Pod struct {
+	UID      types.UID
+	Deleting bool
 }
 
 // Track is the ReleaseTrack as written by its users.

@@ -40,6 +40,8 @@ func (v view) answerTo(a *v1alpha1.ReleaseAction) *Entry {
 		return v.approve(a)
 	case v1alpha1.ActionSkipHold:
 		return v.skipHold(a)
+	case v1alpha1.ActionBreakGlass:
+		return v.breakGlass(a)
 	}
 	return v.refuse(a, "NotSupported", fmt.Sprintf("action %s is not supported yet", a.Spec.Action))
 }

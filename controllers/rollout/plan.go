@@ -3,6 +3,8 @@ package rollout
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
@@ -181,6 +183,18 @@ type DeleteChildren struct {
 	Sequence int64
 }
 
+// WriteAccess makes the annotation of the namespace have these lines for the track; none:
+// it goes.
+type WriteAccess struct{ Lines []string }
+
+// DeletePod deletes a pod that was entered, with its UID as precondition: no budget keeps it.
+type DeletePod struct {
+	Name string
+	UID  types.UID
+}
+
+func (WriteAccess) action()     {}
+func (DeletePod) action()       {}
 func (SealRelease) action()     {}
 func (TakeOver) action()        {}
 func (CreateChildren) action()  {}

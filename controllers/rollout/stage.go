@@ -75,6 +75,7 @@ func (v view) after() time.Duration {
 	if due, ok := v.pruneTime(); ok {
 		moments = append(moments, due)
 	}
+	moments = append(moments, v.accessMoments()...)
 	for _, live := range v.state.Live {
 		if end, ok := v.retireTime(live); ok {
 			moments = append(moments, end)

@@ -58,6 +58,13 @@ var stories = map[string]func(*testing.T){
 	"history-limit":              historyLimit,
 	"record-limit":               recordLimit,
 	"routes-go-with-the-track":   routesGoWithTheTrack,
+	// Entering.
+	"break-glass":               breakGlass,
+	"break-glass-refused":       breakGlassRefused,
+	"break-glass-twice":         breakGlassTwice,
+	"break-glass-retired":       breakGlassRetired,
+	"break-glass-never-well":    breakGlassNeverWell,
+	"break-glass-track-deleted": breakGlassTrackDeleted,
 	// Going back.
 	"abort":                   abort,
 	"retry":                   retry,

@@ -225,7 +225,7 @@ func (s *story) transcript() string { return strings.Join(s.lines, "\n") + "\n" 
 // compares the transcript with the golden one.
 func (s *story) end() {
 	s.t.Helper()
-	for _, err := range []error{s.settled(), s.CheckLog(), s.CheckMarks(), s.CheckHistory()} {
+	for _, err := range []error{s.settled(), s.CheckLog(), s.CheckMarks(), s.CheckHistory(), s.CheckAccess()} {
 		if err != nil {
 			s.t.Errorf("%v\n%s", err, s.transcript())
 		}

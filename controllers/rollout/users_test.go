@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -114,8 +115,10 @@ func (e *explorer) user() {
 		return
 	}
 	switch n := e.random.IntN(100); {
-	case n < 30:
+	case n < 27:
 		e.publish()
+	case n < 30:
+		e.enter(name)
 	case n < 55:
 		e.ask(name)
 	case n < 63:
@@ -268,6 +271,22 @@ func (e *explorer) ask(name string) {
 	}
 	if routes := e.Head().Routes; spec.Action == v1alpha1.ActionSkipHold && c != nil && len(routes) > 0 && e.chance(80) {
 		spec.WeightPercent = ptr(weightOf(e.Head(), c.Name))
+	}
+	e.tell("> %s %s", spec.Action, spec.ReleaseName)
+	e.Ask(spec)
+}
+
+// enter the pods that are open to somebody, or have some opened.
+func (e *explorer) enter(name string) {
+	for _, line := range e.Opened.Lines {
+		if fields := strings.Fields(line); e.chance(70) {
+			in := e.Enter(fields[1], "web", 1+e.random.IntN(2))
+			e.tell("> enter a pod of %s by %s: %t", fields[0], fields[1], in)
+			return
+		}
+	}
+	spec := v1alpha1.ReleaseActionSpec{
+		Action: v1alpha1.ActionBreakGlass, ReleaseName: name, Requester: oneOf(e, "ann", "bob"), DurationSeconds: ptr(int32(60 + e.random.IntN(300))),
 	}
 	e.tell("> %s %s", spec.Action, spec.ReleaseName)
 	e.Ask(spec)

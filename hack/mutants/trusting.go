@@ -85,5 +85,5 @@ var trusting = []mutant{
 	{"guards-open", "lets by what a guard cannot judge", guardsDir + "/render.go",
 		"fail := admissionv1.Fail\n\tpolicy := ", "fail := admissionv1.Ignore\n\tpolicy := ", testsOf("./" + guardsDir)},
 	{"webhooks-open", "admits releases while the operator does not answer", guardsDir + "/render.go",
-		`fail, none, timeout := admissionv1.Fail,`, `fail, none, timeout := admissionv1.Ignore,`, testsOf("./" + guardsDir)},
+		`fail, effects, timeout := admissionv1.Fail,`, `fail, effects, timeout := admissionv1.Ignore,`, testsOf("./" + guardsDir)},
 }

@@ -232,7 +232,10 @@ var malformedActions = []malformed{
 	{"spec/releaseName", `"shop-9"`, []string{"spec.releaseName", "shop-9", "Not found"}},
 	{"spec/requester", `"jo"`, []string{"spec.requester", "jo", "the user who creates the action"}},
 	{"spec/reason", `""`, []string{"spec.reason"}},
-	{"spec", `{"trackName":"shop","releaseName":"shop-1","action":"BreakGlass","requester":"admin","reason":"because"}`, []string{"spec.action", "BreakGlass", "not supported yet"}},
+	{"spec", `{"trackName":"shop","releaseName":"shop-1","action":"BreakGlass","requester":"admin","reason":"because"}`, []string{"spec.action", "no ReleasePolicy of the namespace has spec.breakGlass"}},
+	{"spec", `{"trackName":"shop","releaseName":"shop-1","action":"BreakGlass","requester":"admin\nshop-2","reason":"because"}`, []string{"spec.requester", "control characters"}},
+	{"spec/ticket", `"OPS-7"`, []string{"spec", "ticket and durationSeconds are of BreakGlass alone"}},
+	{"spec/durationSeconds", `60`, []string{"spec", "ticket and durationSeconds are of BreakGlass alone"}},
 }
 
 const goodPolicy = `apiVersion: strata.dev/v1alpha1
@@ -284,8 +287,9 @@ var malformedPolicies = []malformed{
 	{"spec/externalState/hostPath", `"No"`, []string{"spec.externalState.hostPath", "No"}},
 	{"spec/privileges/rootUser", `"No"`, []string{"spec.privileges.rootUser", "No"}},
 	{"spec/maxAgeSeconds", `60`, []string{"spec.maxAgeSeconds", "60"}},
-	{"spec/interactiveAccess", `"Deny"`, []string{"spec.interactiveAccess", "not supported yet"}},
-	{"spec/breakGlass", `{"groups":["sre"]}`, []string{"spec.breakGlass", "not supported yet"}},
+	{"spec/interactiveAccess", `"Warn"`, []string{"spec.interactiveAccess", "Warn", "not supported yet"}},
+	{"spec/breakGlass", `{"groups":[]}`, []string{"spec.breakGlass.groups"}},
+	{"spec/breakGlass", `{"groups":["sre"],"maxSeconds":59}`, []string{"spec.breakGlass.maxSeconds", "59"}},
 	{"spec/approvals", `{"count":2}`, []string{"spec.approvals", "not supported yet"}},
 	{"spec/writers", `[{"name":"vpa","type":"Scaler","scaler":{"username":"vpa","target":"Pods"}}]`, []string{"spec.writers[0].scaler.target", "Pods"}},
 	{"spec/writers", `[{"name":"vpa","type":"Scaler"}]`, []string{"spec.writers[0].scaler", "must be set when type is Scaler"}},

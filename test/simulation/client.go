@@ -40,7 +40,7 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	case *unstructured.Unstructured:
 		return c.getStored(key.Name, o)
 	case *metav1.PartialObjectMetadata:
-		return nil // The only one that is asked for is a Gateway.
+		return nil // A Gateway, and a namespace on which nothing is noted.
 	}
 	k := kindOf(into)
 	found := c.shelf(k).get(key.Name)

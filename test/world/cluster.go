@@ -36,7 +36,7 @@ func (w *World) Step() []string {
 			changes = append(changes, "wire "+name+": "+Shares(w.Routes[name].Carried))
 		}
 	}
-	return append(changes, w.collect()...)
+	return append(append(changes, w.collect()...), w.endPods()...)
 }
 
 // NextStep is when Step has something to do next; ok is false for never.
@@ -59,6 +59,11 @@ func (w *World) NextStep() (next time.Time, ok bool) {
 	for _, r := range w.Routes {
 		if end, ok := w.carryTime(r); ok {
 			earlier(end)
+		}
+	}
+	for _, pod := range w.Entered {
+		if !pod.Gone.IsZero() {
+			earlier(pod.Gone)
 		}
 	}
 	return next, !next.IsZero()

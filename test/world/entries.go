@@ -19,7 +19,8 @@ func (w *World) checkEntry(o rollout.Observation, spec *v1alpha1.ReleaseRecordSp
 	if err := w.checkEvent(o, before, spec); err != nil {
 		return fmt.Errorf("record %d, %s %s: %w", spec.Sequence, spec.Event, spec.Release.Name, err)
 	}
-	if spec.ActionName != "" && spec.Event != v1alpha1.EventRecalled {
+	used := spec.Event == v1alpha1.EventBreakGlass && spec.Reason != "Opened"
+	if spec.ActionName != "" && spec.Event != v1alpha1.EventRecalled && !used {
 		if w.answered[spec.ActionName] {
 			return fmt.Errorf("record %d: action %s is answered a second time", spec.Sequence, spec.ActionName)
 		}
@@ -57,6 +58,8 @@ func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, sp
 		return w.checkRestored(o, spec)
 	case v1alpha1.EventAdopted:
 		return w.checkAdopted(o, spec)
+	case v1alpha1.EventBreakGlass:
+		return w.checkBreakGlass(before, spec)
 	}
 	return nil
 }

@@ -27,6 +27,8 @@ func (o *Objects) sync(from *Objects, kind Kind) {
 		o.Routes = maps.Clone(from.Routes)
 	case Actions:
 		o.Actions = slices.Clip(from.Actions)
+	case Access:
+		o.Opened, o.Entered = from.Opened, maps.Clone(from.Entered)
 	}
 }
 
@@ -72,6 +74,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 			o.Actions = append(o.Actions, a)
 		}
 	}
+	observeAccess(c, &o, state)
 	return o
 }
 

@@ -36,6 +36,7 @@ const (
 	Children
 	Routes
 	Actions
+	Access
 	kinds
 )
 
@@ -52,6 +53,22 @@ type Objects struct {
 	Jobs        map[string]*Job
 	Routes      map[string]*RouteObject
 	Actions     []v1alpha1.ReleaseAction
+	// Opened is the annotation of the namespace, and Entered the pods that were entered
+	// and are there.
+	Opened  Opened
+	Entered map[types.UID]*EnteredPod
+}
+
+// Opened is the annotation of the namespace that lists open access.
+type Opened struct {
+	Lines   []string
+	Version int64
+}
+
+// EnteredPod is a pod that somebody was let into. Gone is when it is, once it is deleted.
+type EnteredPod struct {
+	Name, Release, Component string
+	Gone                     time.Time
 }
 
 // Release is an ImmutableRelease.
@@ -217,7 +234,11 @@ type World struct {
 	forgotten map[types.UID]bool
 	// answered are the actions that any record answered, be it lost.
 	answered map[string]bool
-	weights  map[string]map[string]bool
+	// replaced counts the pods of a name that were deleted because they were entered, and
+	// everEntered are all that were.
+	replaced    map[string]int
+	everEntered map[types.UID]bool
+	weights     map[string]map[string]bool
 }
 
 // New makes an empty world with a track.
@@ -226,7 +247,7 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		Objects: Objects{
 			Releases: map[string]*Release{}, Seals: map[string]*Seal{}, Deployments: map[string]*Deployment{},
 			Services: map[string]*Service{}, Autoscalers: map[string]*Autoscaler{}, Disruptions: map[string]*Disruption{},
-			Jobs: map[string]*Job{}, Routes: map[string]*RouteObject{},
+			Jobs: map[string]*Job{}, Routes: map[string]*RouteObject{}, Entered: map[types.UID]*EnteredPod{},
 		},
 		Now:         Start,
 		Track:       rollout.Track{UID: "track", Spec: spec},
@@ -241,6 +262,8 @@ func New(spec v1alpha1.ReleaseTrackSpec) *World {
 		unmarked:    map[string]bool{},
 		forgotten:   map[types.UID]bool{},
 		answered:    map[string]bool{},
+		replaced:    map[string]int{},
+		everEntered: map[types.UID]bool{},
 	}
 }
 

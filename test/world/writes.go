@@ -50,6 +50,10 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return p.deleteJobs(a)
 	case rollout.DeleteChildren:
 		return p.deleteChildren(a)
+	case rollout.WriteAccess:
+		return []write{p.writeAccess(a)}
+	case rollout.DeletePod:
+		return []write{p.deletePod(a)}
 	case rollout.MarkHeld:
 		return []write{p.mark(a.Release, a.Sequence)}
 	case rollout.LiftMark:

@@ -7,6 +7,11 @@ import (
 // ofOperator is true in the operator's namespace.
 const ofOperator = `request.namespace == '` + Namespace + `'`
 
+// labelsByOperator says that no label of a namespace changes but its guard, and that one
+// only as a policy has it put there or taken away.
+const labelsByOperator = `(variables.labels.map(k, k) + variables.oldLabels.map(k, k)).all(k, variables.labels[?k] == variables.oldLabels[?k] || ` +
+	`(k == '` + v1alpha1.LabelGuarded + `' && [variables.labels[?k], variables.oldLabels[?k]].all(v, v.orValue('` + v1alpha1.GuardedByPolicy + `') == '` + v1alpha1.GuardedByPolicy + `')))`
+
 const otherwiseInstead = `To act in the operator's place is not possible. Ask it: create a ReleaseAction.`
 
 // clusterWide are the mark of guarded namespaces, and the operator's identity.
@@ -34,7 +39,7 @@ var clusterWide = []Route{
 		Targets:    []Target{core("namespaces", "namespaces/status", "namespaces/finalize")},
 		Operations: operations(update),
 		Everywhere: true,
-		Variables:  variables(annotationsOf, oldAnnotation),
+		Variables:  variables(annotationsOf, oldAnnotation, labelsOf, oldLabels),
 		Rules: []Rule{
 			{
 				ID:         "STRATA-054",
@@ -46,11 +51,19 @@ var clusterWide = []Route{
 			{
 				ID: "STRATA-055",
 				// What it may do is to say what it knows, and not to open a namespace.
-				Expression: `!variables.operator || ` + all(sameSpec, sameLabels, sameTies,
+				Expression: `!variables.operator || ` + all(sameSpec, labelsByOperator, sameTies,
 					`(variables.annotations.map(k, k) + variables.oldAnnotations.map(k, k)).all(k, k.startsWith('`+v1alpha1.ReservedPrefix+`') || variables.annotations[?k] == variables.oldAnnotations[?k])`),
-				Says:    "the operator writes its own annotations alone of a namespace",
-				Detail:  `'namespace ' + oldObject.metadata.name + ': the operator writes its own annotations alone'`,
+				Says:    "the operator writes its own annotations alone of a namespace, and guards it",
+				Detail:  `'namespace ' + oldObject.metadata.name + ': the operator writes its own annotations alone, and guards it'`,
 				Instead: nothingInstead,
+			},
+			{
+				ID: "STRATA-058",
+				Expression: `variables.operator || variables.labels[?'` + v1alpha1.LabelGuarded + `'] == variables.oldLabels[?'` + v1alpha1.LabelGuarded + `'] || ` +
+					`!('` + v1alpha1.GuardedByPolicy + `' in [variables.labels[?'` + v1alpha1.LabelGuarded + `'].orValue(''), variables.oldLabels[?'` + v1alpha1.LabelGuarded + `'].orValue('')])`,
+				Says:    "a namespace is guarded by a ReleasePolicy, and the operator alone says so",
+				Detail:  `'namespace ' + oldObject.metadata.name + ': ` + v1alpha1.LabelGuarded + `=` + v1alpha1.GuardedByPolicy + ` is said by the operator alone, for a ReleasePolicy'`,
+				Instead: "Change spec.interactiveAccess of the policy; the value true guards a namespace whatever policies say.",
 			},
 		},
 	},

@@ -60,7 +60,10 @@ a release is refused by the schema too, before any policy: that answer is a 422.
 
 ` + "`kubectl label namespace shop strata.dev/guarded=true`" + ` closes a namespace to exec, attach, cp,
 port-forward and proxies (STRATA-050, STRATA-051, STRATA-043). The label cannot be taken
-away while a release serves or stands by there.
+away while a release serves or stands by there. With the value ` + "`policy`" + ` it is the operator's, for
+as long as a ReleasePolicy denies interactive access. [break-glass.md](break-glass.md) says how
+somebody enters the pods of a release for a while: it is let through by the policies, and then
+the webhook decides, so that nothing is open while the operator is down.
 
 ## Who the operator is
 
@@ -125,6 +128,9 @@ func (r *Route) exempt(rule Rule) string {
 	}
 	if strings.Contains(rule.Expression, "'system:nodes'") {
 		users = append(users, "nodes")
+	}
+	if strings.Contains(rule.Expression, "variables.opened") {
+		users = append(users, "whom a BreakGlass has opened the release to")
 	}
 	if strings.Contains(rule.Expression, "variables.writers") {
 		users = append(users, "named writers")

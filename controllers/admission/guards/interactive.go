@@ -1,11 +1,19 @@
 package guards
 
-// opened is true for a request to which interactive access was opened: THE place for
-// an exception, by which rule and variable alike all rows of this file go. Nothing
-// opens it yet.
-var opened = variable("opened", "false")
+import "github.com/strata-release/strata/api/v1alpha1"
 
-const openInstead = `Read logs, which stay open, or publish a new ImmutableRelease that tells more. Nothing opens access for a time yet.`
+// opened is true for a request to which interactive access may be opened: THE place for
+// an exception. A CONNECT does not show the pod, and a policy has no clock: the operator
+// notes on the namespace what is open, and who is let through here is asked about by the
+// webhook, which looks at the pod, the time and the policies, and writes the use down.
+// With the operator gone, that fails, and all is closed.
+var opened = variable("opened", `namespaceObject.metadata.?annotations.orValue({}).exists(k, k.startsWith('`+v1alpha1.AnnotationOpenedPrefix+`') && `+
+	`namespaceObject.metadata.annotations[k].split('\n').map(l, l.split(' ', 4)).exists(p, p.size() == 4 && p[3] == request.userInfo.username && request.name.startsWith(p[0] + '-')))`)
+
+const openInstead = `Read logs, which stay open, or publish a new ImmutableRelease that tells more. A ReleaseAction BreakGlass opens the pods of one release for a time, where a ReleasePolicy lets you: see docs/break-glass.md.`
+
+// debugPrivilege is the capability that kubectl debug adds to see other processes.
+const debugPrivilege = "SYS_PTRACE"
 
 // interactive are the ways into a running container. What is named by a CONNECT is
 // not shown to a policy: the namespace decides. A debugging container is an update of
@@ -15,7 +23,8 @@ var interactive = []Route{
 		Name: "strata-interactive", Ways: "kubectl exec, attach, cp, port-forward",
 		Targets:    []Target{core("pods/exec", "pods/attach", "pods/portforward")},
 		Operations: operations(connect),
-		Variables:  variables(opened),
+		Webhook:    PathAccess, WebhookName: "interactive.strata.dev", Guarded: true, Notes: true,
+		Variables: variables(opened),
 		Rules: []Rule{{
 			ID:         "STRATA-050",
 			Expression: `!(` + inGuarded + `) || variables.opened`,
@@ -28,13 +37,12 @@ var interactive = []Route{
 		Name: "strata-proxies", Ways: "kubectl proxy to a pod or a Service",
 		Targets:    []Target{core("pods/proxy", "services/proxy")},
 		Operations: operations(connect),
-		Variables:  variables(opened),
 		Rules: []Rule{{
 			ID:         "STRATA-051",
-			Expression: `!(` + inGuarded + `) || variables.opened`,
+			Expression: `!(` + inGuarded + `)`,
 			Says:       "the pods and Services of a guarded namespace are not reached by the API server",
 			Detail:     `request.resource.resource + '/' + request.name + ' is in namespace ' + request.namespace + ', which is guarded: its pods and Services are not reached by way of the API server'`,
-			Instead:    "Ask them where their users do, or read logs. Nothing opens access for a time yet.",
+			Instead:    "Ask them where their users do, or read logs. A BreakGlass opens port-forward, and not this.",
 		}},
 	},
 	{
@@ -42,14 +50,26 @@ var interactive = []Route{
 		Targets:    []Target{core("pods/ephemeralcontainers")},
 		Operations: operations(update),
 		Only:       labelledByRelease,
-		Variables:  variables(releaseOf, opened),
-		Rules: []Rule{{
-			ID:         "STRATA-019",
-			Expression: `variables.opened || (` + sameSpec + ` && ` + sameMetadata + `)`,
-			Says:       "this pod belongs to a release, and gets no container for debugging",
-			Detail:     belongs("pod", ", and gets no container for debugging"),
-			Instead:    openInstead,
-		}},
+		Webhook:    PathAccess, WebhookName: "debug.strata.dev", Notes: true,
+		Variables: variables(releaseOf, opened),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-019",
+				Expression: `variables.opened || (` + sameSpec + ` && ` + sameMetadata + `)`,
+				Says:       "this pod belongs to a release, and gets no container for debugging",
+				Detail:     belongs("pod", ", and gets no container for debugging"),
+				Instead:    openInstead,
+			},
+			{
+				// What is opened is the release, and not its node.
+				ID: "STRATA-056",
+				Expression: `object.spec.?ephemeralContainers.orValue([]).all(c, !c.?securityContext.?privileged.orValue(false) && ` +
+					`c.?securityContext.?capabilities.?add.orValue([]).all(a, a == '` + debugPrivilege + `'))`,
+				Says:    "a container for debugging is not privileged, and adds no capability but " + debugPrivilege,
+				Detail:  belongs("pod", ": a container for debugging is not privileged there, and adds no capability but "+debugPrivilege),
+				Instead: "Use kubectl debug with its profile general.",
+			},
+		},
 	},
 	{
 		Name: "strata-kubelets", Ways: "kubectl get --raw /api/v1/nodes/NODE/proxy/exec/...",

@@ -149,6 +149,20 @@ var ourKinds = []Route{
 		},
 	},
 	{
+		Name: "strata-used-actions", Ways: "kubectl delete of a BreakGlass that was used",
+		Targets:     ours("releaseactions"),
+		Operations:  operations(remove),
+		Only:        `oldObject.?status.?uses.orValue([]).size() > 0 && oldObject.?status.?outcome.orValue('') == ''`,
+		Controllers: []string{namespaceController},
+		Rules: []Rule{{
+			ID:         "STRATA-057",
+			Expression: excepted,
+			Says:       "by this action pods were entered, and it says which until they are replaced",
+			Detail:     `'by ReleaseAction ' + oldObject.metadata.name + ' pods were entered, and it says which until they are replaced'`,
+			Instead:    "It can be deleted when its outcome is there: after its end, and when the pods are gone.",
+		}},
+	},
+	{
 		Name: "strata-crds", Ways: "kubectl delete, edit of our CRDs",
 		Targets:    []Target{{"apiextensions.k8s.io", "v1", []string{"customresourcedefinitions"}}},
 		Operations: operations(create, update, remove),

@@ -166,14 +166,23 @@ func ValidatingWebhooks(operator Identity) *admissionv1.ValidatingWebhookConfigu
 		ObjectMeta: named(ConfigurationName),
 	}
 	for _, w := range Webhooks() {
-		fail, none, timeout := admissionv1.Fail, admissionv1.SideEffectClassNone, int32(timeoutSeconds)
+		fail, effects, timeout := admissionv1.Fail, admissionv1.SideEffectClassNone, int32(timeoutSeconds)
+		if w.Notes {
+			effects = admissionv1.SideEffectClassNoneOnDryRun
+		}
+		namespaces := applicationNamespaces()
+		if w.Guarded {
+			namespaces.MatchExpressions = append(namespaces.MatchExpressions, metav1.LabelSelectorRequirement{
+				Key: v1alpha1.LabelGuarded, Operator: metav1.LabelSelectorOpExists,
+			})
+		}
 		config.Webhooks = append(config.Webhooks, admissionv1.ValidatingWebhook{
 			Name:                    w.WebhookName,
 			ClientConfig:            service(w.Webhook),
 			Rules:                   rules(w.Targets, w.Operations),
 			FailurePolicy:           &fail,
-			NamespaceSelector:       applicationNamespaces(),
-			SideEffects:             &none,
+			NamespaceSelector:       namespaces,
+			SideEffects:             &effects,
 			TimeoutSeconds:          &timeout,
 			AdmissionReviewVersions: []string{"v1"},
 			MatchConditions:         conditions(operator, w.Controllers, w.Only),

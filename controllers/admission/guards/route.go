@@ -34,6 +34,10 @@ type Route struct {
 	// is called WebhookName.
 	Webhook     string
 	WebhookName string
+	// Guarded: the webhook is asked in guarded namespaces alone.
+	Guarded bool
+	// Notes: the webhook writes down what it lets through, and nothing on a dry run.
+	Notes bool
 }
 
 // Target is one resource, or subresources of one API group.

@@ -19,6 +19,7 @@ const (
 	PathRecord     = "/validate-record"
 	PathPolicy     = "/validate-policy"
 	PathDeployment = "/guard-deployment"
+	PathAccess     = "/guard-access"
 	PathExplain    = "/explain-release"
 )
 

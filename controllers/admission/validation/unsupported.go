@@ -27,10 +27,7 @@ var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
 
-	{Kind: "ReleaseAction", Field: "spec.action", Values: []string{"BreakGlass"}, Instead: "no policy can allow it yet"},
-
-	{Kind: "ReleasePolicy", Field: "spec.interactiveAccess", Instead: "the guard label of a namespace denies it"},
-	{Kind: "ReleasePolicy", Field: "spec.breakGlass", Instead: "nobody may open interactive access yet"},
+	{Kind: "ReleasePolicy", Field: "spec.interactiveAccess", Values: []string{"Warn"}, Instead: "who enters a pod is shown no warning: use Deny or Allow"},
 }
 
 // NotSupportedFile is where the table stands in words, from the top of the

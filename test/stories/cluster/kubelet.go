@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// pod starts the pod of a Deployment, as far as the story lets it.
+// pod starts the pod of a Deployment, as far as the story lets it, and stops one that was
+// deleted.
 func (s *stage) pod(ctx context.Context, key types.NamespacedName) (reconcile.Result, error) {
 	pod := &corev1.Pod{}
 	if err := s.Get(ctx, key, pod); err != nil {
@@ -24,6 +25,9 @@ func (s *stage) pod(ctx context.Context, key types.NamespacedName) (reconcile.Re
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil || owner.Kind != "Deployment" {
 		return reconcile.Result{}, nil
+	}
+	if pod.DeletionTimestamp != nil {
+		return reconcile.Result{}, s.end(ctx, []corev1.Pod{*pod})
 	}
 	deployment := &appsv1.Deployment{}
 	if err := s.Get(ctx, types.NamespacedName{Namespace: key.Namespace, Name: owner.Name}, deployment); err != nil {

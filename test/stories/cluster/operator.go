@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
@@ -35,12 +36,21 @@ func (c *Cluster) StartOperator(namespace string) (*Operator, error) {
 	return c.StartCrashing(namespace, 0)
 }
 
+// StartAhead starts one whose clock is ahead.
+func (c *Cluster) StartAhead(namespace string, by time.Duration) (*Operator, error) {
+	return c.start(namespace, 0, func() time.Time { return time.Now().Add(by) })
+}
+
 // StartCrashing starts an operator that is cut off from the API server at its
 // k-th write, which is carried out, but never answered. It never is where k is 0.
 func (c *Cluster) StartCrashing(namespace string, k int64) (*Operator, error) {
+	return c.start(namespace, k, time.Now)
+}
+
+func (c *Cluster) start(namespace string, k int64, now func() time.Time) (*Operator, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &Operator{cancel: cancel, done: make(chan error, 1), writes: writes{limit: k}}
-	mgr, err := c.manager(ctx, namespace, &o.writes)
+	mgr, err := c.manager(ctx, namespace, &o.writes, now)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -49,7 +59,7 @@ func (c *Cluster) StartCrashing(namespace string, k int64) (*Operator, error) {
 	return o, nil
 }
 
-func (c *Cluster) manager(ctx context.Context, namespace string, w *writes) (manager.Manager, error) {
+func (c *Cluster) manager(ctx context.Context, namespace string, w *writes, now func() time.Time) (manager.Manager, error) {
 	requests := rest.CopyConfig(c.operator)
 	requests.QPS, requests.Burst = 200, 400
 	requests.Wrap(w.wrap)
@@ -77,6 +87,7 @@ func (c *Cluster) manager(ctx context.Context, namespace string, w *writes) (man
 		Traffic:     routes,
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"),
 		Actor:       OperatorUser,
+		Now:         now,
 		Images:      images.NewChecker(images.Options{Registry: registry.NewClient(registry.Options{}), Live: mgr.GetAPIReader(), Namespace: namespace}),
 	})
 }
