@@ -3,11 +3,13 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-# VERSION is stamped into the manager.
+# VERSION is stamped into the manager and the plugin.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # IMAGE of the operator for `make dist` and `make deploy`, best by digest. Where it is
 # empty, deploy builds one and pushes it to the registry of the local cluster.
 IMAGE ?=
+# PLUGIN_URL is the directory from which `make plugin-archives` will be downloaded.
+PLUGIN_URL ?= https://github.com/strata-release/strata/releases/download/$(VERSION)
 # LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='going-live && !serial'
 LABELS ?=
 # MUTANT is a regular expression for names of faults that alone are planted by `make
@@ -41,6 +43,10 @@ help: ## Show this list.
 .PHONY: build
 build: ## Build the manager into bin/.
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
+
+.PHONY: plugin
+plugin: ## Build the kubectl plugin into bin/: with bin/ in PATH it is `kubectl strata`.
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kubectl-strata ./cmd/kubectl-strata
 
 .PHONY: demo
 demo: ## Show a rollout, two that fail, a rollback and refused edits, under load, on a real cluster.
@@ -160,6 +166,14 @@ dist: ## Write dist/install.yaml, all of config/default in one file; IMAGE= name
 .PHONY: image
 image: build ## Write the image of the Dockerfile to dist/strata.tar, without Docker.
 	$(RELEASE) image --binary bin/manager --reference strata:$(VERSION) --output dist/strata.tar
+
+.PHONY: plugin-archives
+plugin-archives: ## Build the plugin for all platforms into dist/krew, with its krew manifest; PLUGIN_URL= is where they will be.
+	for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
+		os=$${platform%/*}; arch=$${platform#*/}; suffix=; if [ $$os = windows ]; then suffix=.exe; fi; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o dist/plugin/$$os-$$arch/kubectl-strata$$suffix ./cmd/kubectl-strata; \
+	done
+	$(RELEASE) plugin --binaries dist/plugin --version '$(VERSION)' --url '$(PLUGIN_URL)' --output dist/krew
 
 .PHONY: push
 push: build ## Push the image to the registry of the local cluster and print its name by digest.

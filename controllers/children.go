@@ -154,6 +154,8 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 		switch {
 		case revision == nil || !w.mayComeBack(facts):
 			continue
+		case how.onlooker && len(revision.OwnerReferences) == 0:
+			continue // To compare it takes the operator's key, and its right to read Secrets.
 		case len(revision.OwnerReferences) == 0:
 			if err := r.observeOwnerless(ctx, w, facts, revision); err != nil {
 				return err

@@ -12,6 +12,7 @@
 //	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod
 //	stale.go     ... the part of it that asks whether frozen configuration has moved on
+//	look.go      ... as much of it as somebody may read who looks on
 //	             rollout.Compute decides
 //	refused.go   ... the part of it that asks why a child is still missing
 //	apply.go     the record that was decided, or the writes that the newest record

@@ -61,6 +61,8 @@ type reading struct {
 	appended []v1alpha1.ReleaseRecord
 	// sealed are seals that this reconcile wrote, likewise.
 	sealed []*appsv1.ControllerRevision
+	// onlooker: by somebody who looks on; see Look.
+	onlooker bool
 }
 
 // observe reads all that a decision about the track depends on.

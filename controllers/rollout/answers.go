@@ -59,6 +59,24 @@ func (a Answers) Unpassed() []TestRun {
 	return runs
 }
 
+// Weight is the share of the open attempt, in percent; 0 without one. It needs no more
+// of the observation than records and specs, as do LacksApproval and Waits.
+func (a Answers) Weight() int32 { return a.v.weight() }
+
+// LacksApproval is the first step ahead of the open attempt whose approval is missing,
+// in percent; 0 where none is, or without an open attempt.
+func (a Answers) LacksApproval() int32 {
+	if a.v.Track == nil || a.v.candidate == nil {
+		return 0
+	}
+	for _, s := range a.v.Track.rollout().Steps {
+		if s.WeightPercent > a.v.weight() && a.v.lacksApproval(s) {
+			return s.WeightPercent
+		}
+	}
+	return 0
+}
+
 // Waits says whether a newer release waits for the candidate to finish.
 func (a Answers) Waits() bool {
 	return a.v.Track != nil && a.v.candidate != nil && a.v.Track.Spec.ReleaseName == "" && a.v.finishesFirst()

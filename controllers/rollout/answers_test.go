@@ -54,6 +54,34 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestLacksApproval: the first step ahead that asks for an approval and has none, by
+// records and specs alone.
+func TestLacksApproval(t *testing.T) {
+	o := candidateAt(t, 20)
+	rolloutOf := *o.Track.Spec.Rollout
+	rolloutOf.Steps = []v1alpha1.RolloutStep{
+		{WeightPercent: 10, Approval: v1alpha1.ApprovalRequired}, {WeightPercent: 50, Approval: v1alpha1.ApprovalRequired},
+		{WeightPercent: 60}, {WeightPercent: 100, Approval: v1alpha1.ApprovalRequired},
+	}
+	o.Track.Spec.Rollout = &rolloutOf
+	o.Routes = nil
+	for i := range o.Releases {
+		o.Releases[i].Components, o.Releases[i].Sealed = nil, nil
+	}
+	head := *o.Log.Head
+	o.Log.Head = &head
+	for _, want := range []int32{50, 100, 0} {
+		answers := rollout.Ask(o)
+		if got := answers.LacksApproval(); got != want || answers.Weight() != 20 {
+			t.Errorf("at %d %%: step %d lacks an approval, want %d", answers.Weight(), got, want)
+		}
+		head.State.Approvals = append(head.State.Approvals, v1alpha1.Approval{WeightPercent: want})
+	}
+	if none := rollout.Ask(rollout.Observation{}); none.LacksApproval() != 0 || none.Weight() != 0 {
+		t.Error("without a track nothing is lacking")
+	}
+}
+
 // TestAnswersOfNothing: there may be no track, no log and no attempt.
 func TestAnswersOfNothing(t *testing.T) {
 	spec := release("1.0")

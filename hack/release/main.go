@@ -2,6 +2,8 @@
 //
 //	release manifests --image REF --output FILE   config/default as one file
 //	release image --binary FILE --output FILE     the operator's image as a tar archive
+//	release plugin --binaries DIR --version V --url URL --output DIR
+//	                                              archives of the plugin, and its krew manifest
 //
 // Paths are relative to the root of the checkout, wherever it is called from.
 package main
@@ -23,7 +25,7 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return errors.New("which? manifests or image")
+		return errors.New("which? manifests, image or plugin")
 	}
 	root, err := findRoot()
 	if err != nil {
@@ -41,6 +43,12 @@ func run(args []string) error {
 		reference := flags.String("reference", "strata:latest", "name of the image in the archive")
 		_ = flags.Parse(args[1:])
 		return writeImage(filepath.Join(root, *binary), *reference, filepath.Join(root, *output))
+	case "plugin":
+		binaries := flags.String("binaries", "dist/plugin", "directory with the binary of each platform")
+		version := flags.String("version", "v0.0.0", "version, with its v")
+		url := flags.String("url", "", "where the archives will be downloaded from")
+		_ = flags.Parse(args[1:])
+		return writePlugin(root, filepath.Join(root, *binaries), *version, *url, filepath.Join(root, *output))
 	}
 	return fmt.Errorf("no such verb: %s", args[0])
 }

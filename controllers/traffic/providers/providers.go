@@ -5,6 +5,7 @@ package providers
 import (
 	"context"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -21,8 +22,30 @@ func New(ctx context.Context, m manager.Manager) (traffic.Registry, error) {
 	if err := traffic.SetupIndexes(ctx, m.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
+	return over(m.GetClient(), m.GetAPIReader()), nil
+}
+
+// Indexing is a client that can be told what to index.
+type Indexing interface {
+	client.Client
+	client.FieldIndexer
+}
+
+// Look makes the registry for somebody who looks on, without a manager and its caches:
+// c reads from the API server, and finds by all indexes of the providers.
+func Look(ctx context.Context, c Indexing) (traffic.Registry, error) {
+	if err := traffic.SetupIndexes(ctx, c); err != nil {
+		return nil, err
+	}
+	if err := gatewayapi.Indexes(ctx, c); err != nil {
+		return nil, err
+	}
+	return over(c, c), nil
+}
+
+func over(c client.Client, live client.Reader) traffic.Registry {
 	return traffic.Registry{
-		v1alpha1.RouteGatewayAPI: gatewayapi.New(m.GetClient(), m.GetAPIReader()),
-		v1alpha1.RouteService:    service.New(m.GetClient(), m.GetAPIReader()),
-	}, nil
+		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live),
+		v1alpha1.RouteService:    service.New(c, live),
+	}
 }
