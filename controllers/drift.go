@@ -63,7 +63,7 @@ func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, 
 	writer := resources.Writer(there, difference, fieldManager)
 	c.Drifts = append(c.Drifts, rollout.Drift{
 		Kind: kind, Name: object.GetName(), Difference: resources.Bound(difference, maxDifference),
-		Writer: resources.Bound(writer, maxDifference), Mutated: writer == "" && resources.Wrote(there, difference, fieldManager), Sequence: resources.StampOf(there),
+		Writer: resources.Bound(writer, maxDifference), Mutated: writer == "" && resources.Born(there, difference, fieldManager), Sequence: resources.StampOf(there),
 	})
 	return there, nil
 }

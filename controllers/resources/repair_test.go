@@ -100,8 +100,14 @@ func TestWriterIsWhoOwnsTheField(t *testing.T) {
 		}
 	}
 	by := &metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{ours}}
-	if !resources.Wrote(by, "spec.template.spec.containers[0].image is x", "strata") || resources.Wrote(by, "metadata.labels[strata.dev/track] is \"\"", "strata") || resources.Wrote(by, "spec.template.spec.containers[0].image is x", "other") {
+	if !resources.Born(by, "spec.template.spec.containers[0].image is x", "strata") || resources.Born(by, "metadata.labels[strata.dev/track] is \"\"", "strata") || resources.Born(by, "spec.template.spec.containers[0].image is x", "other") {
 		t.Error("the operator wrote the image, and nothing else")
+	}
+	added := "spec.template.spec.hostNetwork is true, sealed false"
+	for generation, born := range map[int64]bool{0: false, 1: true, 2: false} {
+		if by.Generation = generation; resources.Born(by, added, "strata") != born || resources.Born(by, "metadata.labels[team] is \"\"", "strata") {
+			t.Errorf("generation %d: want %t of what nobody owns in spec, and no of labels", generation, born)
+		}
 	}
 }
 

@@ -51,11 +51,17 @@ func Writer(object metav1.Object, path, operator string) string {
 	return fmt.Sprintf("%s (%s, %s)", of.Manager, how, of.Time.UTC().Format(time.RFC3339))
 }
 
-// Wrote says whether a field manager owns the field of a path, as the object is now.
-func Wrote(object metav1.Object, path, manager string) bool {
+// Born says whether a field that nobody else has written is since the creation of the
+// object as it is now. So it is where its creator owns it, by what was asked for; and
+// below spec, where no change of that was counted: what is added on the way into the
+// cluster is owned by nobody.
+func Born(object metav1.Object, path, creator string) bool {
 	path, _, _ = strings.Cut(path, " ")
+	if object.GetGeneration() == 1 && strings.HasPrefix(path, "spec.") {
+		return true
+	}
 	for i := range object.GetManagedFields() {
-		if entry := &object.GetManagedFields()[i]; entry.Manager == manager && has(entry, path) {
+		if entry := &object.GetManagedFields()[i]; entry.Manager == creator && has(entry, path) {
 			return true
 		}
 	}

@@ -276,8 +276,8 @@ type Drift struct {
 	Difference string
 	// Writer is who wrote that, as far as the object tells.
 	Writer string
-	// Mutated: nobody but the operator has written the field, and so it was changed on its
-	// way into the cluster. Who takes a field away leaves no name.
+	// Mutated: nobody but the operator has written the field since it is as it is, and so
+	// it was changed on its way into the cluster. Who takes a field away leaves no name.
 	Mutated bool
 	// Sequence is the stamp on the object, 0 without one. Pods have none.
 	Sequence int64
