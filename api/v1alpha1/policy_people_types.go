@@ -1,5 +1,18 @@
 package v1alpha1
 
+// InteractiveMode says whether people may enter pods. There is no Warn: who enters a pod
+// is shown no warning.
+//
+// +kubebuilder:validation:Enum=Deny;Allow
+type InteractiveMode string
+
+const (
+	// InteractiveDeny keeps everybody out, but for break-glass.
+	InteractiveDeny InteractiveMode = "Deny"
+	// InteractiveAllow leaves it to the guard label of the namespace.
+	InteractiveAllow InteractiveMode = "Allow"
+)
+
 // TicketPolicy says whether a ticket must be named.
 //
 // +kubebuilder:validation:Enum=Required;NotRequired

@@ -79,11 +79,11 @@ type ReleasePolicySpec struct {
 	Signatures *SignaturePolicy `json:"signatures,omitempty"`
 
 	// interactiveAccess says whether people may exec into, attach to and forward ports of
-	// pods in namespaces that have a track: Deny, Warn or Allow. Deny guards them, as the
+	// pods in namespaces that have a track: Deny or Allow. Deny guards them, as the
 	// guard label does. Unset, and Allow: the guard label of a namespace alone decides.
 	//
 	// +optional
-	InteractiveAccess PolicyMode `json:"interactiveAccess,omitempty"`
+	InteractiveAccess InteractiveMode `json:"interactiveAccess,omitempty"`
 
 	// breakGlass says who may open interactive access for a while where it is denied.
 	// Unset: nobody.

@@ -17,7 +17,9 @@ const defaultMaxSeconds = 3600
 // InteractiveAccess is the most restrictive answer, and the policy that gives it; ""
 // where none does.
 func (e Effective) InteractiveAccess() (mode v1alpha1.PolicyMode, policyName string) {
-	return e.mode(func(spec *v1alpha1.ReleasePolicySpec) v1alpha1.PolicyMode { return spec.InteractiveAccess })
+	return e.mode(func(spec *v1alpha1.ReleasePolicySpec) v1alpha1.PolicyMode {
+		return v1alpha1.PolicyMode(spec.InteractiveAccess)
+	})
 }
 
 // BreakGlass is what each policy that speaks of it lets people open; none: nobody may

@@ -287,7 +287,7 @@ var malformedPolicies = []malformed{
 	{"spec/externalState/hostPath", `"No"`, []string{"spec.externalState.hostPath", "No"}},
 	{"spec/privileges/rootUser", `"No"`, []string{"spec.privileges.rootUser", "No"}},
 	{"spec/maxAgeSeconds", `60`, []string{"spec.maxAgeSeconds", "60"}},
-	{"spec/interactiveAccess", `"Warn"`, []string{"spec.interactiveAccess", "Warn", "not supported yet"}},
+	{"spec/interactiveAccess", `"Warn"`, []string{"spec.interactiveAccess", "Warn"}},
 	{"spec/breakGlass", `{"groups":[]}`, []string{"spec.breakGlass.groups"}},
 	{"spec/breakGlass", `{"groups":["sre"],"maxSeconds":59}`, []string{"spec.breakGlass.maxSeconds", "59"}},
 	{"spec/approvals", `{"count":11}`, []string{"spec.approvals.count", "11"}},

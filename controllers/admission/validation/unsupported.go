@@ -26,8 +26,6 @@ type NotSupported struct {
 var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
-
-	{Kind: "ReleasePolicy", Field: "spec.interactiveAccess", Values: []string{"Warn"}, Instead: "who enters a pod is shown no warning: use Deny or Allow"},
 }
 
 // NotSupportedFile is where the table stands in words, from the top of the
