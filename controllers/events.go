@@ -22,6 +22,8 @@ type notice struct {
 	reason  string
 	action  string
 	message string
+	// related is what else it is about; nil: nothing.
+	related runtime.Object
 }
 
 // trackNotices are what people should hear of: a pure diff of two statuses.
@@ -111,12 +113,16 @@ func tellsOfDrift(drifted *metav1.Condition) bool {
 }
 
 // actionNotices likewise; access is what its status does not tell of: every use is told.
+// Events that differ in their message alone become one; each of these is about a record.
 func actionNotices(action *v1alpha1.ReleaseAction, access []*v1alpha1.ReleaseRecordSpec) []notice {
 	var notices []notice
 	for _, record := range access {
 		notices = append(notices, notice{
 			warning: record.Reason == rollout.ReasonEntered, reason: "BreakGlass" + record.Reason, action: string(action.Spec.Action),
 			message: fmt.Sprintf("release %s, %s: %s", record.Release.Name, record.Actor, record.Message),
+			related: &v1alpha1.ReleaseRecord{ObjectMeta: metav1.ObjectMeta{
+				Namespace: action.Namespace, Name: resources.RecordName(action.Spec.TrackName, record.Sequence),
+			}},
 		})
 	}
 	if len(notices) > 0 {
@@ -134,6 +140,6 @@ func (r *TrackReconciler) tell(object runtime.Object, notices []notice) {
 		if n.warning {
 			kind = corev1.EventTypeWarning
 		}
-		r.recorder.Eventf(object, nil, kind, n.reason, n.action, "%s", resources.Bound(n.message, maxNote))
+		r.recorder.Eventf(object, n.related, kind, n.reason, n.action, "%s", resources.Bound(n.message, maxNote))
 	}
 }
