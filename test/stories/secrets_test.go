@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -39,7 +40,7 @@ func (w *world) written(ctx context.Context) map[string]string {
 	return all
 }
 
-var _ = story("what is in a Secret is told nowhere but in its copies: not by a test that fails, nor by a copy that is taken or content that is not expected", func(ctx context.Context, w *world) {
+var _ = story("what is in a Secret is told nowhere but in its copies: not by a test that fails, content that is not expected, a Secret that is missing, or an edit that is refused", func(ctx context.Context, w *world) {
 	const canary = "canary-7f3a9c1e5b"
 	w.create(ctx, w.secret("password", canary), w.secret("other", canary+"-other"))
 	w.goLive(ctx, w.track(), w.release("1.0.0", readsSecret("password")))
@@ -51,9 +52,14 @@ var _ = story("what is in a Secret is told nowhere but in its copies: not by a t
 	w.create(ctx, w.release("2.0.0", readsSecret("password"), readsSecret("other"), w.Test("smoke", v1alpha1.BeforeTraffic, 60)))
 	w.untilVerdict(ctx, "2.0.0", 1, v1alpha1.EventFailed)
 
-	w.create(ctx, w.release("3.0.0", readsSecret("other"), config(v1alpha1.ReleaseConfig{Frozen: []v1alpha1.ConfigReference{{Kind: v1alpha1.SecretKind, Name: "unused"}}})),
-		w.release("4.0.0", readsSecret("missing"), readsSecret("other")))
-	w.untilRelease(ctx, "4.0.0", v1alpha1.ConditionReady, ContainSubstring("missing"))
+	w.create(ctx, w.release("3.0.0", readsSecret("other"), config(v1alpha1.ReleaseConfig{
+		Expect: []v1alpha1.ConfigExpectation{{Kind: v1alpha1.SecretKind, Name: "other", SHA256: strings.Repeat("0", 64)}},
+	})))
+	w.untilRelease(ctx, "3.0.0", v1alpha1.ConditionReady, HavePrefix("Ready=False ConfigUnexpected"))
+
+	w.create(ctx, w.release("4.0.0", readsSecret("missing"), readsSecret("other")))
+	w.untilRelease(ctx, "4.0.0", v1alpha1.ConditionReady, And(HavePrefix("Ready=False"), ContainSubstring("missing")))
+
 	edited := copies[0].DeepCopy()
 	edited.Data["word"] = []byte(canary + "-edited")
 	Expect(w.Client.Update(ctx, edited)).To(MatchError(Not(ContainSubstring(canary))))
