@@ -27,8 +27,9 @@ const (
 	ReasonClosed  = "Closed"
 )
 
-// replaceWithin is how long pods that were entered wait for others of their component to
-// be well before they are replaced, from the end of the access.
+// replaceWithin is how long pods that were entered, or are not as sealed, wait for others
+// of their component to be well before they are replaced: from the end of the access, or
+// from the record that tells of them.
 const replaceWithin = 5 * time.Minute
 
 // AccessLine is what opened access is to admission: release, action, end and user.
