@@ -38,7 +38,7 @@ type Observation struct {
 	Access []string
 	// Uses are those of the access that the newest record has, oldest first for each.
 	Uses []Use
-	// Entered are the pods that the newest record says were entered and that are there.
+	// Entered are the pods that are there, and were entered: the newest record or a use says so.
 	Entered []Pod
 }
 
