@@ -41,6 +41,7 @@ func (r *TrackReconciler) observeUses(_ context.Context, w *world, _ reading) er
 			if action := &w.actions[i]; action.Name == access.ActionName {
 				for _, use := range action.Status.Uses {
 					w.Uses = append(w.Uses, rollout.Use{ActionName: action.Name, AccessUse: use})
+					entered[use.PodUID] = true
 				}
 			}
 		}

@@ -58,6 +58,7 @@ func (r *TrackReconciler) observeChildren(ctx context.Context, w *world, how rea
 			return err
 		}
 	}
+	r.notes.of(w.key).keepCompared(&w.children)
 	return nil
 }
 

@@ -95,6 +95,7 @@ func (r *TrackReconciler) observePods(ctx context.Context, w *world, c *rollout.
 	template := &deployment.Spec.Template.Spec
 	for i := range pods {
 		pod := &pods[i]
+		c.PodLeaving = c.PodLeaving || pod.DeletionTimestamp != nil
 		if pod.DeletionTimestamp != nil || resources.PodDifference(template, pod) == "" && resources.ImageDifference(template, pod, seal.Platforms()) == "" {
 			continue
 		}
@@ -113,6 +114,9 @@ func (r *TrackReconciler) observePods(ctx context.Context, w *world, c *rollout.
 		c.Drifts = append(c.Drifts, rollout.Drift{
 			Kind: kindPod, Name: pod.Name, CreationTime: there.CreationTimestamp.Time,
 			Difference: resources.Bound(difference, maxDifference), Writer: podWriter(there, difference),
+			Ready: slices.ContainsFunc(there.Status.Conditions, func(is corev1.PodCondition) bool {
+				return is.Type == corev1.PodReady && is.Status == corev1.ConditionTrue
+			}),
 		})
 	}
 	return nil

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -66,6 +67,27 @@ func (n *notebook) keep(exists map[types.UID]bool) {
 			delete(n.reports, uid)
 		}
 	}
+}
+
+// keepCompared forgets the children that are gone, once it knows more than there are.
+func (n *notebook) keepCompared(children *ownedChildren) {
+	if len(n.asSealed) <= len(children.deployments)+len(children.services)+len(children.autoscalers)+len(children.disruptions) {
+		return
+	}
+	there := map[types.UID]bool{}
+	for _, object := range children.deployments {
+		there[object.UID] = true
+	}
+	for _, object := range children.services {
+		there[object.UID] = true
+	}
+	for _, object := range children.autoscalers {
+		there[object.UID] = true
+	}
+	for _, object := range children.disruptions {
+		there[object.UID] = true
+	}
+	maps.DeleteFunc(n.asSealed, func(uid types.UID, _ string) bool { return !there[uid] })
 }
 
 // parsedSeal is a seal, and the resourceVersion of what it was parsed from.

@@ -197,6 +197,10 @@ func (h *accessHandler) writeDown(ctx context.Context, req admission.Request, op
 		case spec.Action != v1alpha1.ActionBreakGlass || spec.TrackName != open.track || spec.ReleaseName != open.release || spec.Requester != open.user:
 			why = "ReleaseAction " + open.action + " is another one than that which opened it"
 			return nil
+		case action.Status.Outcome != "" || !h.now().Before(action.EndTime()):
+			// Whatever the namespace says: nobody records a use after that.
+			why = "the access of " + open.action + " is over"
+			return nil
 		case len(action.Status.Uses) >= v1alpha1.MaxUses:
 			why = fmt.Sprintf("ReleaseAction %s was used %d times: ask by another", open.action, v1alpha1.MaxUses)
 			return nil

@@ -34,7 +34,7 @@ func glass(t *testing.T, uses int, before func(client.WithWatch)) (*accessHandle
 		}
 	}
 	action := &v1alpha1.ReleaseAction{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "glass"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "glass", CreationTimestamp: metav1.NewTime(noon)},
 		Spec:       v1alpha1.ReleaseActionSpec{TrackName: "shop", ReleaseName: "shop-1", Action: v1alpha1.ActionBreakGlass, Requester: "jane", Reason: "it hangs"},
 	}
 	for i := range uses {
@@ -132,6 +132,15 @@ func TestEntryIsRefused(t *testing.T) {
 		"with the policy gone": {func(_ *accessHandler, api client.Client) error {
 			return api.Delete(context.Background(), &v1alpha1.ReleasePolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}})
 		}, 0, "no ReleasePolicy of the namespace has spec.breakGlass"},
+		"by a line that says a later end": {func(h *accessHandler, api client.Client) error {
+			h.now = func() time.Time { return noon.Add(time.Hour) }
+			namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop"}}
+			return api.Patch(context.Background(), namespace, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"strata.dev/opened.shop":"shop-1 glass 2099-01-01T13:00:00Z jane"}}}`)))
+		}, 0, "the access of glass is over"},
+		"of an action that is done": {func(_ *accessHandler, api client.Client) error {
+			action := &v1alpha1.ReleaseAction{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "glass"}}
+			return api.Status().Patch(context.Background(), action, client.RawPatch("application/merge-patch+json", []byte(`{"status":{"outcome":"Done"}}`)))
+		}, 0, "the access of glass is over"},
 		"into another release": {func(_ *accessHandler, api client.Client) error {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-1-web-x"}}
 			return api.Patch(context.Background(), pod, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"labels":{%q:"shop-1-web"}}}`, v1alpha1.LabelRelease)))

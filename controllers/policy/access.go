@@ -63,6 +63,9 @@ func (e Effective) CheckBreakGlass(spec *v1alpha1.ReleaseActionSpec, groups []st
 	if why := e.MayBreakGlass(groups); why != "" {
 		return field.ErrorList{field.Forbidden(path.Child("action"), why)}
 	}
+	if strings.Contains(spec.Requester, "\n") {
+		return field.ErrorList{field.Forbidden(path.Child("requester"), "what is open is written a line a user: nothing is opened to a name with a line break")}
+	}
 	seconds, unset := int32(v1alpha1.DefaultBreakGlassSeconds), " (what it is when unset)"
 	if spec.DurationSeconds != nil {
 		seconds, unset = *spec.DurationSeconds, ""

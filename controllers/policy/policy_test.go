@@ -377,14 +377,15 @@ func TestBreakGlass(t *testing.T) {
 		groups   []string
 		says     string
 	}{
-		"nobody may":           {[]v1alpha1.ReleasePolicy{said("none", nil)}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, "nobody may"},
-		"without a ticket":     {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{}, []string{"sre"}, ""},
-		"for two hours":        {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"sre"}, ""},
-		"for longer":           {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7201)}, []string{"sre"}, "spec.durationSeconds: Invalid value: 7201: must be at most 7200 by ReleasePolicy wide"},
-		"of another group":     {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"sre"}, "ReleasePolicy plain lets members of oncall alone"},
-		"the most restrictive": {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"oncall"}, "must be at most 3600 by ReleasePolicy plain"},
-		"a ticket by one":      {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{}, []string{"oncall"}, "spec.ticket: Required value: ReleasePolicy plain asks for a ticket"},
-		"all let it":           {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, ""},
+		"nobody may":             {[]v1alpha1.ReleasePolicy{said("none", nil)}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, "nobody may"},
+		"without a ticket":       {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{}, []string{"sre"}, ""},
+		"for two hours":          {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"sre"}, ""},
+		"for longer":             {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7201)}, []string{"sre"}, "spec.durationSeconds: Invalid value: 7201: must be at most 7200 by ReleasePolicy wide"},
+		"of another group":       {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"sre"}, "ReleasePolicy plain lets members of oncall alone"},
+		"the most restrictive":   {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"oncall"}, "must be at most 3600 by ReleasePolicy plain"},
+		"a ticket by one":        {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{}, []string{"oncall"}, "spec.ticket: Required value: ReleasePolicy plain asks for a ticket"},
+		"to a name of two lines": {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{Requester: "a\nshop-1 glass 2099-01-01T00:00:00Z b"}, []string{"sre"}, "spec.requester: Forbidden"},
+		"all let it":             {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, ""},
 	} {
 		e, err := For(c.policies, nil)
 		if err != nil {

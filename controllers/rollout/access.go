@@ -27,8 +27,9 @@ const (
 	ReasonClosed  = "Closed"
 )
 
-// replaceWithin is how long pods that were entered wait for others of their component to
-// be well before they are replaced, from the end of the access.
+// replaceWithin is how long pods that were entered, or are not as sealed, wait for others
+// of their component to be well before they are replaced: from the end of the access, or
+// from the record that tells of them.
 const replaceWithin = 5 * time.Minute
 
 // AccessLine is what opened access is to admission: release, action, end and user.
@@ -70,19 +71,42 @@ func (v view) recordUse() *Entry {
 	for i := range v.state.Opened {
 		access := &v.state.Opened[i]
 		for _, use := range v.Uses {
-			if use.ActionName != access.ActionName || access.UseTime != nil && !use.Time.After(access.UseTime.Time) {
+			if !isLater(access, use) {
 				continue
 			}
 			e := v.ofAccess(access, ReasonEntered, fmt.Sprintf("%s: %s", use.Way, where(use)))
 			opened := &e.State.Opened[i]
 			opened.UseTime = use.Time.DeepCopy()
-			if !slices.ContainsFunc(opened.Pods, func(p v1alpha1.EnteredPod) bool { return p.UID == use.PodUID }) {
-				opened.Pods = append(opened.Pods, v1alpha1.EnteredPod{Name: use.PodName, UID: use.PodUID, ComponentName: use.ComponentName})
-			}
+			noteEntered(opened, use)
 			return e
 		}
 	}
 	return nil
+}
+
+// isLater says whether a use is of this access, and no record tells of it yet.
+func isLater(access *v1alpha1.OpenedAccess, use Use) bool {
+	return use.ActionName == access.ActionName && (access.UseTime == nil || use.Time.After(access.UseTime.Time))
+}
+
+func noteEntered(access *v1alpha1.OpenedAccess, use Use) {
+	if !slices.ContainsFunc(access.Pods, func(p v1alpha1.EnteredPod) bool { return p.UID == use.PodUID }) {
+		access.Pods = append(access.Pods, v1alpha1.EnteredPod{Name: use.PodName, UID: use.PodUID, ComponentName: use.ComponentName})
+	}
+}
+
+// withUses is what was entered also by uses that no record tells of yet: without its
+// track none will, and the pods are replaced all the same.
+func (v view) withUses() view {
+	v.state = *v.state.DeepCopy()
+	for i := range v.state.Opened {
+		for _, use := range v.Uses {
+			if access := &v.state.Opened[i]; isLater(access, use) {
+				noteEntered(access, use)
+			}
+		}
+	}
+	return v
 }
 
 func where(use Use) string {

@@ -6,7 +6,10 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // lasting is a BreakGlass of so many seconds.
@@ -149,5 +152,25 @@ func TestBrokenLogClosesAccess(t *testing.T) {
 	s.pass(time.Second)
 	if len(s.Opened.Lines) != 0 {
 		t.Errorf("open: %v", s.Opened)
+	}
+}
+
+// A use of the last moment has no record when its track is deleted, and gets none. The pod
+// is replaced like any other that was entered.
+func TestLastUseBeforeTheTrackIsDeleted(t *testing.T) {
+	s := serving(t, track())
+	action := s.open("shop-1", lasting(3600))
+	o := s.Observe()
+	o.Track = nil
+	o.Uses = []rollout.Use{{ActionName: action, AccessUse: v1alpha1.AccessUse{
+		Time: metav1.NewMicroTime(o.Now), Way: v1alpha1.AccessExec, PodName: "shop-1-web-a", PodUID: "a", ComponentName: "web",
+	}}}
+	o.Entered = []rollout.Pod{{UID: "a"}}
+	want := rollout.DeletePod{Name: "shop-1-web-a", UID: "a"}
+	if plan := rollout.Compute(o); !slices.Contains(plan.Do, rollout.Action(want)) {
+		for i := range plan.Do {
+			t.Logf("does %T", plan.Do[i])
+		}
+		t.Error("the pod is not replaced")
 	}
 }

@@ -17,7 +17,7 @@ const (
 
 // repairTime is how long a repair may take. What differs after that, whatever its stamp
 // says, was changed again, or cannot be repaired. A pod may have to wait for others
-// before it is replaced.
+// before it is replaced (replaceWithin).
 const repairTime = 10 * time.Second
 
 const podKind = "Pod"
@@ -111,7 +111,9 @@ func driftOf(live v1alpha1.LiveRelease, component, kind string) *v1alpha1.ChildD
 	return nil
 }
 
-// repair what the records say is to be put right, and is not yet.
+// repair what the records say is to be put right, and is not yet. Of the pods of a
+// component that can serve, one after the other is replaced, while it has all of them:
+// no budget may be there to see to that. When it takes too long, all are.
 func (v view) repair() []Action {
 	var do []Action
 	for _, live := range v.state.Live {
@@ -120,10 +122,13 @@ func (v view) repair() []Action {
 			continue
 		}
 		for _, c := range r.Components {
+			busy := c.PodLeaving || !v.whole(live.ReleaseRef, c.Name)
 			for _, d := range c.Drifts {
 				switch known := driftOf(live, c.Name, d.Kind); {
 				case known == nil || known.Answer != v1alpha1.DriftRepair || v.isNew(known, d):
+				case d.Kind == podKind && d.Ready && busy && v.Now.Before(known.Time.Add(replaceWithin)):
 				case d.Kind == podKind:
+					busy = busy || d.Ready
 					do = append(do, ReplacePod{Release: r.Name, Name: d.Name})
 				default:
 					do = append(do, RepairChild{Release: r.Name, Component: c.Name, Kind: d.Kind, Sequence: v.head()})
@@ -156,6 +161,8 @@ func (v view) driftMoments(live v1alpha1.LiveRelease) []time.Time {
 			case known == nil:
 			case known.Answer == v1alpha1.DriftLeave:
 				moments = append(moments, known.Time.Add(driftPeace))
+			case d.Kind == podKind:
+				moments = append(moments, known.Time.Add(replaceWithin))
 			default:
 				moments = append(moments, known.Time.Add(repairTime))
 			}

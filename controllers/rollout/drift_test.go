@@ -1,6 +1,7 @@
 package rollout_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -155,6 +156,49 @@ func TestDriftIsCountedAnew(t *testing.T) {
 		}
 		if got != test.record || (len(plan.Do) > 0) != test.repair {
 			t.Errorf("%s: record %q, does %v; want %q, %t", name, got, plan.Do, test.record, test.repair)
+		}
+	}
+}
+
+// TestPodsAreReplacedOneByOne: pods that can serve are not taken away all at once, and wait
+// for each other no longer than five minutes. One that serves nothing waits for none.
+func TestPodsAreReplacedOneByOne(t *testing.T) {
+	for name, test := range map[string]struct {
+		change   func(c *rollout.Component)
+		age      time.Duration
+		replaced []string
+	}{
+		"all can serve":             {func(*rollout.Component) {}, 0, []string{"a"}},
+		"one is leaving":            {func(c *rollout.Component) { c.PodLeaving = true }, 0, nil},
+		"one is missing":            {func(c *rollout.Component) { c.AvailableReplicas-- }, 0, nil},
+		"one does not serve":        {func(c *rollout.Component) { c.AvailableReplicas--; c.Drifts[1].Ready = false }, 0, []string{"b"}},
+		"one is missing, almost on": {func(c *rollout.Component) { c.AvailableReplicas-- }, 5*time.Minute - time.Second, nil},
+		"one is missing for long":   {func(c *rollout.Component) { c.AvailableReplicas-- }, 5 * time.Minute, []string{"a", "b"}},
+	} {
+		s := serving(t, track())
+		o := s.Observe()
+		head := *o.Log.Head
+		head.State = *head.State.DeepCopy()
+		o.Log.Head = &head
+		began := o.Now.Add(-test.age)
+		c := &o.Releases[0].Components[0]
+		for _, pod := range []string{"a", "b"} {
+			c.Drifts = append(c.Drifts, rollout.Drift{Kind: "Pod", Name: pod, Difference: "status", CreationTime: began.Add(-time.Hour), Ready: true})
+		}
+		test.change(c)
+		head.State.Live[0].Drifts = []v1alpha1.ChildDrift{{Kind: "Pod", ComponentName: "web", Sequence: 4, Time: metav1.NewMicroTime(began), Repairs: 1, Answer: v1alpha1.DriftRepair}}
+		plan := rollout.Compute(o)
+		var replaced []string
+		for _, do := range plan.Do {
+			if pod, ok := do.(rollout.ReplacePod); ok {
+				replaced = append(replaced, pod.Name)
+			}
+		}
+		if plan.Append != nil || !slices.Equal(replaced, test.replaced) {
+			t.Errorf("%s: replaces %v, and appends %+v", name, replaced, plan.Append)
+		}
+		if test.age < 5*time.Minute && (plan.After <= 0 || plan.After > 5*time.Minute-test.age) {
+			t.Errorf("%s: looks again in %s", name, plan.After)
 		}
 	}
 }

@@ -38,7 +38,7 @@ type Observation struct {
 	Access []string
 	// Uses are those of the access that the newest record has, oldest first for each.
 	Uses []Use
-	// Entered are the pods that the newest record says were entered and that are there.
+	// Entered are the pods that are there, and were entered: the newest record or a use says so.
 	Entered []Pod
 }
 
@@ -265,6 +265,8 @@ type Component struct {
 	// Drifts are the component's own objects that are not as sealed, as read past the
 	// cache; none where nothing differs, or the release is not live.
 	Drifts []Drift
+	// PodLeaving: one of its pods is on its way out, whatever its Deployment counts.
+	PodLeaving bool
 }
 
 // Drift is an object of a component that is not as sealed.
@@ -283,6 +285,8 @@ type Drift struct {
 	Sequence int64
 	// CreationTime of a Pod.
 	CreationTime time.Time
+	// Ready: a Pod that can serve.
+	Ready bool
 }
 
 // Job is a test Job that exists.
