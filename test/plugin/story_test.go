@@ -183,6 +183,7 @@ func (w *world) expectLog(ctx context.Context) {
 	lines := w.carl.does(ctx, "audit", "export", "shop")
 	Expect(strings.Split(strings.TrimSpace(lines), "\n")).To(HaveLen(verified.Records))
 	Expect(w.carl.run(ctx, lines, "audit", "verify", "-f", "-").out).To(ContainSubstring("head: " + verified.HeadDigest))
+	Expect(w.carl.run(ctx, lines, "audit", "verify", "cart", "-f", "-").err).To(Equal("error: - is the log of track shop, not of cart\n"))
 	edited := w.carl.run(ctx, strings.Replace(lines, "orders look right", "orders look left", 1), "audit", "verify", "-f", "-")
 	Expect(edited.code).To(Equal(1))
 	Expect(edited.err).To(MatchRegexp(`broken at record \d+: it was edited`))
@@ -223,6 +224,7 @@ var _ = It("plans what a file would become, and publishes a release elsewhere", 
 	other.create(ctx, other.track())
 	target := []string{"promote", "shop-1-0-0", "--to", other.namespace}
 	expectGolden("promote", w.jane.does(ctx, append(target, "--replicas", "web=4", "--dry-run", "client", "-o", "yaml")...))
+	Expect(w.jane.fails(ctx, 3, append(target, "--replicas", "web")...)).To(ContainSubstring(`--replicas "web": say COMPONENT=NUMBER`))
 	Expect(w.jane.fails(ctx, 3, append(target, "--replicas", "worker=4")...)).To(ContainSubstring("no such component: name one of web"))
 	Expect(w.jane.does(ctx, append(target, "--replicas", "web=4")...)).To(ContainSubstring("published on track shop"))
 	Expect(w.jane.does(ctx, append(target, "--replicas", "web=4")...)).To(ContainSubstring("is there already"))
