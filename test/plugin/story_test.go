@@ -316,8 +316,17 @@ var _ = It("shows a track live, anew whenever it says something else", SpecTimeo
 	Eventually(shown).Should(Receive(&s))
 	Expect(s.code).To(BeZero(), s.err)
 	Expect(s.out).To(And(ContainSubstring("stable    none yet"), ContainSubstring("stable    shop-1-0-0"), Not(ContainSubstring("\x1b"))))
-	trees := strings.Split(s.out, "\n\n"+w.namespace)
+	trees := strings.Split("\n\n"+strings.TrimSpace(s.out), "\n\n"+w.namespace)[1:]
+	Expect(len(trees)).To(BeNumerically(">", 1))
 	for i := 1; i < len(trees); i++ {
 		Expect(trees[i]).NotTo(Equal(trees[i-1]))
 	}
+
+	By("somebody who may not list pods sees the rest")
+	podless := user{name: "paul", group: "podless", namespace: w.namespace}
+	watching, seenEnough = context.WithCancel(ctx)
+	time.AfterFunc(3*time.Second, seenEnough)
+	s = podless.run(watching, "", "status", "shop", "--watch")
+	Expect(s.code).To(BeZero(), s.err)
+	Expect(s.out).To(And(ContainSubstring("stable    shop-1-0-0"), ContainSubstring("pods: you may not list them")))
 })
