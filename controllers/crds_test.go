@@ -1,16 +1,11 @@
 package controllers
 
 import (
-	"context"
 	"testing"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -18,18 +13,8 @@ import (
 // TestCRDsAreMarkedWhileReleasesAreHeld: with the first, and until the last is let go;
 // no write is made for what changes nothing, be it after a restart.
 func TestCRDsAreMarkedWhileReleasesAreHeld(t *testing.T) {
-	scheme, writes := runtime.NewScheme(), 0
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, apiextensionsv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	builder := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-			writes++
-			return c.Patch(ctx, object, patch, options...)
-		},
-	})
+	writes := 0
+	builder := countPatches(t, &writes, apiextensionsv1.AddToScheme)
 	if err := IndexHeld(t.Context(), indexer{builder}); err != nil {
 		t.Fatal(err)
 	}

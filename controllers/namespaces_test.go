@@ -1,16 +1,12 @@
 package controllers
 
 import (
-	"context"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/fake"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
@@ -19,18 +15,8 @@ import (
 // TestWritersAreNotedOnNamespaces: of those that a policy selects, and no write is made
 // for what is there already.
 func TestWritersAreNotedOnNamespaces(t *testing.T) {
-	scheme, writes := runtime.NewScheme(), 0
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			t.Fatal(err)
-		}
-	}
-	api := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{
-		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, patch client.Patch, options ...client.PatchOption) error {
-			writes++
-			return c.Patch(ctx, object, patch, options...)
-		},
-	}).Build()
+	writes := 0
+	api := countPatches(t, &writes, corev1.AddToScheme).Build()
 	r := NewNamespaces(api, api)
 	create := func(object client.Object) {
 		t.Helper()

@@ -42,7 +42,7 @@ func personOf(name string, groups ...string) person {
 func (p person) enter(namespace, pod, subresource string) error {
 	err := p.typed.CoreV1().RESTClient().Post().RequestURI("/api/v1/namespaces/" + namespace + "/pods/" + pod + "/" + subresource).Do(ctx).Error()
 	Expect(err).To(HaveOccurred(), "there is no kubelet here")
-	if apierrors.IsForbidden(err) || apierrors.IsInternalError(err) && !apierrors.IsBadRequest(err) {
+	if apierrors.IsForbidden(err) || apierrors.IsInternalError(err) {
 		return err
 	}
 	return nil

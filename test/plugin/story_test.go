@@ -183,6 +183,7 @@ func (w *world) expectLog(ctx context.Context) {
 	lines := w.carl.does(ctx, "audit", "export", "shop")
 	Expect(strings.Split(strings.TrimSpace(lines), "\n")).To(HaveLen(verified.Records))
 	Expect(w.carl.run(ctx, lines, "audit", "verify", "-f", "-").out).To(ContainSubstring("head: " + verified.HeadDigest))
+	Expect(w.carl.run(ctx, lines, "audit", "verify", "cart", "-f", "-").err).To(Equal("error: - is the log of track shop, not of cart\n"))
 	edited := w.carl.run(ctx, strings.Replace(lines, "orders look right", "orders look left", 1), "audit", "verify", "-f", "-")
 	Expect(edited.code).To(Equal(1))
 	Expect(edited.err).To(MatchRegexp(`broken at record \d+: it was edited`))
@@ -223,6 +224,7 @@ var _ = It("plans what a file would become, and publishes a release elsewhere", 
 	other.create(ctx, other.track())
 	target := []string{"promote", "shop-1-0-0", "--to", other.namespace}
 	expectGolden("promote", w.jane.does(ctx, append(target, "--replicas", "web=4", "--dry-run", "client", "-o", "yaml")...))
+	Expect(w.jane.fails(ctx, 3, append(target, "--replicas", "web")...)).To(ContainSubstring(`--replicas "web": say COMPONENT=NUMBER`))
 	Expect(w.jane.fails(ctx, 3, append(target, "--replicas", "worker=4")...)).To(ContainSubstring("no such component: name one of web"))
 	Expect(w.jane.does(ctx, append(target, "--replicas", "web=4")...)).To(ContainSubstring("published on track shop"))
 	Expect(w.jane.does(ctx, append(target, "--replicas", "web=4")...)).To(ContainSubstring("is there already"))
@@ -314,8 +316,17 @@ var _ = It("shows a track live, anew whenever it says something else", SpecTimeo
 	Eventually(shown).Should(Receive(&s))
 	Expect(s.code).To(BeZero(), s.err)
 	Expect(s.out).To(And(ContainSubstring("stable    none yet"), ContainSubstring("stable    shop-1-0-0"), Not(ContainSubstring("\x1b"))))
-	trees := strings.Split(s.out, "\n\n"+w.namespace)
+	trees := strings.Split("\n\n"+strings.TrimSpace(s.out), "\n\n"+w.namespace)[1:]
+	Expect(len(trees)).To(BeNumerically(">", 1))
 	for i := 1; i < len(trees); i++ {
 		Expect(trees[i]).NotTo(Equal(trees[i-1]))
 	}
+
+	By("somebody who may not list pods sees the rest")
+	podless := user{name: "paul", group: "podless", namespace: w.namespace}
+	watching, seenEnough = context.WithCancel(ctx)
+	time.AfterFunc(3*time.Second, seenEnough)
+	s = podless.run(watching, "", "status", "shop", "--watch")
+	Expect(s.code).To(BeZero(), s.err)
+	Expect(s.out).To(And(ContainSubstring("stable    shop-1-0-0"), ContainSubstring("pods: you may not list them")))
 })

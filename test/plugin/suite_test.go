@@ -70,7 +70,7 @@ func writeKubeconfig(path string) error {
 }
 
 // grantView lets the group viewers see what the cluster's role view, with what Strata adds
-// to it, lets people see.
+// to it, lets people see; and the group podless what Strata adds alone.
 func grantView(ctx context.Context, repository string) {
 	GinkgoHelper()
 	manifest, err := os.ReadFile(filepath.Join(repository, "config", "rbac", "user_roles.yaml"))
@@ -80,11 +80,16 @@ func grantView(ctx context.Context, repository string) {
 		Expect(yaml.Unmarshal([]byte(document), role)).To(Succeed())
 		Expect(suite.Client.Create(ctx, role)).To(Succeed())
 	}
-	for _, role := range []string{"system:aggregate-to-view", "strata-view"} {
+	group := func(name string) rbacv1.Subject {
+		return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: name}
+	}
+	for role, subjects := range map[string][]rbacv1.Subject{
+		"system:aggregate-to-view": {group("viewers")}, "strata-view": {group("viewers"), group("podless")},
+	} {
 		Expect(suite.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "viewers-" + strings.ReplaceAll(role, ":", "-")},
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "viewers"}},
+			Subjects:   subjects,
 		})).To(Succeed())
 	}
 }
@@ -124,7 +129,7 @@ func (u user) does(ctx context.Context, args ...string) string {
 	return s.out
 }
 
-// fails runs a command that has to fail, with one line of error, and answers with it.
+// fails runs a command that has to fail, with one error, and answers with it.
 func (u user) fails(ctx context.Context, code int, args ...string) string {
 	GinkgoHelper()
 	s := u.run(ctx, "", args...)

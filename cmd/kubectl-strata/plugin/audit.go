@@ -118,7 +118,11 @@ func (s *session) readLog(ctx context.Context, file string, args []string) ([]v1
 	if len(records) == 0 {
 		return nil, "", fmt.Errorf("%s has no records: export them by kubectl strata audit export", file)
 	}
-	return records, records[0].Spec.TrackName, nil
+	track := records[0].Spec.TrackName
+	if len(args) > 0 && args[0] != track {
+		return nil, "", fmt.Errorf("%s is the log of track %s, not of %s", file, track, args[0])
+	}
+	return records, track, nil
 }
 
 // readFile reads a file, or standard input for -.
@@ -164,8 +168,11 @@ func verifyRecords(track string, records []v1alpha1.ReleaseRecord, anchor string
 		v.First, v.Last, v.HeadDigest = records[0].Spec.Sequence, head.Sequence, head.Digest
 	}
 	var broken *ledger.BrokenError
-	if err := ledger.Verify(records); errors.As(err, &broken) {
-		v.Problem, v.BrokenAt = err.Error(), broken.Sequence
+	if err := ledger.Verify(records); err != nil {
+		v.Problem = err.Error()
+		if errors.As(err, &broken) {
+			v.BrokenAt = broken.Sequence
+		}
 		return v
 	}
 	if len(records) == 0 {

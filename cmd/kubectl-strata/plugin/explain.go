@@ -126,13 +126,19 @@ func explainGate(gate rollout.Gate, track *v1alpha1.ReleaseTrack, scan *scanner)
 		return e
 	}
 	e.Answer, e.Reason, e.Message = gateBlocks, gate.Reason, oneLine(gate.Message)
-	unread := gate.Name == "RequiredTracksPromoted" && strings.Contains(strings.Join(scan.unseen, "\n"), "ReleaseRecord of")
+	unread := ""
+	switch {
+	case gate.Reason == "PoliciesUnread":
+		unread = "the policies"
+	case gate.Name == "RequiredTracksPromoted" && strings.Contains(strings.Join(scan.unseen, "\n"), "ReleaseRecord of"):
+		unread = "the log of a required track"
+	}
 	switch told := track.Status.BlockedBy; {
-	case !unread:
+	case unread == "":
 	case told != nil && told.Gate == gate.Name:
 		e.Reason, e.Message = told.Reason, oneLine(told.Message)
 	default:
-		e.Answer, e.Reason, e.Message = gateUnknown, "", "you may not read the log of a required track, and the operator does not report that it waits for it"
+		e.Answer, e.Reason, e.Message = gateUnknown, "", "you may not read "+unread+", and the operator does not report that it waits for it"
 	}
 	return e
 }

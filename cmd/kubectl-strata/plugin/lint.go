@@ -29,11 +29,7 @@ func lintCommand(s *session) *cobra.Command {
 		if err := out.check(); err != nil {
 			return err
 		}
-		documents, err := s.readDocuments(files)
-		if err != nil {
-			return err
-		}
-		found, err := lint(c.Context(), documents)
+		together, found, err := s.lint(c.Context(), files)
 		if err != nil {
 			return err
 		}
@@ -46,19 +42,13 @@ func lintCommand(s *session) *cobra.Command {
 				fmt.Fprintln(s.Streams.Out, f)
 			}
 		}
-		ours := 0
-		for _, d := range documents {
-			if d.isOurs() {
-				ours++
-			}
-		}
 		switch {
 		case len(found) > 0:
 			return no("%d of what was found would be refused, or would not work", len(found))
-		case ours == 0:
+		case together.checked == 0:
 			return fmt.Errorf("%s has no object of Strata: name the files of releases and tracks", strings.Join(files, ", "))
 		case !done:
-			fmt.Fprintf(s.Streams.Out, "%d objects of Strata: nothing is wrong with them\n", ours)
+			fmt.Fprintf(s.Streams.Out, "%d objects of Strata: nothing is wrong with them\n", together.checked)
 		}
 		return nil
 	}
@@ -82,11 +72,16 @@ func (f finding) String() string {
 	return fmt.Sprintf("%s:%d: %s: %s: %s", f.File, f.Line, f.Object, f.Field, f.Problem)
 }
 
-// lint is all that is wrong with documents, by itself and among each other.
-func lint(ctx context.Context, documents []document) ([]finding, error) {
+// lint reads files, and says all that is wrong with what they have of Strata, by itself
+// and among each other.
+func (s *session) lint(ctx context.Context, files []string) (*set, []finding, error) {
+	documents, err := s.readDocuments(files)
+	if err != nil {
+		return nil, nil, err
+	}
 	known, err := schemas()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var found []finding
 	note := func(d document, errs ...*field.Error) {
@@ -94,7 +89,7 @@ func lint(ctx context.Context, documents []document) ([]finding, error) {
 			found = append(found, finding{File: d.file, Line: d.line(err.Field), Object: d.name(), Field: err.Field, Problem: problem(err)})
 		}
 	}
-	var together set
+	together := &set{}
 	for _, d := range documents {
 		if !d.isOurs() {
 			continue
@@ -105,11 +100,12 @@ func lint(ctx context.Context, documents []document) ([]finding, error) {
 	slices.SortStableFunc(found, func(a, b finding) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), strings.Compare(a.Field, b.Field))
 	})
-	return found, nil
+	return together, found, nil
 }
 
 // set are the documents that were checked, by what they may not share.
 type set struct {
+	checked  int
 	names    map[string]document
 	versions map[string]string
 	tracks   []both[v1alpha1.ReleaseTrack]
@@ -123,6 +119,7 @@ type both[T any] struct {
 }
 
 func (t *set) check(ctx context.Context, known map[string]*schema, d document) field.ErrorList {
+	t.checked++
 	gvk := d.object.GroupVersionKind()
 	if gvk.Version != v1alpha1.GroupVersion.Version || known[gvk.Kind] == nil {
 		return field.ErrorList{field.NotSupported(field.NewPath("apiVersion"), gvk.GroupVersion().String()+" "+gvk.Kind, []string{v1alpha1.GroupVersion.String()})}

@@ -19,10 +19,16 @@ import (
 // over itself, line by line, and times are counted down; elsewhere it is written anew
 // whenever it says something else.
 func (s *session) live(ctx context.Context, name string, all bool) error {
+	first, err := s.view(ctx, name, all)
+	if err != nil {
+		return err
+	}
 	kinds := []watched{
 		{&v1alpha1.ReleaseTrackList{}, []client.ListOption{client.InNamespace(s.namespace)}},
 		{&v1alpha1.ImmutableReleaseList{}, s.ofTrack(name)},
-		{&corev1.PodList{}, []client.ListOption{client.InNamespace(s.namespace), client.MatchingLabels{v1alpha1.LabelTrack: name}}},
+	}
+	if first.Unseen == "" {
+		kinds = append(kinds, watched{&corev1.PodList{}, []client.ListOption{client.InNamespace(s.namespace), client.MatchingLabels{v1alpha1.LabelTrack: name}}})
 	}
 	file, onTerminal := terminal(s.Streams.Out)
 	var ticks <-chan time.Time
@@ -33,7 +39,7 @@ func (s *session) live(ctx context.Context, name string, all bool) error {
 	}
 	show := screen{out: s.Streams.Out}
 	last := ""
-	err := s.until(ctx, kinds, ticks, func() (bool, error) {
+	err = s.until(ctx, kinds, ticks, func() (bool, error) {
 		view, err := s.view(ctx, name, all)
 		if err != nil {
 			return false, err

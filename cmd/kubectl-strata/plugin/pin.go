@@ -162,15 +162,28 @@ func replace(text []byte, node *yaml.Node, value string) ([]byte, error) {
 	if i := bytes.IndexByte(text[start:], '\n'); i >= 0 {
 		end = start + i
 	}
-	// Columns count characters, and an anchor stands before its value.
+	// Columns count characters; an anchor and a tag stand before the value, and may look
+	// like it.
 	line := []rune(string(text[start:end]))
 	from := start + len(string(line[:min(node.Column-1, len(line))]))
+	for from < end && (text[from] == '&' || text[from] == '!') {
+		from += len(text[from:end]) - len(afterWord(text[from:end]))
+	}
 	at := bytes.Index(text[from:end], []byte(node.Value))
 	if at < 0 {
 		return nil, fmt.Errorf("image %s is not written on one line: write it so, and it can be pinned", node.Value)
 	}
 	at += from
 	return slices.Concat(text[:at], []byte(value), text[at+len(node.Value):]), nil
+}
+
+// afterWord is what follows a word and its spaces.
+func afterWord(line []byte) []byte {
+	space := bytes.IndexAny(line, " \t")
+	if space < 0 {
+		return nil
+	}
+	return bytes.TrimLeft(line[space:], " \t")
 }
 
 // pinned is an image with the digest that its registry has for it now.
@@ -223,6 +236,9 @@ func platforms(found *remote.Descriptor) string {
 		if m.Platform != nil && m.Platform.OS != "unknown" && m.Platform.OS != "" {
 			names = append(names, m.Platform.String())
 		}
+	}
+	if len(names) == 0 {
+		return ""
 	}
 	return ", for " + strings.Join(names, ", ")
 }

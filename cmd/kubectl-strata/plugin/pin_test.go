@@ -81,6 +81,23 @@ image: HOST/shop/web:1.4.2 # not of a container
 	}
 }
 
+// TestWhatStandsBeforeAnImageStays although it has the image's name.
+func TestWhatStandsBeforeAnImageStays(t *testing.T) {
+	for written, want := range map[string]string{
+		"&web web # web": "&web PINNED # web", "!!str str": "!!str PINNED", "&s !!str \"s\"": "&s !!str \"PINNED\"",
+	} {
+		text := []byte("containers: [{image: " + written + "\n}]\n")
+		nodes, err := imageNodes(text)
+		if err != nil || len(nodes) != 1 {
+			t.Fatalf("%s: %v, %v", written, nodes, err)
+		}
+		got, err := replace(text, nodes[0], "PINNED")
+		if err != nil || string(got) != "containers: [{image: "+want+"\n}]\n" {
+			t.Errorf("%s: %s, %v", written, got, err)
+		}
+	}
+}
+
 func TestPinSaysWhatIsWrong(t *testing.T) {
 	server := oci.ServePlain(t, oci.Registry())
 	for name, test := range map[string]struct {

@@ -32,17 +32,15 @@ dry run, and the planner, which decisions would follow at once.`,
 		if err := out.check(); err != nil {
 			return err
 		}
-		documents, err := s.readDocuments(files)
+		together, found, err := s.lint(c.Context(), files)
 		if err != nil {
 			return err
 		}
-		found, err := lint(c.Context(), documents)
-		if err != nil {
-			return err
-		}
-		plans, err := s.plan(c.Context(), documents, len(found) > 0, offline)
-		if err != nil {
-			return err
+		var plans []*planned
+		if len(found) == 0 { // What is wrong is not asked for.
+			if plans, err = s.plan(c.Context(), together, offline); err != nil {
+				return err
+			}
 		}
 		done, err := out.write(s.Streams.Out, map[string]any{"findings": found, "objects": plans})
 		if err != nil {
@@ -101,25 +99,11 @@ type planned struct {
 	first bool
 }
 
-// plan answers for the releases and tracks among documents, tracks first. Documents in
-// which something is wrong are not asked for.
-func (s *session) plan(ctx context.Context, documents []document, wrong, offline bool) ([]*planned, error) {
-	if wrong {
-		return nil, nil
-	}
+// plan answers for releases and tracks, tracks first.
+func (s *session) plan(ctx context.Context, all *set, offline bool) ([]*planned, error) {
 	if !offline {
 		if err := s.connect(); err != nil {
 			return nil, err
-		}
-	}
-	var all set
-	known, err := schemas()
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range documents {
-		if d.isOurs() {
-			all.check(ctx, known, d)
 		}
 	}
 	var plans []*planned

@@ -104,8 +104,11 @@ func (s *session) promote(c *cobra.Command, name string, p promotion, out *outpu
 	}
 	track, _, _ := unstructured.NestedString(promoted.Object, "spec", "trackName")
 	digest, err := contentDigest(promoted)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(s.Streams.Out, "%s/%s %s on track %s\ncontent: %s\n", p.to, name, done, track, digest)
-	return err
+	return nil
 }
 
 // copyOf is the release as it is published there.
@@ -122,8 +125,11 @@ func (p promotion) copyOf(from *unstructured.Unstructured) (*unstructured.Unstru
 	for _, size := range p.replicas {
 		if err := resize(to, "--replicas", size, func(component map[string]any, value string) error {
 			n, err := strconv.ParseInt(value, 10, 32)
+			if err != nil {
+				return errors.New("say COMPONENT=NUMBER, as in web=12")
+			}
 			component["replicas"] = n
-			return err
+			return nil
 		}); err != nil {
 			return nil, err
 		}
@@ -152,7 +158,7 @@ func setBounds(component map[string]any, value string) error {
 	for field, text := range map[string]string{"minReplicas": least, "maxReplicas": most} {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil {
-			return err
+			return errors.New("say COMPONENT=MIN:MAX, as in web=3:30")
 		}
 		autoscaling[field] = n
 	}
