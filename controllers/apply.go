@@ -75,21 +75,25 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 	if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
 		return err
 	}
-	var refused error
+	var refused, late error
 	for _, action := range do {
 		if refused != nil && breaks(action) {
 			continue
 		}
 		err := r.carryOut(ctx, w, action)
+		if _, evicts := action.(rollout.ReplacePod); evicts && apierrors.IsTooManyRequests(err) {
+			late = errors.Join(late, err) // A budget says not now, for as long as it likes: nothing else waits for that.
+			continue
+		}
 		if err != nil && mayBeRefused(action) && !isStale(err) {
 			refused = errors.Join(refused, err)
 			continue
 		}
 		if err != nil {
-			return errors.Join(refused, err)
+			return errors.Join(refused, late, err)
 		}
 	}
-	return refused
+	return errors.Join(refused, late)
 }
 
 func mayBeRefused(action rollout.Action) bool {
