@@ -145,7 +145,7 @@ func (r *TrackReconciler) repairChild(ctx context.Context, w *world, a rollout.R
 		sealed, err = seal.Deployment(a.Component, 0, 0)
 	case kindAutoscaler:
 		observed = w.children.autoscalers[name]
-		sealed, err = seal.Autoscaler(a.Component, 0, 0, 0)
+		sealed, err = seal.Autoscaler(a.Component, a.Least, a.Most, 0)
 	case kindDisruption:
 		observed = w.children.disruptions[name]
 		sealed, err = seal.Disruption(a.Component)

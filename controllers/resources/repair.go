@@ -20,9 +20,9 @@ type Object interface {
 	runtime.Object
 }
 
-// Repaired is a live object with the labels and the spec of the sealed child, which has
-// its kind; its size stays, and so do the addresses that the cluster chose. Neither is
-// changed. Kinds that no component has are answered with nil.
+// Repaired is a live object with the labels and the spec of the child, which has its
+// kind; the size of a Deployment stays, and so do the addresses that the cluster chose.
+// Neither is changed. Kinds that no component has are answered with nil.
 func Repaired(child, live Object) Object {
 	repaired := live.DeepCopyObject().(Object)
 	switch o := repaired.(type) {
@@ -31,9 +31,7 @@ func Repaired(child, live Object) Object {
 		o.Spec = child.(*appsv1.Deployment).DeepCopy().Spec
 		o.Spec.Replicas = replicas
 	case *autoscalingv2.HorizontalPodAutoscaler:
-		least, most := o.Spec.MinReplicas, o.Spec.MaxReplicas
 		o.Spec = child.(*autoscalingv2.HorizontalPodAutoscaler).DeepCopy().Spec
-		o.Spec.MinReplicas, o.Spec.MaxReplicas = least, most
 	case *policyv1.PodDisruptionBudget:
 		o.Spec = child.(*policyv1.PodDisruptionBudget).DeepCopy().Spec
 	case *corev1.Service:

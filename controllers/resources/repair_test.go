@@ -31,7 +31,7 @@ func TestRepairedIsAsSealed(t *testing.T) {
 			&corev1.Service{ObjectMeta: other, Spec: corev1.ServiceSpec{ClusterIP: "10.0.0.1", ClusterIPs: []string{"10.0.0.1"}, ExternalIPs: []string{"192.0.2.1"}}},
 		},
 		{
-			&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: labels, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MaxReplicas: 1}},
+			&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: labels, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: ptr.To[int32](4), MaxReplicas: 9}},
 			&autoscalingv2.HorizontalPodAutoscaler{ObjectMeta: other, Spec: autoscalingv2.HorizontalPodAutoscalerSpec{MinReplicas: ptr.To[int32](3), MaxReplicas: 8, Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{}}},
 		},
 		{&policyv1.PodDisruptionBudget{ObjectMeta: labels}, &policyv1.PodDisruptionBudget{ObjectMeta: other, Spec: policyv1.PodDisruptionBudgetSpec{Selector: &metav1.LabelSelector{MatchLabels: map[string]string{"a": "b"}}}}},
@@ -57,8 +57,8 @@ func TestRepairedIsAsSealed(t *testing.T) {
 				t.Error("the size was changed")
 			}
 		case *autoscalingv2.HorizontalPodAutoscaler:
-			if *o.Spec.MinReplicas != 3 || o.Spec.MaxReplicas != 8 {
-				t.Error("the bounds were changed")
+			if *o.Spec.MinReplicas != 4 || o.Spec.MaxReplicas != 9 {
+				t.Error("the bounds are not those that were asked for")
 			}
 		case *corev1.Service:
 			if o.Spec.ClusterIP != "10.0.0.1" {

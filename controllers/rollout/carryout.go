@@ -231,7 +231,7 @@ func (v view) boundAutoscalers() []Action {
 	var do []Action
 	for _, c := range v.sizedComponents() {
 		differs := c.MinReplicas != c.want.Least || c.MaxReplicas != c.want.Most
-		if c.Autoscaler == Ours && !v.repairs(c.live, c.Component, "HorizontalPodAutoscaler") && (differs || c.AutoscalerSequence < c.live.Sequence) {
+		if c.Autoscaler == Ours && !v.repairs(c.live, c.Component, autoscalerKind) && (differs || c.AutoscalerSequence < c.live.Sequence) {
 			do = append(do, BoundAutoscaler{Release: c.release.Name, Component: c.Name, Least: c.want.Least, Most: c.want.Most, Sequence: v.head()})
 		}
 	}

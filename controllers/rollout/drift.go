@@ -20,7 +20,10 @@ const (
 // before it is replaced (replaceWithin).
 const repairTime = 10 * time.Second
 
-const podKind = "Pod"
+const (
+	podKind        = "Pod"
+	autoscalerKind = "HorizontalPodAutoscaler"
+)
 
 // recordDrift tells of a child of a live release that is not as sealed, before it is
 // put right; once that was done too often, that it is left. What was changed as it was
@@ -131,7 +134,12 @@ func (v view) repair() []Action {
 					busy = busy || d.Ready
 					do = append(do, ReplacePod{Release: r.Name, Name: d.Name})
 				default:
-					do = append(do, RepairChild{Release: r.Name, Component: c.Name, Kind: d.Kind, Sequence: v.head()})
+					repair := RepairChild{Release: r.Name, Component: c.Name, Kind: d.Kind, Sequence: v.head()}
+					if d.Kind == autoscalerKind {
+						want := v.size(live, r, c)
+						repair.Least, repair.Most = want.Least, want.Most
+					}
+					do = append(do, repair)
 				}
 			}
 		}

@@ -160,6 +160,31 @@ func TestDriftIsCountedAnew(t *testing.T) {
 	}
 }
 
+// TestRepairedAutoscalerIsBound: an autoscaler that is led back to the baseline keeps, by
+// the same write, all the pods that the baseline has during a rollout.
+func TestRepairedAutoscalerIsBound(t *testing.T) {
+	s := servingAutoscaled(t, track(steps(20)))
+	s.publish("shop-2", release("2.0", with(autoscaled(component("web", 2), 2, 10))), fine())
+	s.untilWeight("shop-2", 20)
+	o := s.Observe()
+	head := *o.Log.Head
+	head.State = *head.State.DeepCopy()
+	o.Log.Head = &head
+	i := slices.IndexFunc(o.Releases, func(r rollout.Release) bool { return r.Name == "shop-1" })
+	c := &o.Releases[i].Components[0]
+	c.MinReplicas = 2
+	c.Drifts = []rollout.Drift{{Kind: "HorizontalPodAutoscaler", Name: "shop-1-web", Difference: "spec.scaleTargetRef.name", Sequence: head.Sequence - 1}}
+	live := slices.IndexFunc(head.State.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == "shop-1" })
+	head.State.Live[live].Drifts = []v1alpha1.ChildDrift{{
+		Kind: "HorizontalPodAutoscaler", ComponentName: "web", Sequence: head.Sequence, Time: metav1.NewMicroTime(o.Now), Repairs: 1, Answer: v1alpha1.DriftRepair,
+	}}
+	plan := rollout.Compute(o)
+	want := rollout.RepairChild{Release: "shop-1", Component: "web", Kind: "HorizontalPodAutoscaler", Least: 6, Most: 10, Sequence: head.Sequence}
+	if plan.Append != nil || !slices.Contains(plan.Do, rollout.Action(want)) {
+		t.Errorf("appends %+v, does %+v, want %+v", plan.Append, plan.Do, want)
+	}
+}
+
 // TestPodsAreReplacedOneByOne: pods that can serve are not taken away all at once, and wait
 // for each other no longer than five minutes. One that serves nothing waits for none.
 func TestPodsAreReplacedOneByOne(t *testing.T) {

@@ -138,13 +138,16 @@ type MarkService struct {
 	Sequence  int64
 }
 
-// RepairChild makes a child that exists what its seal says, but for its size.
+// RepairChild makes a child that exists what its seal says. A Deployment keeps its size.
 type RepairChild struct {
 	Release   string
 	Component string
 	// Kind is Service, Deployment, HorizontalPodAutoscaler or PodDisruptionBudget.
-	Kind     string
-	Sequence int64
+	Kind string
+	// Least and Most are the bounds of an autoscaler, else 0. They come with the repair:
+	// what leads it back to the Deployment must not let it make that smaller.
+	Least, Most int32
+	Sequence    int64
 }
 
 // ReplacePod evicts a pod: its ReplicaSet makes another one.
