@@ -115,9 +115,10 @@ func sealedContent(k kind, r *v1alpha1.ImmutableRelease, c *v1alpha1.Component) 
 	return content
 }
 
-// checkRepair: what is sealed of a child is changed by a repair alone, that a record
-// told of before, and to what it was sealed as.
-func (w *World) checkRepair(write written) {
+// checkRepair: what is sealed of a child is changed by a repair alone, and to what it was
+// sealed as; of which the newest record told that its writer has seen: a leader that was
+// paused carries out what it decided on what nobody has changed since.
+func (w *World) checkRepair(p *process, write written) {
 	if write.before == nil || write.after == nil || childKinds[write.kind] == "" || contentOf(write.before) == contentOf(write.after) {
 		return
 	}
@@ -132,8 +133,7 @@ func (w *World) checkRepair(write written) {
 	if contentOf(write.after) != sealedContent(write.kind, r, c) {
 		w.violate("Drift", "%s: it is %s, sealed as %s", write, contentOf(write.after), sealedContent(write.kind, r, c))
 	}
-	state := w.head()
-	for _, live := range state.Live {
+	for _, live := range p.seen.state().Live {
 		if live.UID == r.UID && slices.ContainsFunc(live.Drifts, func(d v1alpha1.ChildDrift) bool {
 			return d.ComponentName == c.Name && d.Kind == childKinds[write.kind] && d.Answer == v1alpha1.DriftRepair
 		}) {

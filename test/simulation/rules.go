@@ -112,7 +112,7 @@ func (w *World) check(p *process, write written) {
 		w.checkAsked(p, write)
 	}
 	w.checkOwned(write)
-	w.checkRepair(write)
+	w.checkRepair(p, write)
 	w.checkStamp(write)
 }
 
