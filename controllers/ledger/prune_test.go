@@ -4,9 +4,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -85,6 +87,29 @@ func TestActionsOfPrunedRecordsAreOver(t *testing.T) {
 		if r.Spec.Sequence == 8 && !log.ActionsSince.Equal(r.Spec.Time.Time) {
 			t.Errorf("actions since %s", log.ActionsSince)
 		}
+	}
+}
+
+// TestActionsAreOverByTheClockThatMadeThem: whoever wrote the records may have a clock that
+// is behind the API server's, by which actions are created.
+func TestActionsAreOverByTheClockThatMadeThem(t *testing.T) {
+	records := left(prunedAt(t, 8))
+	later := metav1.NewTime(start.Add(time.Hour))
+	for i := range records {
+		if records[i].Spec.Sequence == 8 {
+			records[i].CreationTimestamp = later
+		}
+	}
+	if log := Read(records); !log.ActionsSince.Equal(later.Time) {
+		t.Errorf("pruned: actions since %s, want %s", log.ActionsSince, later)
+	}
+
+	adopted := entry(v1alpha1.EventAdopted, "1.0.0", 0)
+	adopted.State.Stable, adopted.LastStamp = ref("1.0.0"), 41
+	anew := chained(t, adopted)
+	anew[0].CreationTimestamp = later
+	if log := Read(anew); !log.LostTime.Equal(later.Time) || !log.ActionsSince.Equal(later.Time) {
+		t.Errorf("lost: at %s, actions since %s, want %s", log.LostTime, log.ActionsSince, later)
 	}
 }
 

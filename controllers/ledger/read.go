@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"slices"
+	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -20,7 +21,7 @@ func readSorted(list []*v1alpha1.ReleaseRecord) rollout.Log {
 	log := emptyLog()
 	kept, gone, chain, by := pruned(list)
 	for _, record := range slices.Concat(kept, chain) {
-		note(&log, &record.Spec)
+		note(&log, record)
 	}
 	if err := verifySorted(list); err != nil {
 		log.Broken = err.Error()
@@ -31,10 +32,19 @@ func readSorted(list []*v1alpha1.ReleaseRecord) rollout.Log {
 	if len(chain) > 0 {
 		log.First = chain[0].Spec.Sequence
 	}
-	if by != nil && len(chain) > 0 && chain[0].Spec.Time.After(log.ActionsSince) {
-		log.ActionsSince = chain[0].Spec.Time.Time
+	if by != nil && len(chain) > 0 && madeBy(chain[0]).After(log.ActionsSince) {
+		log.ActionsSince = madeBy(chain[0])
 	}
 	return log
+}
+
+// madeBy is when a record was there, by its writer's clock and by the API server's: what
+// users have created is compared with it, and the writer's clock may be behind.
+func madeBy(record *v1alpha1.ReleaseRecord) time.Time {
+	if record.CreationTimestamp.After(record.Spec.Time.Time) {
+		return record.CreationTimestamp.Time
+	}
+	return record.Spec.Time.Time
 }
 
 func emptyLog() rollout.Log {
@@ -50,7 +60,8 @@ func emptyLog() rollout.Log {
 }
 
 // note adds a record, newer than all before it, to the index.
-func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
+func note(log *rollout.Log, record *v1alpha1.ReleaseRecord) {
+	spec := &record.Spec
 	log.Head = spec
 	log.Count++
 	if spec.ActionName != "" {
@@ -79,7 +90,7 @@ func note(log *rollout.Log, spec *v1alpha1.ReleaseRecordSpec) {
 			adopted := verdict(spec)
 			adopted.Event = v1alpha1.EventPromoted // What serves got there somehow.
 			log.Verdicts[about.Version] = adopted
-			log.LostTime, log.ActionsSince = spec.Time.Time, spec.Time.Time
+			log.LostTime, log.ActionsSince = madeBy(record), madeBy(record)
 		}
 	}
 	if stable := becameStable(spec); stable != nil {

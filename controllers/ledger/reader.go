@@ -92,7 +92,7 @@ func extend(known *remembered, fresh []*v1alpha1.ReleaseRecord) *remembered {
 				log.Broken = err.Error()
 			}
 		}
-		note(&log, &record.Spec)
+		note(&log, record)
 	}
 	own(&log)
 	return &remembered{log: log}
