@@ -67,6 +67,51 @@ func TestWhatIsConfirmedIsReadLive(t *testing.T) {
 	}
 }
 
+// A decision follows the log as it was before all else was read: what another leader has
+// decided since, on what is newer, is not decided over.
+func TestTheLogIsReadFirst(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	var elsewhere *v1alpha1.ReleaseRecord
+	live := b.loop.live
+	b.loop.live = readsBetween{Reader: live, releases: func() {
+		if elsewhere != nil {
+			return
+		}
+		all := b.records()
+		var err error
+		elsewhere, err = ledger.Append(b.Context(), b.api, shop.Namespace, ledger.Chain(shop.Name, &all[len(all)-1].Spec, rollout.Entry{
+			Event: v1alpha1.EventRefused, Reason: "Test", Message: "by another leader", Actor: "strata", State: all[len(all)-1].Spec.State,
+		}, b.now))
+		b.must(err)
+	}}
+	if _, err := b.turn(); err != nil {
+		t.Fatal(err)
+	}
+	all := b.records()
+	if elsewhere == nil || all[len(all)-1].Name != elsewhere.Name {
+		t.Errorf("decided after %s, which was appended while all else was read: %s", elsewhere.GetName(), all[len(all)-1].Name)
+	}
+	b.loop.live = live
+	b.settle("shop-2.0")
+}
+
+// readsBetween has something happen after the releases were read.
+type readsBetween struct {
+	client.Reader
+	releases func()
+}
+
+func (r readsBetween) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := r.Reader.List(ctx, list, options...)
+	if _, ok := list.(*v1alpha1.ImmutableReleaseList); ok && err == nil {
+		r.releases()
+	}
+	return err
+}
+
 // A process never reads a log that lacks what it wrote itself: with a cache of
 // records that shows none at all, a release is served all the same.
 func TestOwnRecordsAreKnown(t *testing.T) {

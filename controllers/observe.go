@@ -65,12 +65,14 @@ type reading struct {
 	onlooker bool
 }
 
-// observe reads all that a decision about the track depends on.
+// observe reads all that a decision about the track depends on, the log first: what is
+// appended follows the record that was read, and so whoever has decided meanwhile is
+// noticed, however long the rest takes to be read.
 func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName, how reading) (*world, error) {
 	w := &world{key: key, lists: listOptionsOf(key), live: how.live}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
-		r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeLog, r.observeActions,
+		r.observeLog, r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeActions,
 		r.observeChildren, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {

@@ -12,6 +12,8 @@ import (
 // seen is what a reconcile has read since it last began to observe: what its writes
 // answer for.
 type seen struct {
+	// begun: more was read than the log.
+	begun bool
 	// live: read past the cache.
 	live  bool
 	track *v1alpha1.ReleaseTrack
@@ -20,12 +22,12 @@ type seen struct {
 	others shelf
 }
 
-// noteGet: reading the track begins an observation; what is read one by one is what
-// a list did not show.
+// noteGet: the track is read second; what is read one by one is what a list did not
+// show.
 func (p *process) noteGet(live bool, k kind, found client.Object) {
 	if k == tracks {
 		track, _ := found.(*v1alpha1.ReleaseTrack)
-		p.seen = seen{live: live, track: track}
+		p.seen.live, p.seen.track, p.seen.begun = live, track, true
 		return
 	}
 	if found != nil && p.seen.lists[k].get(found.GetName()) == nil {
@@ -34,11 +36,15 @@ func (p *process) noteGet(live bool, k kind, found client.Object) {
 }
 
 // noteList notes the lists of what belongs to the track, and of all Services; those
-// that providers make by indexes of their own are parts of them.
+// that providers make by indexes of their own are parts of them. Reading the log begins
+// an observation.
 func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
 	switch {
 	case asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
 	case asked.FieldSelector != nil || asked.LabelSelector != nil:
+		if k == records && p.seen.begun {
+			p.seen = seen{}
+		}
 		p.seen.lists[k] = slices.Clip(found) // What is added to it goes into another one.
 		if k == records {
 			p.seen.lists[k] = slices.Clone(found)
