@@ -11,23 +11,43 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // indexRequires is the index of tracks by the tracks that they require.
 const indexRequires = "spec.requires"
 
-// observeRequired asks the logs of the tracks that this one requires, for a sealed
-// candidate without weight alone. What cannot be read is a fact, not an error.
+// observeRequired asks the logs of the tracks that this one requires, and what was signed
+// of those that are elsewhere, for a sealed candidate without weight alone. What cannot
+// be read is a fact, not an error.
 func (r *TrackReconciler) observeRequired(ctx context.Context, w *world, _ reading) error {
 	release := w.candidate()
 	if w.track == nil || release == nil || release.Sealed == nil || w.weightOf(release.Name) > 0 {
 		return nil
 	}
 	for _, required := range w.track.Spec.Requires {
+		if required.PublicKey != "" {
+			w.Required = append(w.Required, proven(required, release))
+			continue
+		}
 		w.Required = append(w.Required, r.readRequired(ctx, required, release.Spec.Version))
 	}
 	return nil
+}
+
+// proven is what the promotions in the spec of a release tell of a track that is
+// elsewhere.
+func proven(required v1alpha1.RequiredTrack, release *rollout.Release) rollout.RequiredTrack {
+	told := rollout.RequiredTrack{RequiredTrack: required}
+	promotion, keyDigest, err := ledger.Proven(required, release.Spec.Promotions, release.Sealed.ContentDigest)
+	if err != nil {
+		told.Unproven = err.Error()
+		return told
+	}
+	told.ContentDigest, told.PromotedTime, told.Verdict = promotion.ContentDigest, promotion.Time.Time, v1alpha1.EventPromoted
+	told.Sequence, told.Digest, told.KeyDigest = promotion.Sequence, promotion.Digest, keyDigest
+	return told
 }
 
 func (r *TrackReconciler) readRequired(ctx context.Context, required v1alpha1.RequiredTrack, version string) rollout.RequiredTrack {
@@ -41,7 +61,7 @@ func (r *TrackReconciler) readRequired(ctx context.Context, required v1alpha1.Re
 	}
 	known := r.log.Read(types.NamespacedName{Namespace: required.Namespace, Name: required.TrackName}, records.Items)
 	told.ContentDigest = known.ContentDigests[version]
-	told.PromotedTime = known.Promotions[version].Time
+	told.PromotedTime, told.Sequence = known.Promotions[version].Time, known.Promotions[version].Sequence
 	told.Verdict = known.Verdicts[version].Event
 	told.Unread = known.Broken
 	return told

@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -11,6 +13,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/test/oci"
 )
 
 // promotedIn is the only record of a log in another namespace: it promotes a version.
@@ -58,6 +61,39 @@ func TestRequiredTrack(t *testing.T) {
 		t.Errorf("asks for %v, which do not require it", asked)
 	}
 	b.store(promoted)
+	b.settle("shop-2.0")
+}
+
+// Of a track elsewhere counts what was signed there, and never a log of this cluster.
+func TestSignedPromotion(t *testing.T) {
+	key := oci.NewKey(t)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ledger.NewSigner(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	track := b.track()
+	track.Spec.Requires = []v1alpha1.RequiredTrack{{Namespace: "staging", TrackName: shop.Name, PublicKey: oci.PublicPEM(t, key)}}
+	b.must(b.api.Update(t.Context(), track))
+	b.store(promotedIn("staging", "2.0", "sha256:whatever"))
+	b.publish("2.0")
+	b.pass(8)
+	b.expect("", v1alpha1.ConditionRolloutBlocked, "True NotProvenThere", "none of it")
+	release := &v1alpha1.ImmutableRelease{}
+	b.must(b.api.Get(t.Context(), types.NamespacedName{Namespace: shop.Namespace, Name: "shop-2.0"}, release))
+	promotion, err := signer.SignPromotion(v1alpha1.SignedPromotion{
+		Namespace: "staging", TrackName: shop.Name, ContentDigest: release.Status.ContentDigest, Sequence: 7, Digest: "sha256:record", Time: metav1.NewTime(noon),
+	})
+	b.must(err)
+	// Admission lets nobody do so: a spec is frozen.
+	release.Spec.Promotions = []v1alpha1.SignedPromotion{promotion}
+	b.must(b.api.Update(t.Context(), release))
 	b.settle("shop-2.0")
 }
 

@@ -101,6 +101,15 @@ type ImmutableReleaseSpec struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.all(t, self.exists_one(o, o.name == t.name))",message="the names of tests must be unique"
 	Tests []ReleaseTest `json:"tests,omitempty"`
+
+	// promotions prove that the same content was Promoted in another cluster, 0 to 16:
+	// what spec.requires of the track asks for where it names a public key. kubectl strata
+	// promote writes them. They are no content. Unset: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Promotions []SignedPromotion `json:"promotions,omitempty"`
 }
 
 // ReleaseSource says where in version control a release comes from.

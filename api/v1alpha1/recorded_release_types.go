@@ -84,6 +84,14 @@ type RecordedRelease struct {
 	// +kubebuilder:validation:MaxItems=2048
 	Snapshots []SnapshotDigest `json:"snapshots,omitempty"`
 
+	// promotions elsewhere by which the release passed what its track requires, at most
+	// 16. Unset: nothing is required, or it is not asked any more.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Promotions []RecordedPromotion `json:"promotions,omitempty"`
+
 	// test that the record is about. Unset: it is about none.
 	//
 	// +optional

@@ -82,16 +82,16 @@ type ReleaseTrackSpec struct {
 	// +optional
 	Retention *RetentionSpec `json:"retention,omitempty"`
 
-	// requires are tracks, of any namespace, on which the same content (the
-	// contentDigest of the release) must be Promoted first, 0 to 16: a release is sealed,
-	// and gets its first pods and weight once it is Promoted on all of them and no later
-	// verdict there speaks against it. Waiting for that has no deadline. A release that
-	// was promoted here once need not ask. Unset: none.
+	// requires are tracks, of any namespace or of another cluster, on which the same
+	// content (the contentDigest of the release) must be Promoted first, 0 to 16: a
+	// release is sealed, and gets its first pods and weight once it is Promoted on all of
+	// them and no later verdict there speaks against it. Waiting for that has no deadline.
+	// A release that was promoted here once need not ask. Unset: none.
 	//
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
-	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(o, o.__namespace__ == r.__namespace__ && o.trackName == r.trackName))",message="a track may be named once"
+	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(o, o.__namespace__ == r.__namespace__ && o.trackName == r.trackName && (has(o.publicKey) ? o.publicKey : '') == (has(r.publicKey) ? r.publicKey : '')))",message="a track may be named once"
 	Requires []RequiredTrack `json:"requires,omitempty"`
 
 	// deletionPolicy is what becomes of the routes when the track is deleted: Orphan
@@ -192,4 +192,15 @@ type RequiredTrack struct {
 	// +kubebuilder:validation:MaxLength=40
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	TrackName string `json:"trackName"`
+
+	// publicKey in PEM of whoever signs the promotions of a track that is in another
+	// cluster, at most 8192 characters: one of spec.promotions of the release must then
+	// be of that track and signed with it, and no log of this cluster is read. Unset: the
+	// track is in this cluster.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=8192
+	// +kubebuilder:validation:Pattern=`^-----BEGIN PUBLIC KEY-----`
+	PublicKey string `json:"publicKey,omitempty"`
 }

@@ -6,11 +6,13 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/admission/validation"
+	"github.com/strata-release/strata/controllers/ledger"
 )
 
 // releaseHandler answers for releases that are created or changed.
@@ -42,7 +44,12 @@ func (h *releaseHandler) Handle(ctx context.Context, req admission.Request) admi
 	if len(errs) > 0 {
 		return answer(req, errs)
 	}
-	taken, err := h.versions.takenBy(ctx, rel, req.Object.Raw)
+	content, err := sentContent(req.Object.Raw)
+	if err != nil {
+		return unreadable(req, err)
+	}
+	errs = validation.ValidatePromotions(rel, content)
+	taken, err := h.versions.takenBy(ctx, rel, content)
 	if err != nil {
 		return unanswerable(err)
 	}
@@ -55,7 +62,33 @@ func (h *releaseHandler) Handle(ctx context.Context, req admission.Request) admi
 	if err != nil {
 		return unanswerable(err)
 	}
-	return answer(req, append(errs, denied...)).WithWarnings(warnings...)
+	unproven, err := h.unproven(ctx, rel, content)
+	if err != nil {
+		return unanswerable(err)
+	}
+	return answer(req, append(errs, denied...)).WithWarnings(append(warnings, unproven...)...)
+}
+
+// unproven warns of a release that lacks a promotion which its track asks for: nothing can
+// be added to it later. It is no more than a warning: a release that was promoted here
+// once needs none.
+func (h *releaseHandler) unproven(ctx context.Context, rel *v1alpha1.ImmutableRelease, content string) ([]string, error) {
+	track := &v1alpha1.ReleaseTrack{}
+	err := h.versions.cached.Get(ctx, client.ObjectKey{Namespace: rel.Namespace, Name: rel.Spec.TrackName}, track)
+	if err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	var warnings []string
+	for _, required := range track.Spec.Requires {
+		if required.PublicKey == "" {
+			continue
+		}
+		if _, _, err := ledger.Proven(required, rel.Spec.Promotions, content); err != nil {
+			warnings = append(warnings, fmt.Sprintf("track %s requires a promotion on %s/%s, and none is proven: %s: unless it was promoted here before, this release waits in vain; publish it by kubectl strata promote --sign-key",
+				track.Name, required.Namespace, required.TrackName, err))
+		}
+	}
+	return warnings, nil
 }
 
 // reservedBy says who asks, for what is reserved.

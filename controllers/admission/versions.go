@@ -42,9 +42,9 @@ func versionKey(rel *v1alpha1.ImmutableRelease) string {
 }
 
 // takenBy names another release of the same track that has the version of rel
-// with other content, "" for none. raw is rel as it was sent. It is early news
+// with other content, "" for none. content is the digest of rel as sent. It is early news
 // only: a release that the cache has not seen yet is found by the track's log.
-func (v *versions) takenBy(ctx context.Context, rel *v1alpha1.ImmutableRelease, raw []byte) (string, error) {
+func (v *versions) takenBy(ctx context.Context, rel *v1alpha1.ImmutableRelease, content string) (string, error) {
 	var others v1alpha1.ImmutableReleaseList
 	err := v.cached.List(ctx, &others, client.InNamespace(rel.Namespace), client.MatchingFields{indexVersion: versionKey(rel)})
 	if err != nil {
@@ -55,7 +55,7 @@ func (v *versions) takenBy(ctx context.Context, rel *v1alpha1.ImmutableRelease, 
 		if other.Name == rel.Name {
 			continue
 		}
-		same, err := v.sameContent(ctx, other, raw)
+		same, err := v.sameContent(ctx, other, content)
 		if err != nil {
 			return "", err
 		}
@@ -68,7 +68,7 @@ func (v *versions) takenBy(ctx context.Context, rel *v1alpha1.ImmutableRelease, 
 
 // sameContent compares by digest what was sent with what is stored: a typed
 // object from the cache does not tell "0.5" from "500m".
-func (v *versions) sameContent(ctx context.Context, other *v1alpha1.ImmutableRelease, raw []byte) (bool, error) {
+func (v *versions) sameContent(ctx context.Context, other *v1alpha1.ImmutableRelease, ours string) (bool, error) {
 	stored := &unstructured.Unstructured{}
 	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ImmutableRelease"))
 	err := v.live.Get(ctx, client.ObjectKeyFromObject(other), stored)
@@ -82,19 +82,24 @@ func (v *versions) sameContent(ctx context.Context, other *v1alpha1.ImmutableRel
 	if err != nil {
 		return false, fmt.Errorf("encode release %s: %w", other.Name, err)
 	}
-	var sent struct {
-		Spec json.RawMessage `json:"spec"`
-	}
-	if err := json.Unmarshal(raw, &sent); err != nil {
-		return false, fmt.Errorf("decode the release: %w", err)
-	}
-	ours, err := snapshot.ContentDigest(sent.Spec)
-	if err != nil {
-		return false, fmt.Errorf("digest of the release: %w", err)
-	}
 	digest, err := snapshot.ContentDigest(theirs)
 	if err != nil {
 		return false, fmt.Errorf("digest of release %s: %w", other.Name, err)
 	}
 	return ours == digest, nil
+}
+
+// sentContent is the content digest of a release as it was sent.
+func sentContent(raw []byte) (string, error) {
+	var sent struct {
+		Spec json.RawMessage `json:"spec"`
+	}
+	if err := json.Unmarshal(raw, &sent); err != nil {
+		return "", fmt.Errorf("decode the release: %w", err)
+	}
+	digest, err := snapshot.ContentDigest(sent.Spec)
+	if err != nil {
+		return "", fmt.Errorf("digest of the release: %w", err)
+	}
+	return digest, nil
 }

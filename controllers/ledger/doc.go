@@ -8,6 +8,9 @@
 //	Read     the index that decisions are made from
 //	Restorable  may this record be brought back?
 //	Verify   is every record as it was written, and none missing?
+//	VerifyAfter  ... of a part that follows a record which is known by its digest
+//	Promotion    what a log says of a promotion, for another cluster
+//	Signer, Verifier  sign and verify exports and promotions
 //
 // A record is only ever created. Whoever loses the race for a sequence number gets
 // ErrLost, reads again and decides anew; so a leader with a stale cache commits

@@ -29,6 +29,19 @@ func Verify(records []v1alpha1.ReleaseRecord) error {
 	return verifySorted(sorted(records))
 }
 
+// VerifyAfter checks that the records of a track, given in any order, are a chain that
+// follows a record of which its number and digest are known. It answers as Verify does.
+func VerifyAfter(trackName string, sequence int64, digest string, records []v1alpha1.ReleaseRecord) error {
+	previous := &v1alpha1.ReleaseRecordSpec{TrackName: trackName, Sequence: sequence, Digest: digest}
+	for _, record := range sorted(records) {
+		if err := verifyNext(previous, record); err != nil {
+			return err
+		}
+		previous = &record.Spec
+	}
+	return nil
+}
+
 // sorted is the records by sequence number, then name: equal numbers are an error
 // that must read the same every time.
 func sorted(records []v1alpha1.ReleaseRecord) []*v1alpha1.ReleaseRecord {

@@ -24,6 +24,9 @@ func (v view) about(r *Release, event v1alpha1.RecordEvent, reason, message stri
 	if s := r.Sealed; s != nil {
 		recorded.Digest, recorded.ContentDigest = s.Digest, s.ContentDigest
 		recorded.Images, recorded.Snapshots = s.Images, s.Snapshots
+		if v.isCandidate(r) {
+			recorded.Promotions = v.promotions()
+		}
 	}
 	e := v.note(event, reason, message)
 	e.Release = recorded

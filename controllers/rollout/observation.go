@@ -145,7 +145,8 @@ type Promotion struct {
 	Time        time.Time
 }
 
-// RequiredTrack is what the log of another track tells of the candidate's version.
+// RequiredTrack is what the log of another track tells of the candidate's version, or
+// what a promotion tells that was signed where that track is.
 type RequiredTrack struct {
 	v1alpha1.RequiredTrack
 	// ContentDigest is the content that the version has there; "" where it was never
@@ -155,8 +156,15 @@ type RequiredTrack struct {
 	PromotedTime time.Time
 	// Verdict is how the newest attempt of the version ended there.
 	Verdict v1alpha1.RecordEvent
+	// Sequence is the place of the record by which it did, in the log of that track.
+	Sequence int64
 	// Unread says why the log could not be read, or does not verify; "" when it does.
 	Unread string
+	// Unproven says why no promotion of the release counts, where one has to be signed;
+	// "" when one does.
+	Unproven string
+	// Digest of that record, and KeyDigest of the key, of a promotion that was signed.
+	Digest, KeyDigest string
 }
 
 // Release is one ImmutableRelease and what it owns.

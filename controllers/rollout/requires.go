@@ -32,6 +32,8 @@ func (v view) lacksPromotion(required v1alpha1.RequiredTrack) (reason, message s
 	switch {
 	case told == nil:
 		return "RequiredTrackUnread", "the log of " + there + " is about to be read"
+	case told.Unproven != "":
+		return "NotProvenThere", fmt.Sprintf("no promotion on %s is proven: %s: have it signed there by kubectl strata promote --sign-key, delete the release, publish it again with what was signed, and ask for a Retry; or correct spec.requires", there, told.Unproven)
 	case told.Unread != "":
 		return "RequiredTrackUnread", fmt.Sprintf("the log of %s tells nothing: %s; it is read again every %s", there, told.Unread, lookAgain)
 	case told.ContentDigest == "" && told.Verdict == "":
@@ -54,6 +56,23 @@ func (v view) told(required v1alpha1.RequiredTrack) *RequiredTrack {
 		return nil
 	}
 	return &v.Required[i]
+}
+
+// promotions are those on other tracks by which the candidate passes, while that is asked.
+func (v view) promotions() []v1alpha1.RecordedPromotion {
+	var passed []v1alpha1.RecordedPromotion
+	for _, required := range v.Track.Spec.Requires {
+		told := v.told(required)
+		if told == nil || told.Sequence == 0 {
+			continue
+		}
+		if reason, _ := v.lacksPromotion(required); reason == "" {
+			passed = append(passed, v1alpha1.RecordedPromotion{
+				Namespace: required.Namespace, TrackName: required.TrackName, Sequence: told.Sequence, Digest: told.Digest, KeyDigest: told.KeyDigest,
+			})
+		}
+	}
+	return passed
 }
 
 // requiredTime is when the last of the required tracks promoted the candidate's

@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
@@ -32,6 +35,44 @@ func requiredTrack(t *testing.T) {
 	decide(v1alpha1.EventRolledBack, s.Content("shop-2"))
 	s.ask(v1alpha1.ActionRollback, "shop-1")
 	s.run()
+	s.end()
+}
+
+// signedPromotion: a track elsewhere is not read: what a release brings along, signed
+// there, is what counts. One that lacks it is deleted, published again and tried by a
+// Retry; how long nobody brought it counts for nothing.
+func signedPromotion(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	there := v1alpha1.RequiredTrack{Namespace: "staging", TrackName: "shop", PublicKey: "staging's key"}
+	requires(there)(&s.Track.Spec)
+	bring := func(signature, content string) func(*v1alpha1.ImmutableReleaseSpec) {
+		return func(spec *v1alpha1.ImmutableReleaseSpec) {
+			spec.Promotions = []v1alpha1.SignedPromotion{{
+				Namespace: there.Namespace, TrackName: there.TrackName, ContentDigest: content, Sequence: 42, Digest: "sha256:record",
+				Time: metav1.NewTime(world.Start), Signature: signature,
+			}}
+		}
+	}
+	again := func(signature, content string) {
+		s.user("delete release shop-2", func() { s.Delete("shop-2") })
+		s.pass(time.Hour)
+		s.publish("shop-2", release("2.0", bring(signature, content)), fine())
+		s.ask(v1alpha1.ActionRetry, "shop-2")
+		s.pass(time.Hour)
+	}
+	s.publish("shop-2", release("2.0"), fine())
+	s.pass(time.Hour)
+	again("somebody else's key", "sha256:2.0-")
+	again(there.PublicKey, "sha256:other")
+	again(there.PublicKey, "sha256:2.0-")
+	for _, record := range s.Records {
+		if record.Spec.Event == v1alpha1.EventWeightSet && record.Spec.Release.Name == "shop-2" {
+			want := []v1alpha1.RecordedPromotion{{Namespace: "staging", TrackName: "shop", Sequence: 42, Digest: "sha256:record", KeyDigest: there.PublicKey}}
+			if diff := cmp.Diff(want, record.Spec.Release.Promotions); diff != "" {
+				t.Errorf("record %d (-want +got):\n%s", record.Spec.Sequence, diff)
+			}
+		}
+	}
 	s.end()
 }
 
@@ -76,6 +117,10 @@ func TestRequiredTracks(t *testing.T) {
 			"NotPromotedThere", "version 2.0 is not promoted on track staging/shop yet: it goes on here by itself once it is"},
 		"another content": {0, told(func(r *rollout.RequiredTrack) { r.ContentDigest = "sha256:a" }),
 			"OtherContentThere", "version 2.0 has another content on track staging/shop (sha256:a, here sha256:2.0-): publish one content on both, under a new version"},
+		"not proven": {0, told(func(r *rollout.RequiredTrack) {
+			*r = rollout.RequiredTrack{RequiredTrack: staging, Unproven: "spec.promotions of the release has none of it"}
+		}),
+			"NotProvenThere", "no promotion on track staging/shop is proven: spec.promotions of the release has none of it: have it signed there by kubectl strata promote --sign-key, delete the release, publish it again with what was signed, and ask for a Retry; or correct spec.requires"},
 		"rolled back": {0, told(func(r *rollout.RequiredTrack) { r.Verdict = v1alpha1.EventRolledBack }),
 			"NegativeThere", "version 2.0 ended as RolledBack on track staging/shop: publish a version that works there, or have it tried again there by a ReleaseAction Retry"},
 	} {

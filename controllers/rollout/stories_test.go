@@ -24,6 +24,7 @@ var stories = map[string]func(*testing.T){
 	"route-added-and-removed":  routeAddedAndRemoved,
 	"routes-removed-under-way": routesRemovedUnderWay,
 	"required-track":           requiredTrack,
+	"signed-promotion":         signedPromotion,
 	"first-attempts-fail":      firstAttemptsFail,
 	// Not going live.
 	"before-traffic-test-fails":  beforeTrafficFails,

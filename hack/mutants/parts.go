@@ -29,6 +29,10 @@ var parts = []mutant{
 		`case spec.Sequence != previous.Sequence+1:`, `case false:`, testsOf("./" + ledgerDir)},
 	{"reader-trusts-memory", "does not look again at records that it has verified once", ledgerDir + "/reader.go",
 		` || known.prints != r.prints(list[:known.count]) {`, ` {`, testsOf("./" + ledgerDir)},
+	{"promotion-by-any-key", "believes a promotion from another cluster whoever signed it", ledgerDir + "/promotion.go",
+		`case key.VerifyPromotion(*p) != nil:`, `case false:`, testsOf("./" + ledgerDir)},
+	{"promotion-of-any-track", "takes a promotion on another track for one on the track that is asked for", ledgerDir + "/promotion.go",
+		`case p.Namespace != required.Namespace || p.TrackName != required.TrackName:`, `case false:`, testsOf("./" + ledgerDir)},
 	{"rollback-is-no-promotion", "forgets that a release that was gone back to is one that can be gone back to", ledgerDir + "/read.go",
 		`v1alpha1.EventAdopted, v1alpha1.EventRolledBack:`, `v1alpha1.EventAdopted:`, testsOf("./" + ledgerDir)},
 

@@ -53,6 +53,8 @@ var rules = []mutant{
 		`case told.Verdict.IsNegative():`, `case false:`, planning},
 	{"required-other-content", "counts the promotion of another content of the same version", requires,
 		`told.ContentDigest != v.candidate.Sealed.ContentDigest:`, `false:`, planning},
+	{"required-unproven", "counts a promotion that nobody has signed", requires,
+		`case told.Unproven != "":`, `case false:`, planning},
 	{"required-unread", "takes a log that cannot be read for one that agrees", requires,
 		`return "RequiredTrackUnread", fmt.Sprintf(`, `return "", fmt.Sprintf(`, planning},
 

@@ -42,10 +42,14 @@ func open(ctx context.Context) *world {
 	}
 }
 
-// operate starts an operator, and answers with what stops it.
-func (w *world) operate() (stop func()) {
+// operate starts an operator, which minds others too, and answers with what stops it.
+func (w *world) operate(others ...*world) (stop func()) {
 	GinkgoHelper()
-	operator, err := suite.StartOperator(w.namespace)
+	namespaces := []string{w.namespace}
+	for _, other := range others {
+		namespaces = append(namespaces, other.namespace)
+	}
+	operator, err := suite.StartOperator(namespaces...)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(operator.Stop()).To(Succeed()) })
 	return func() { Expect(operator.Stop()).To(Succeed()) }

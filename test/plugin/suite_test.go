@@ -64,7 +64,10 @@ func writeKubeconfig(path string) error {
 	config := clientcmdapi.NewConfig()
 	config.Clusters["c"] = &clientcmdapi.Cluster{Server: suite.Config.Host, CertificateAuthorityData: suite.Config.CAData}
 	config.AuthInfos["u"] = &clientcmdapi.AuthInfo{ClientCertificateData: suite.Config.CertData, ClientKeyData: suite.Config.KeyData}
-	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	// What is elsewhere is the same cluster to this test, and another to the plugin.
+	for _, name := range []string{"x", "elsewhere"} {
+		config.Contexts[name] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u"}
+	}
 	config.CurrentContext = "x"
 	return clientcmd.WriteToFile(*config, path)
 }

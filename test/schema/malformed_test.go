@@ -126,6 +126,19 @@ var malformedReleases = []malformed{
 	{"spec.tests[0].template.spec.template.spec.restartPolicy", "Always", "spec.tests[0].template.spec.template.spec.restartPolicy", `Unsupported value: "Always"`},
 	{"spec.tests[0].template.metadata", object("labels", object("strata.dev/test", "smoke")), "spec.tests[0].template.metadata.labels", "written by the operator alone"},
 	{"spec.tests[0].template.spec.template.metadata", object("labels", object("strata.dev/test", "smoke")), "spec.tests[0].template.spec.template.metadata.labels", "written by the operator alone"},
+
+	// Promotions elsewhere.
+	{"spec.promotions[0].namespace", "Staging", "spec.promotions[0].namespace", `"Staging"`},
+	{"spec.promotions[0].trackName", x(41), "spec.promotions[0].trackName", tooLong},
+	{"spec.promotions[0].contentDigest", "sha256:0", "spec.promotions[0].contentDigest", mustMatch},
+	{"spec.promotions[0].digest", nil, "spec.promotions[0].digest", requiredValue},
+	{"spec.promotions[0].digest", "sha512:" + strings.Repeat("0", 64), "spec.promotions[0].digest", mustMatch},
+	{"spec.promotions[0].sequence", int64(0), "spec.promotions[0].sequence", "Invalid value: 0"},
+	{"spec.promotions[0].time", "yesterday", "spec.promotions[0].time", `must be of type date-time: "yesterday"`},
+	{"spec.promotions[0].signature", nil, "spec.promotions[0].signature", requiredValue},
+	{"spec.promotions[0].signature", "a b", "spec.promotions[0].signature", mustMatch},
+	{"spec.promotions[0].signature", x(2049), "spec.promotions[0].signature", tooLong},
+	{"spec.promotions", times(17, func(i int) any { return object("sequence", int64(i+1)) }), "spec.promotions", tooMany},
 }
 
 const (
@@ -217,7 +230,10 @@ var malformedTracks = []malformed{
 	{"spec.retention.recordLimit", int64(49), "spec.retention.recordLimit", "Invalid value: 49"},
 	{"spec.requires[0].trackName", nil, "spec.requires[0].trackName", requiredValue},
 	{"spec.requires[0].namespace", "Staging", "spec.requires[0].namespace", `"Staging"`},
-	{"spec.requires[1]", object("namespace", "staging", "trackName", "shop"), "spec.requires", "named once"},
+	{"spec.requires[2]", object("namespace", "staging", "trackName", "shop"), "spec.requires", "named once"},
+	{"spec.requires[1].publicKey", "none", "spec.requires[1].publicKey", mustMatch},
+	{"spec.requires[1].publicKey", "-----BEGIN PUBLIC KEY-----" + x(8192), "spec.requires[1].publicKey", tooLong},
+	{"spec.requires", times(17, func(i int) any { return object("namespace", fmt.Sprint("n", i), "trackName", "shop") }), "spec.requires", tooMany},
 	{"spec.deletionPolicy", "Keep", "spec.deletionPolicy", unsupported},
 }
 

@@ -226,10 +226,29 @@ func (w *World) observeRequired(o rollout.Observation, state v1alpha1.TrackState
 			continue
 		}
 		for _, required := range o.Track.Spec.Requires {
+			if required.PublicKey != "" {
+				told = append(told, proven(required, r.Spec.Promotions))
+				continue
+			}
 			standing := w.Elsewhere[required][r.Spec.Version]
 			told = append(told, rollout.RequiredTrack{
 				RequiredTrack: required, ContentDigest: standing.Content, PromotedTime: standing.Promoted, Verdict: standing.Verdict,
 			})
+		}
+	}
+	return told
+}
+
+// proven is what promotions tell that were signed elsewhere. What is signed with a key
+// bears its name.
+func proven(required v1alpha1.RequiredTrack, promotions []v1alpha1.SignedPromotion) rollout.RequiredTrack {
+	told := rollout.RequiredTrack{RequiredTrack: required, Unproven: "spec.promotions of the release has none of it"}
+	for _, p := range promotions {
+		if p.Namespace == required.Namespace && p.TrackName == required.TrackName && p.Signature == required.PublicKey {
+			return rollout.RequiredTrack{
+				RequiredTrack: required, ContentDigest: p.ContentDigest, PromotedTime: p.Time.Time, Verdict: v1alpha1.EventPromoted,
+				Sequence: p.Sequence, Digest: p.Digest, KeyDigest: required.PublicKey,
+			}
 		}
 	}
 	return told

@@ -195,7 +195,7 @@ func (t *set) checkUnique(d document) field.ErrorList {
 		errs = append(errs, field.Invalid(field.NewPath("spec", "version"), release.Spec.Version, "another release of this track has this version with other content: one version has one content, so give this release another"))
 	}
 	t.versions[version] = digest
-	return errs
+	return append(errs, validation.ValidatePromotions(release, digest)...)
 }
 
 // checkBackends: a release has what the routes of its track, if that is among the

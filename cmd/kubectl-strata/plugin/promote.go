@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,17 +15,20 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
 )
 
 // promotion is where a release goes, and how large it is there.
 type promotion struct {
-	to, track, dryRun string
-	replicas          []string
-	autoscaling       []string
-	unpromoted        bool
+	to, context, track, dryRun string
+	replicas                   []string
+	autoscaling                []string
+	unpromoted                 bool
+	signKey                    string
 }
 
 func promoteCommand(s *session) *cobra.Command {
@@ -35,15 +39,22 @@ func promoteCommand(s *session) *cobra.Command {
 		Long: `Publish a release in another namespace: the same content, by another track and size.
 
 Nothing but namespace, track and capacity differs, and so the content has the same digest:
-what "requires" of a track asks for. Labels and annotations are not copied. For another
-cluster, write it: --dry-run client -o yaml.`,
+what "requires" of a track asks for. Labels and annotations are not copied.
+
+For another cluster, name its context in your kubeconfig (--to-context), or write the
+release and create it there (--dry-run client -o yaml). With --sign-key the log here is
+verified, and what it says of the promotion is signed and goes along in spec.promotions:
+what "requires" with a public key asks for there.`,
 		Example: `  kubectl strata promote shop-1-4-2 -n staging --to production --replicas web=12
-  kubectl strata promote shop-1-4-2 -n staging --to production --dry-run client -o yaml`,
+  kubectl strata promote shop-1-4-2 -n staging --to shop --to-context production --sign-key staging.key
+  kubectl strata promote shop-1-4-2 -n staging --to shop --sign-key staging.key --dry-run client -o yaml`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: s.completeNames(1, &v1alpha1.ImmutableReleaseList{}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&p.to, "to", "", "namespace to publish it in (required)")
+	flags.StringVar(&p.context, "to-context", "", "context of the kubeconfig whose cluster to publish it in; default: the one that it is read from")
+	signKeyFlag(command, &p.signKey, "the promotion")
 	flags.StringVar(&p.track, "track-name", "", "track that it is for there; default: of the same name")
 	flags.StringSliceVar(&p.replicas, "replicas", nil, "size of components there: web=12; others stay")
 	flags.StringSliceVar(&p.autoscaling, "autoscaling", nil, "bounds of autoscaled components there: web=3:30; others stay")
@@ -71,29 +82,23 @@ func (s *session) promote(c *cobra.Command, name string, p promotion, out *outpu
 	if err != nil {
 		return err
 	}
-	if from.GetNamespace() == p.to {
-		return fmt.Errorf("%s is in namespace %s already: name another with --to", name, p.to)
+	if from.GetNamespace() == p.to && p.context == "" && p.dryRun != "client" {
+		return fmt.Errorf("%s is in namespace %s already: name another with --to, or another cluster with --to-context", name, p.to)
 	}
 	verdict, _, _ := unstructured.NestedString(from.Object, "status", "lastVerdict")
 	if verdict != string(v1alpha1.EventPromoted) && !p.unpromoted {
 		return no("%s was not promoted in namespace %s (%s): wait for it, or give --unpromoted", name, s.namespace, orNone(verdict, "no verdict yet"))
 	}
 	promoted, err := p.copyOf(from)
+	if err == nil && p.signKey != "" {
+		err = s.prove(c.Context(), p.signKey, from, promoted)
+	}
 	if err != nil {
 		return err
 	}
-	done := "published"
-	if p.dryRun != "none" {
-		done = "would be published"
-	}
-	if p.dryRun != "client" {
-		there, err := s.publish(c, promoted, p.dryRun == "server")
-		if err != nil {
-			return err
-		}
-		if there {
-			done = "is there already"
-		}
+	done, err := s.deliver(c, p, from.GetNamespace(), promoted)
+	if err != nil {
+		return err
 	}
 	if written, err := out.write(s.Streams.Out, promoted.Object); written || err != nil {
 		return err
@@ -109,6 +114,88 @@ func (s *session) promote(c *cobra.Command, name string, p promotion, out *outpu
 	}
 	fmt.Fprintf(s.Streams.Out, "%s/%s %s on track %s\ncontent: %s\n", p.to, name, done, track, digest)
 	return nil
+}
+
+// deliver publishes the copy where it is for, unless that is only to be written, and says
+// what became of it.
+func (s *session) deliver(c *cobra.Command, p promotion, from string, release *unstructured.Unstructured) (done string, err error) {
+	if p.dryRun == "client" {
+		return "would be published", nil
+	}
+	target, err := s.in(p.context)
+	if err != nil {
+		return "", err
+	}
+	there, err := target.publish(c, release, p.dryRun == "server")
+	switch {
+	case err != nil:
+		return "", err
+	case there && p.signKey != "" && !isProven(release, from):
+		return "", no("%s/%s is there already, without a promotion in %s, and its spec is frozen: delete it there, promote it again, and ask for a Retry there",
+			p.to, release.GetName(), from)
+	case there:
+		return "is there already", nil
+	case p.dryRun == "server":
+		return "would be published", nil
+	}
+	return "published", nil
+}
+
+// isProven says whether a release has a promotion on a track of a namespace.
+func isProven(release *unstructured.Unstructured, namespace string) bool {
+	all, _, err := unstructured.NestedSlice(release.Object, "spec", "promotions")
+	return err == nil && slices.ContainsFunc(all, func(entry any) bool {
+		promotion, ok := entry.(map[string]any)
+		return ok && promotion["namespace"] == namespace
+	})
+}
+
+// in is the session in the cluster of another context of the kubeconfig; that of this one
+// for "".
+func (s *session) in(context string) (*session, error) {
+	if context == "" {
+		return s, nil
+	}
+	// Flags that name a cluster, or a user of one, are of the one that is read from.
+	flags := genericclioptions.NewConfigFlags(true)
+	flags.Context, flags.KubeConfig, flags.CacheDir, flags.Timeout = &context, s.flags.KubeConfig, s.flags.CacheDir, s.flags.Timeout
+	flags.Impersonate, flags.ImpersonateUID, flags.ImpersonateGroup = s.flags.Impersonate, s.flags.ImpersonateUID, s.flags.ImpersonateGroup
+	there := &session{Options: s.Options, flags: flags}
+	return there, wrap(there.connect(), "--to-context %s", context)
+}
+
+// prove puts what the log says of the promotion of a release, signed, into its copy.
+func (s *session) prove(ctx context.Context, key string, from, to *unstructured.Unstructured) error {
+	by, err := signer(key)
+	if err != nil {
+		return err
+	}
+	track, _, _ := unstructured.NestedString(from.Object, "spec", "trackName")
+	version, _, _ := unstructured.NestedString(from.Object, "spec", "version")
+	content, err := contentDigest(from)
+	if err != nil {
+		return err
+	}
+	records, err := s.records(ctx, track)
+	if err != nil {
+		return err
+	}
+	promotion, err := ledger.Promotion(from.GetNamespace(), version, content, records)
+	if err != nil {
+		return no("%s is not signed as promoted on track %s/%s: %v", from.GetName(), from.GetNamespace(), track, err)
+	}
+	if promotion, err = by.SignPromotion(promotion); err != nil {
+		return fmt.Errorf("--sign-key %s: %w", key, err)
+	}
+	entry, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&promotion)
+	if err != nil {
+		return fmt.Errorf("write the promotion: %w", err)
+	}
+	all, _, err := unstructured.NestedSlice(to.Object, "spec", "promotions")
+	if err != nil {
+		return fmt.Errorf("read spec.promotions: %w", err)
+	}
+	return unstructured.SetNestedSlice(to.Object, append(all, entry), "spec", "promotions")
 }
 
 // copyOf is the release as it is published there.
@@ -223,8 +310,9 @@ func (s *session) publish(c *cobra.Command, release *unstructured.Unstructured, 
 	return true, err
 }
 
+// sameSpec compares all but promotions: to sign again gives another signature.
 func sameSpec(a, b *unstructured.Unstructured) (bool, error) {
-	var specs [2]any
+	var specs [2]map[string]any
 	for i, release := range []*unstructured.Unstructured{a, b} {
 		text, err := json.Marshal(release.Object["spec"])
 		if err == nil {
@@ -233,6 +321,7 @@ func sameSpec(a, b *unstructured.Unstructured) (bool, error) {
 		if err != nil {
 			return false, fmt.Errorf("read release %s: %w", release.GetName(), err)
 		}
+		delete(specs[i], "promotions")
 	}
 	return reflect.DeepEqual(specs[0], specs[1]), nil
 }

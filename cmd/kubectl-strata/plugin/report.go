@@ -32,11 +32,11 @@ func auditReportCommand(s *session) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		records, track, err := s.readLog(c.Context(), file, args)
+		log, err := s.readLog(c.Context(), file, signed{}, args)
 		if err != nil {
 			return err
 		}
-		r := reportOf(verifyRecords(track, records, ""), records)
+		r := reportOf(log.verify(""), log.records)
 		r.keepSince(metav1.NewMicroTime(from))
 		done, err := out.write(s.Streams.Out, r)
 		if !done && err == nil {
@@ -77,7 +77,9 @@ type tried struct {
 	ContentDigest string                    `json:"contentDigest,omitempty"`
 	Images        []v1alpha1.RecordedImage  `json:"images,omitempty"`
 	Config        []v1alpha1.SnapshotDigest `json:"config,omitempty"`
-	Tests         []v1alpha1.TestResult     `json:"tests,omitempty"`
+	// Promotions are those on other tracks by which it passed.
+	Promotions []v1alpha1.RecordedPromotion `json:"promotions,omitempty"`
+	Tests      []v1alpha1.TestResult        `json:"tests,omitempty"`
 	// People is every word of a human about the attempt: approvals, skipped holds.
 	People   []happening `json:"people,omitempty"`
 	Weights  []weighed   `json:"weights,omitempty"`
@@ -174,6 +176,9 @@ func (t *tried) add(spec *v1alpha1.ReleaseRecordSpec) {
 	if len(about.Snapshots) > 0 {
 		t.Config = about.Snapshots
 	}
+	if len(about.Promotions) > 0 {
+		t.Promotions = about.Promotions
+	}
 	if test := about.Test; test != nil {
 		i := slices.IndexFunc(t.Tests, func(r v1alpha1.TestResult) bool { return r.JobName == test.JobName })
 		if i < 0 {
@@ -212,7 +217,11 @@ func (r *auditReport) write(out io.Writer) error {
 	}
 	b.WriteByte('\n')
 	if r.Log.Problem == "" {
-		fmt.Fprintf(&b, "the log is whole: %d records, %d to %d, head %s\n", r.Log.Records, r.Log.First, r.Log.Last, r.Log.HeadDigest)
+		whole := "log"
+		if r.Log.After != nil {
+			whole = "part of the log"
+		}
+		fmt.Fprintf(&b, "the %s is whole: %d records, %d to %d, head %s\n", whole, r.Log.Records, r.Log.First, r.Log.Last, r.Log.HeadDigest)
 	} else {
 		fmt.Fprintln(&b, "THE LOG IS NOT WHOLE: what follows is not proven")
 	}
@@ -257,6 +266,13 @@ func (t *tried) write(b *strings.Builder) {
 	}
 	for _, c := range t.Config {
 		line("config", "%s %s %s", c.Kind, c.Name, c.Digest)
+	}
+	for _, p := range t.Promotions {
+		proof := ""
+		if p.KeyDigest != "" {
+			proof = fmt.Sprintf(" with digest %s, signed with key %s", p.Digest, p.KeyDigest)
+		}
+		line("promoted", "before on track %s/%s, record %d%s", p.Namespace, p.TrackName, p.Sequence, proof)
 	}
 	for _, test := range t.Tests {
 		line("test", "%s", resultText(test))

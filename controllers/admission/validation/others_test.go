@@ -38,10 +38,18 @@ func goodTrack() *v1alpha1.ReleaseTrack {
 			}},
 			Retention:      &v1alpha1.RetentionSpec{WarmReleases: ptr(int32(1))},
 			DeletionPolicy: v1alpha1.DeletionOrphan,
-			Requires:       []v1alpha1.RequiredTrack{{Namespace: "staging", TrackName: "shop"}, {Namespace: "shop", TrackName: "canary"}},
+			Requires: []v1alpha1.RequiredTrack{
+				{Namespace: "staging", TrackName: "shop"}, {Namespace: "shop", TrackName: "canary"},
+				{Namespace: "shop", TrackName: "shop", PublicKey: goodKey}, // of the same name, in another cluster
+			},
 		},
 	}
 }
+
+const goodKey = `-----BEGIN PUBLIC KEY-----
+MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+-----END PUBLIC KEY-----
+`
 
 func TestTracks(t *testing.T) {
 	if errs := ValidateTrack(goodTrack()); len(errs) > 0 {
@@ -72,6 +80,8 @@ func TestTracks(t *testing.T) {
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
 		}, `spec.requires[1]: Invalid value: "shop": a track that requires itself would never promote anything`},
+		"no key":   {func(s *v1alpha1.ReleaseTrackSpec) { s.Requires[2].PublicKey = "-----BEGIN PUBLIC KEY-----" }, "spec.requires[2].publicKey: Invalid value: \"-----BEGIN PUBLIC KEY-----\": must be one public key in PEM"},
+		"two keys": {func(s *v1alpha1.ReleaseTrackSpec) { s.Requires[2].PublicKey += goodKey }, "name each further key apart"},
 	} {
 		track := goodTrack()
 		c.change(&track.Spec)

@@ -61,11 +61,11 @@ func validateAuthority(authority *v1alpha1.SignatureAuthority, path *field.Path)
 	return nil
 }
 
-// wrongKey says why a text is not one public key that can verify signatures of cosign.
+// wrongKey says why a text is not one public key that can verify signatures.
 func wrongKey(text string) string {
 	block, rest := pem.Decode([]byte(text))
 	if block == nil || block.Type != "PUBLIC KEY" || len(strings.TrimSpace(string(rest))) > 0 {
-		return "must be one public key in PEM, as in cosign.pub: name each further key as an authority of its own"
+		return "must be one public key in PEM, as in cosign.pub: name each further key apart"
 	}
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
@@ -80,7 +80,7 @@ func wrongKey(text string) string {
 		}
 		return ""
 	}
-	return fmt.Sprintf("is a key of type %T, with which cosign does not sign: use ECDSA, Ed25519 or RSA", key)
+	return fmt.Sprintf("is a key of type %T: use ECDSA, Ed25519 or RSA", key)
 }
 
 // shorten keeps a message readable.

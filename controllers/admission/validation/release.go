@@ -30,6 +30,18 @@ func ValidateRelease(rel *v1alpha1.ImmutableRelease) field.ErrorList {
 	return unique(errs)
 }
 
+// ValidatePromotions says which promotions of a release are of another content than its own.
+func ValidatePromotions(rel *v1alpha1.ImmutableRelease, contentDigest string) field.ErrorList {
+	var errs field.ErrorList
+	for i, p := range rel.Spec.Promotions {
+		if p.ContentDigest != contentDigest {
+			errs = append(errs, field.Invalid(field.NewPath("spec", "promotions").Index(i).Child("contentDigest"), p.ContentDigest, fmt.Sprintf(
+				"the content of this release is %s, and so this promotion is of another: leave it out, or publish what was promoted", contentDigest)))
+		}
+	}
+	return errs
+}
+
 // unique drops what two checks said of one field: a field is forbidden, or
 // missing, for one reason.
 func unique(errs field.ErrorList) field.ErrorList {

@@ -261,3 +261,14 @@ func TestSamplesAreGood(t *testing.T) {
 		}
 	}
 }
+
+// A promotion of another content proves nothing of a release.
+func TestPromotions(t *testing.T) {
+	rel := &v1alpha1.ImmutableRelease{}
+	rel.Spec.Promotions = []v1alpha1.SignedPromotion{{ContentDigest: "sha256:a"}, {ContentDigest: "sha256:b"}}
+	says(t, "another content", ValidatePromotions(rel, "sha256:a"), `spec.promotions[1].contentDigest: Invalid value: "sha256:b": the content of this release is sha256:a`)
+	rel.Spec.Promotions = rel.Spec.Promotions[:1]
+	if errs := ValidatePromotions(rel, "sha256:a"); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
+}

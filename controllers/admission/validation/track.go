@@ -22,7 +22,13 @@ func ValidateTrack(track *v1alpha1.ReleaseTrack) field.ErrorList {
 		errs = append(errs, validateRoutes(spec.Traffic.Routes, path.Child("traffic", "routes"))...)
 	}
 	for i, required := range spec.Requires {
-		if required.Namespace == track.Namespace && required.TrackName == track.Name {
+		switch {
+		case required.PublicKey != "":
+			// A track of another cluster may have the same name.
+			if problem := wrongKey(required.PublicKey); problem != "" {
+				errs = append(errs, field.Invalid(path.Child("requires").Index(i).Child("publicKey"), shorten(required.PublicKey), problem))
+			}
+		case required.Namespace == track.Namespace && required.TrackName == track.Name:
 			errs = append(errs, field.Invalid(path.Child("requires").Index(i), required.TrackName, "a track that requires itself would never promote anything: name the track that comes before it"))
 		}
 	}

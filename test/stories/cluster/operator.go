@@ -23,8 +23,8 @@ import (
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
 
-// Operator is one process of the operator that minds one namespace, so that
-// stories do not disturb each other.
+// Operator is one process of the operator that minds the namespaces of one story, so
+// that stories do not disturb each other.
 type Operator struct {
 	cancel context.CancelFunc
 	done   chan error
@@ -32,25 +32,25 @@ type Operator struct {
 }
 
 // StartOperator starts one without leader election.
-func (c *Cluster) StartOperator(namespace string) (*Operator, error) {
-	return c.StartCrashing(namespace, 0)
+func (c *Cluster) StartOperator(namespaces ...string) (*Operator, error) {
+	return c.start(namespaces, 0, time.Now)
 }
 
 // StartAhead starts one whose clock is ahead.
 func (c *Cluster) StartAhead(namespace string, by time.Duration) (*Operator, error) {
-	return c.start(namespace, 0, func() time.Time { return time.Now().Add(by) })
+	return c.start([]string{namespace}, 0, func() time.Time { return time.Now().Add(by) })
 }
 
 // StartCrashing starts an operator that is cut off from the API server at its
 // k-th write, which is carried out, but never answered. It never is where k is 0.
 func (c *Cluster) StartCrashing(namespace string, k int64) (*Operator, error) {
-	return c.start(namespace, k, time.Now)
+	return c.start([]string{namespace}, k, time.Now)
 }
 
-func (c *Cluster) start(namespace string, k int64, now func() time.Time) (*Operator, error) {
+func (c *Cluster) start(namespaces []string, k int64, now func() time.Time) (*Operator, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &Operator{cancel: cancel, done: make(chan error, 1), writes: writes{limit: k}}
-	mgr, err := c.manager(ctx, namespace, &o.writes, now)
+	mgr, err := c.manager(ctx, namespaces, &o.writes, now)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -59,7 +59,7 @@ func (c *Cluster) start(namespace string, k int64, now func() time.Time) (*Opera
 	return o, nil
 }
 
-func (c *Cluster) manager(ctx context.Context, namespace string, w *writes, now func() time.Time) (manager.Manager, error) {
+func (c *Cluster) manager(ctx context.Context, namespaces []string, w *writes, now func() time.Time) (manager.Manager, error) {
 	requests := rest.CopyConfig(c.operator)
 	requests.QPS, requests.Burst = 200, 400
 	requests.Wrap(w.wrap)
@@ -68,7 +68,10 @@ func (c *Cluster) manager(ctx context.Context, namespace string, w *writes, now 
 		return nil, fmt.Errorf("make the operator's scheme: %w", err)
 	}
 	caches := operator.CacheOptions()
-	caches.DefaultNamespaces = map[string]cache.Config{namespace: {}}
+	caches.DefaultNamespaces = map[string]cache.Config{}
+	for _, namespace := range namespaces {
+		caches.DefaultNamespaces[namespace] = cache.Config{}
+	}
 	mgr, err := manager.New(requests, manager.Options{
 		Scheme:     scheme,
 		Cache:      caches,
@@ -88,7 +91,7 @@ func (c *Cluster) manager(ctx context.Context, namespace string, w *writes, now 
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"),
 		Actor:       OperatorUser,
 		Now:         now,
-		Images:      images.NewChecker(images.Options{Registry: registry.NewClient(registry.Options{}), Live: mgr.GetAPIReader(), Namespace: namespace}),
+		Images:      images.NewChecker(images.Options{Registry: registry.NewClient(registry.Options{}), Live: mgr.GetAPIReader(), Namespace: namespaces[0]}),
 	})
 }
 
