@@ -118,7 +118,12 @@ bench-admission: envtest-assets ## Measure what admission costs: policies by the
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(LABELS)' bin/e2e.test
+	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(or $(LABELS),!benchmark)' bin/e2e.test
+
+.PHONY: bench-rollback
+bench-rollback: bin/ginkgo ## Measure rollbacks to a warm release on a real cluster under load, ROLLBACKS= (100) for each kind of route.
+	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
+	ROLLBACKS=$(ROLLBACKS) hack/with-strata bin/ginkgo --timeout=2h --label-filter=benchmark bin/e2e.test
 
 .PHONY: mutants
 mutants: ## Plant deliberate faults, one at a time, and list in docs/proof.md what finds each (MUTANT=).

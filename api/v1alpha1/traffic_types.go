@@ -97,8 +97,12 @@ type Route struct {
 }
 
 // GatewayAPIRoute is an operator-owned route object of the Gateway API.
+//
+// +kubebuilder:validation:XValidation:rule="self.kind == 'HTTPRoute' || !has(self.rules)",message="rules are those of an HTTPRoute: a GRPCRoute has grpcRules",fieldPath=".rules"
+// +kubebuilder:validation:XValidation:rule="self.kind == 'GRPCRoute' || !has(self.grpcRules)",message="grpcRules are those of a GRPCRoute: an HTTPRoute has rules",fieldPath=".grpcRules"
 type GatewayAPIRoute struct {
-	// kind of the route object: HTTPRoute. GRPCRoute is not supported yet.
+	// kind of the route object: HTTPRoute or GRPCRoute. The routes of two kinds cannot
+	// have a hostname of one Gateway in common.
 	//
 	// +required
 	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute
@@ -123,8 +127,9 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:MaxItems=16
 	Hostnames []gatewayv1.Hostname `json:"hostnames,omitempty"`
 
-	// rules select and treat the requests, 1 to 16, with 128 matches in all. The
-	// operator adds the backends and their weights. Unset: one rule for all requests.
+	// rules of an HTTPRoute select and treat the requests, 1 to 16, with 128 matches in
+	// all. The operator adds the backends and their weights. Unset: one rule for all
+	// requests.
 	//
 	// +optional
 	// +listType=atomic
@@ -133,6 +138,16 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:XValidation:rule="self.map(r, has(r.matches) ? r.matches.size() : 1).sum() <= 128",message="all rules together may have at most 128 matches"
 	// +kubebuilder:validation:XValidation:rule="self.exists(r, !has(r.filters) || !r.filters.exists(f, f.type == 'RequestRedirect'))",message="at least one rule must lead to the releases, and not redirect"
 	Rules []GatewayAPIRule `json:"rules,omitempty"`
+
+	// grpcRules are the rules of a GRPCRoute, 1 to 16, with 127 matches in all. The
+	// operator adds the backends and their weights. Unset: one rule for all calls.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.map(r, has(r.matches) ? r.matches.size() : 0).sum() < 128",message="all rules together may have at most 127 matches"
+	GRPCRules []GatewayAPIGRPCRule `json:"grpcRules,omitempty"`
 }
 
 // GatewayAPIRule is a rule of an HTTPRoute without its backends, which are the
@@ -164,6 +179,27 @@ type GatewayAPIRule struct {
 	//
 	// +optional
 	Timeouts *gatewayv1.HTTPRouteTimeouts `json:"timeouts,omitempty"`
+}
+
+// GatewayAPIGRPCRule is a rule of a GRPCRoute without its backends, which are the
+// operator's business.
+type GatewayAPIGRPCRule struct {
+	// matches select the calls, 0 to 16, as in a GRPCRoute, with names of services and
+	// methods of at most 256 characters: one of them is enough. Unset: all calls.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	Matches []gatewayv1.GRPCRouteMatch `json:"matches,omitempty"`
+
+	// filters treat the calls, 0 to 16, as in a GRPCRoute, each type once but for
+	// RequestMirror and ExtensionRef. Unset: none.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(f, f.type in ['RequestMirror', 'ExtensionRef'] || self.exists_one(o, o.type == f.type))",message="a filter of this type cannot be repeated"
+	Filters []gatewayv1.GRPCRouteFilter `json:"filters,omitempty"`
 }
 
 // IngressRoute is an Ingress whose annotations carry the weights. It is not

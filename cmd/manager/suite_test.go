@@ -52,9 +52,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
 		environment.BinaryAssetsDirectory = filepath.Join("..", "..", "bin", "cluster")
 	}
+	DeferCleanup(environment.Stop) // Also of what started half.
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred(), "these stories need etcd and kube-apiserver: make envtest-assets")
-	DeferCleanup(environment.Stop)
 	admin, err = client.New(config, client.Options{Scheme: scheme.Scheme})
 	Expect(err).NotTo(HaveOccurred())
 

@@ -38,8 +38,16 @@ func dropExperimental(root *schema) {
 // refused for its estimated cost.
 const pathLength = 256
 
-// boundPaths makes the rules on paths affordable.
+// The names of services and methods of gRPC, in characters. Upstream allows 1024.
+const callNameLength = 256
+
+// boundPaths makes the rules on paths, and on the names of calls, affordable.
 func boundPaths(root *schema) {
+	for _, name := range []string{"service", "method"} {
+		at(root, "spec.traffic.routes[].gatewayAPI.grpcRules[].matches[].method."+name, func(s *schema) {
+			s.MaxLength = ptr.To[int64](callNameLength)
+		})
+	}
 	at(root, "spec.traffic.routes[].gatewayAPI.rules[].matches[].path.value", func(s *schema) {
 		s.MaxLength = ptr.To[int64](pathLength)
 	})

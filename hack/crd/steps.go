@@ -79,12 +79,12 @@ func inlineDefaults(root *schema) {
 }
 
 // inlineDefault replaces every read of self.<field> by a read that falls back to
-// the value; has(self.<field>), which asks for presence, stays.
+// the value, and has(self.<field>), which holds where there is a default, by true.
 func inlineDefault(rule, field, value string) string {
 	reads := regexp.MustCompile(`has\(self\.` + field + `\)|\bself\.` + field + `\b`)
 	return reads.ReplaceAllStringFunc(rule, func(read string) string {
 		if strings.HasPrefix(read, "has(") {
-			return read
+			return "true"
 		}
 		return fmt.Sprintf("(has(%s) ? %s : %s)", read, read, value)
 	})

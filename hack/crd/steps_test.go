@@ -12,7 +12,7 @@ import (
 func TestInlineDefault(t *testing.T) {
 	for rule, want := range map[string]string{
 		"self.type == 'Exact'":                     `(has(self.type) ? self.type : "PathPrefix") == 'Exact'`,
-		"has(self.type) && self.type in ['Exact']": `has(self.type) && (has(self.type) ? self.type : "PathPrefix") in ['Exact']`,
+		"has(self.type) && self.type in ['Exact']": `true && (has(self.type) ? self.type : "PathPrefix") in ['Exact']`,
 		"self.typeName == 'x'":                     "self.typeName == 'x'",
 		"self.path.type == 'x'":                    "self.path.type == 'x'",
 		"size(self.type) == 0":                     `size((has(self.type) ? self.type : "PathPrefix")) == 0`,

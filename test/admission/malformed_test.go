@@ -210,7 +210,8 @@ var malformedTracks = []malformed{
 	{"spec/retention/warmReleases", `-1`, []string{"spec.retention.warmReleases", "-1"}},
 	{"spec/retention/warmSeconds", `-1`, []string{"spec.retention.warmSeconds", "-1"}},
 
-	{"spec/traffic/routes/0/gatewayAPI/kind", `"GRPCRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "GRPCRoute", "not supported yet"}},
+	{"spec/traffic/routes/0/gatewayAPI/kind", `"TCPRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "TCPRoute", "HTTPRoute", "GRPCRoute"}},
+	{"spec/traffic/routes/0/gatewayAPI/grpcRules", `[{"matches": [{"method": {"service": "shop.Cart"}}]}]`, []string{"spec.traffic.routes[0].gatewayAPI.grpcRules", "an HTTPRoute has rules"}},
 	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"nginx","name":"x"}}`,
 		[]string{"spec.traffic.routes[1].type", "Ingress", "not supported yet"}},
 }

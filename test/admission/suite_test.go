@@ -29,7 +29,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission"
@@ -202,8 +201,8 @@ func waitUntilGuarded() {
 		// Refused by the webhook.
 		track := newTrack(namespace, "probe")
 		track.Spec.Traffic = &v1alpha1.TrafficSpec{Routes: []v1alpha1.Route{{
-			Name: "public", ComponentName: "web", PortName: "grpc", Type: v1alpha1.RouteGatewayAPI,
-			GatewayAPI: &v1alpha1.GatewayAPIRoute{Kind: "GRPCRoute", ParentRefs: []gatewayv1.ParentReference{{Name: "public"}}},
+			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress,
+			Ingress: &v1alpha1.IngressRoute{Dialect: "nginx", Name: "shop"},
 		}}}
 		g.Expect(admin.Create(ctx, track)).To(MatchError(ContainSubstring("not supported yet")))
 		// Refused by the last policy of the table.

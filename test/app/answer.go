@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 )
 
 // Headers that say who answered, so that a load client need not read bodies.
@@ -67,11 +69,12 @@ type application struct {
 	served atomic.Int64
 }
 
-// routes: / answers, /healthz is the readiness probe, /selfcheck is what a test
-// asks without being a customer.
+// routes: / answers, and so does gRPC's Health service; /healthz is the readiness
+// probe, /selfcheck is what a test asks without being a customer.
 func (a *application) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", a.root)
+	mux.Handle("POST /"+healthpb.Health_ServiceDesc.ServiceName+"/", a.calls())
 	mux.HandleFunc("/healthz", a.check(a.faults.notReady))
 	mux.HandleFunc("/selfcheck", a.check(a.faults.unhealthy))
 	return mux

@@ -10,6 +10,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // start serves the application with args on a free port until the test ends, and
@@ -69,6 +76,31 @@ func TestAnswersWhoItIs(t *testing.T) {
 	}
 	if status, _, _ := get(t, "http://"+address+"/healthz"); status != http.StatusNoContent {
 		t.Errorf("healthz answered %d", status)
+	}
+	if err := terminate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// Calls are answered by the port that answers requests.
+func TestCallsSayWhoAnswers(t *testing.T) {
+	t.Setenv("STRATA_RELEASE", "shop-1")
+	t.Setenv("STRATA_VERSION", "1.0.0")
+	address, terminate := start(t, "--fail-after=2")
+	connection, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	for call := 1; call <= 3; call++ {
+		var who metadata.MD
+		_, err := healthpb.NewHealthClient(connection).Check(t.Context(), &healthpb.HealthCheckRequest{}, grpc.Header(&who))
+		if version := who.Get(headerVersion); len(version) != 1 || version[0] != "1.0.0" {
+			t.Errorf("call %d answered by %v", call, version)
+		}
+		if broken := status.Code(err) == codes.Internal; broken != (call == 3) || err != nil && !broken {
+			t.Errorf("call %d: %v", call, err)
+		}
 	}
 	if err := terminate(); err != nil {
 		t.Error(err)

@@ -44,7 +44,7 @@ func parseServe(args []string) (options, error) {
 	return o, nil
 }
 
-// serve answers HTTP until ctx is done, then for linger more, then drains.
+// serve answers HTTP and gRPC until ctx is done, then for linger more, then drains.
 func serve(ctx context.Context, args []string) error {
 	o, err := parseServe(args)
 	if err != nil {
@@ -67,7 +67,11 @@ func serveOn(ctx context.Context, listener net.Listener, o options) error {
 		return err
 	}
 	application := &application{identity: identity, faults: &o.faults, started: time.Now()}
-	server := &http.Server{Handler: application.routes(), ReadHeaderTimeout: 10 * time.Second}
+	// gRPC comes over HTTP/2 without TLS, to the same port.
+	protocols := &http.Protocols{}
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: application.routes(), ReadHeaderTimeout: 10 * time.Second, Protocols: protocols}
 	log.Printf("serving on %s as %s %s %s", listener.Addr(), identity.Release, identity.Component, identity.Version)
 
 	failed := make(chan error, 1)

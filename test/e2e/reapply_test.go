@@ -68,7 +68,7 @@ spec:
           ports: [{containerPort: 8080}]
           readinessProbe: {httpGet: {path: /healthz, port: 8080}, periodSeconds: 1}
           resources:
-            requests: {cpu: "0.005", memory: 12288Ki}
+            requests: {cpu: "0.020", memory: 12288Ki}
 `
 
 // kubectl runs it in the story's namespace with the manifests in a file, and gives its

@@ -35,6 +35,8 @@ type world struct {
 	routes    *harness.RouteHistory
 	// path is what the load asks for.
 	path string
+	// calls: the load calls gRPC.
+	calls bool
 	// forgiven says which failed requests the story is about; by default none.
 	forgiven func(load.Result) bool
 	closed   bool
@@ -127,11 +129,16 @@ func despiteRestart(ctx context.Context, write func() error) error {
 
 // startLoad begins to ask the story's hostname, rate times a second.
 func (w *world) startLoad(ctx context.Context, rate int) {
-	var err error
-	w.load, err = load.Start(context.WithoutCancel(ctx), load.Options{
-		URL: w.GatewayURL + w.path, Host: harness.Host(w.namespace), Rate: rate, MaxDuration: 6 * time.Minute,
-	})
+	w.load = w.asking(ctx, load.Options{Rate: rate, MaxDuration: 6 * time.Minute})
+}
+
+// asking begins to ask the story's hostname.
+func (w *world) asking(ctx context.Context, options load.Options) *load.Client {
+	GinkgoHelper()
+	options.URL, options.Host, options.GRPC = w.GatewayURL+w.path, harness.Host(w.namespace), w.calls
+	client, err := load.Start(context.WithoutCancel(ctx), options)
 	Expect(err).NotTo(HaveOccurred())
+	return client
 }
 
 // expectNoFailures: every request was answered well, but for the forgiven.

@@ -22,6 +22,7 @@ var backedUp = []schema.GroupVersionKind{
 	{Version: "v1", Kind: "Service"}, {Group: "apps", Version: "v1", Kind: "Deployment"},
 	{Group: "autoscaling", Version: "v2", Kind: "HorizontalPodAutoscaler"}, {Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"},
 	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "HTTPRoute"},
+	{Group: "gateway.networking.k8s.io", Version: "v1", Kind: "GRPCRoute"},
 	v1alpha1.GroupVersion.WithKind("ImmutableRelease"), v1alpha1.GroupVersion.WithKind("ReleaseTrack"),
 }
 

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
-// RouteState is an HTTPRoute as it was at one generation.
+// RouteState is a route object as it was at one generation.
 type RouteState struct {
 	Time       time.Time
 	Generation int64
@@ -31,58 +32,75 @@ func (s RouteState) String() string {
 	return fmt.Sprintf("%s generation %d {%s}", s.Time.Format("15:04:05.000"), s.Generation, strings.Join(parts, " "))
 }
 
-// RouteHistory watches the HTTPRoutes of a namespace and keeps every state that
-// their specs had.
+// RouteHistory watches the HTTPRoutes and GRPCRoutes of a namespace and keeps every
+// state that their specs had.
 type RouteHistory struct {
 	mu     sync.Mutex
 	states []RouteState
 	broken error
 	ended  bool
-	stop   func()
+	// watchers are one for each kind.
+	watchers []watch.Interface
 }
 
 // WatchRoutes begins a history; it ends with ctx or Stop.
 func (e *Environment) WatchRoutes(ctx context.Context, namespace string) (*RouteHistory, error) {
-	watcher, err := e.Client.Watch(ctx, &gatewayv1.HTTPRouteList{}, client.InNamespace(namespace))
-	if err != nil {
-		return nil, fmt.Errorf("watch the HTTPRoutes of %s: %w", namespace, err)
+	h := &RouteHistory{}
+	for _, kind := range []client.ObjectList{&gatewayv1.HTTPRouteList{}, &gatewayv1.GRPCRouteList{}} {
+		watcher, err := e.Client.Watch(ctx, kind, client.InNamespace(namespace))
+		if err != nil {
+			h.Stop()
+			return nil, fmt.Errorf("watch the routes of %s, %T: %w", namespace, kind, err)
+		}
+		h.watchers = append(h.watchers, watcher)
+		go h.follow(ctx, watcher)
 	}
-	h := &RouteHistory{stop: watcher.Stop}
-	go h.follow(ctx, watcher)
 	return h, nil
 }
 
 func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 	seen := map[string]int64{}
 	for event := range watcher.ResultChan() {
-		route, ok := event.Object.(*gatewayv1.HTTPRoute)
-		if !ok {
-			h.fail(fmt.Errorf("watch of HTTPRoutes: %v", event.Object))
+		route, ok := event.Object.(client.Object)
+		if !ok || backends(route) == nil {
+			h.fail(fmt.Errorf("watch of routes: %v", event.Object))
 			return
 		}
-		if event.Type == watch.Deleted || seen[string(route.UID)] == route.Generation {
+		if event.Type == watch.Deleted || seen[string(route.GetUID())] == route.GetGeneration() {
 			continue
 		}
-		seen[string(route.UID)] = route.Generation
-		h.keep(RouteState{Time: time.Now(), Generation: route.Generation, Weights: backendWeights(route)})
+		seen[string(route.GetUID())] = route.GetGeneration()
+		weights := map[string]int32{}
+		for _, backend := range backends(route) {
+			weights[string(backend.Name)] = ptr.Deref(backend.Weight, 1)
+		}
+		h.keep(RouteState{Time: time.Now(), Generation: route.GetGeneration(), Weights: weights})
 	}
 	if ctx.Err() == nil {
-		h.fail(errors.New("the watch of HTTPRoutes ended"))
+		h.fail(errors.New("the watch of routes ended"))
 	}
 }
 
-func backendWeights(route *gatewayv1.HTTPRoute) map[string]int32 {
-	weights := map[string]int32{}
-	for _, rule := range route.Spec.Rules {
-		for _, backend := range rule.BackendRefs {
-			weight := int32(1)
-			if backend.Weight != nil {
-				weight = *backend.Weight
+// backends are those of all rules; nil where the object is no route.
+func backends(object client.Object) []gatewayv1.BackendRef {
+	all := []gatewayv1.BackendRef{}
+	switch route := object.(type) {
+	case *gatewayv1.HTTPRoute:
+		for _, rule := range route.Spec.Rules {
+			for _, backend := range rule.BackendRefs {
+				all = append(all, backend.BackendRef)
 			}
-			weights[string(backend.Name)] = weight
 		}
+	case *gatewayv1.GRPCRoute:
+		for _, rule := range route.Spec.Rules {
+			for _, backend := range rule.BackendRefs {
+				all = append(all, backend.BackendRef)
+			}
+		}
+	default:
+		return nil
 	}
-	return weights
+	return all
 }
 
 func (h *RouteHistory) keep(s RouteState) {
@@ -99,12 +117,14 @@ func (h *RouteHistory) fail(err error) {
 	}
 }
 
-// Stop ends the watch.
+// Stop ends the watches.
 func (h *RouteHistory) Stop() {
 	h.mu.Lock()
 	h.ended = true
 	h.mu.Unlock()
-	h.stop()
+	for _, watcher := range h.watchers {
+		watcher.Stop()
+	}
 }
 
 // Since are the states that were seen at t or later, in order; the error says that

@@ -35,6 +35,10 @@ type Options struct {
 	URL string
 	// Host is the Host header; default: the one in URL.
 	Host string
+	// GRPC: the Health service of gRPC is called instead, at the host and port of URL,
+	// without TLS; Host is the authority. A call that answers another code than OK has
+	// failed.
+	GRPC bool
 	// Rate is the number of requests per second, 1..2000; default 150. It is an
 	// upper bound: the workers may be too slow for it.
 	Rate int
@@ -149,6 +153,16 @@ func (c *Client) pace(ctx context.Context, ticks chan<- struct{}) {
 
 // work asks once for each tick, over a transport of its own.
 func (c *Client) work(ctx context.Context, ticks <-chan struct{}, fresh bool) {
+	// The end of the load does not cut off requests: only ticks end.
+	requests := context.WithoutCancel(ctx)
+	if c.options.GRPC {
+		caller := &caller{options: c.options, fresh: fresh}
+		defer caller.close()
+		for range ticks {
+			c.add(caller.call(requests))
+		}
+		return
+	}
 	transport := &http.Transport{
 		DisableKeepAlives:   fresh,
 		DialContext:         (&net.Dialer{Timeout: c.options.Timeout}).DialContext,
@@ -161,8 +175,6 @@ func (c *Client) work(ctx context.Context, ticks <-chan struct{}, fresh bool) {
 		Timeout:       c.options.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	// The end of the load does not cut off requests: only ticks end.
-	requests := context.WithoutCancel(ctx)
 	for range ticks {
 		c.add(c.ask(requests, client))
 	}

@@ -15,51 +15,56 @@ import (
 
 // gatewayCRDs are the standard CRDs of the Gateway API, of the version that Strata is
 // built with.
-func gatewayCRDs(ctx SpecContext) string {
+func gatewayCRDs(ctx SpecContext) []string {
 	GinkgoHelper()
 	out, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
 	Expect(err).NotTo(HaveOccurred())
-	return filepath.Join(strings.TrimSpace(string(out)), "config", "crd", "standard", "gateway.networking.k8s.io_httproutes.yaml")
+	dir := filepath.Join(strings.TrimSpace(string(out)), "config", "crd", "standard")
+	return []string{
+		filepath.Join(dir, "gateway.networking.k8s.io_httproutes.yaml"), filepath.Join(dir, "gateway.networking.k8s.io_grpcroutes.yaml"),
+	}
 }
 
 // What a track may ask of a gateway is checked by rules of our own: upstream's count
-// on defaults that a track does not have. Whatever they let through, an HTTPRoute must
+// on defaults that a track does not have. Whatever they let through, a route object must
 // take, or the rollout would stand still at a route that nobody can write.
 var _ = Describe("The gatewayAPI of a route", func() {
-	It("asks for nothing that an HTTPRoute refuses or drops", func(ctx SpecContext) {
+	DescribeTable("asks for nothing that the route object refuses or drops", func(ctx SpecContext, kind string, rules string) {
 		const tries = 600
 		random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 1))
 		accepted := 0
 		for i := range tries {
-			asked := randomGateway(random)
+			asked := randomGateway(random, kind, rules)
 			track := load("track")
 			set(track, gateway, asked)
 			if api.Create(ctx, track, client.DryRunAll) != nil {
 				continue
 			}
 			accepted++
-			route := httpRoute(asked)
+			route := routeObject(asked, kind, rules)
 			Expect(api.Create(ctx, route, client.DryRunAll)).To(Succeed(), "try %d: %v", i, asked)
-			for _, field := range []string{"parentRefs", "hostnames", "rules"} {
-				Expect(missing(field, asked[field], at(route, "spec").(map[string]any)[field])).To(BeEmpty(), "try %d", i)
+			for field, stored := range map[string]string{"parentRefs": "parentRefs", "hostnames": "hostnames", rules: "rules"} {
+				Expect(missing(field, asked[field], at(route, "spec").(map[string]any)[stored])).To(BeEmpty(), "try %d", i)
 			}
 		}
-		AddReportEntry("gateway", fmt.Sprintf("%d of %d random routes were let through, and an HTTPRoute takes them all", accepted, tries))
+		AddReportEntry("gateway", fmt.Sprintf("%d of %d random routes were let through, and %s takes them all", accepted, tries, kind))
 		Expect(accepted).To(BeNumerically(">", tries/10))
 		Expect(accepted).To(BeNumerically("<", tries))
-	})
+	},
+		Entry("an HTTPRoute", "HTTPRoute", "rules"),
+		Entry("a GRPCRoute", "GRPCRoute", "grpcRules"),
+	)
 })
 
-// httpRoute is the route object with two backends in every rule that does not
-// redirect.
-func httpRoute(asked map[string]any) *unstructured.Unstructured {
-	route := &unstructured.Unstructured{Object: object("apiVersion", "gateway.networking.k8s.io/v1", "kind", "HTTPRoute",
+// routeObject is the object with two backends in every rule that does not redirect.
+func routeObject(asked map[string]any, kind, field string) *unstructured.Unstructured {
+	route := &unstructured.Unstructured{Object: object("apiVersion", "gateway.networking.k8s.io/v1", "kind", kind,
 		"metadata", object("name", "shop-public", "namespace", "shop"))}
 	spec := object("parentRefs", asked["parentRefs"])
 	if asked["hostnames"] != nil {
 		spec["hostnames"] = asked["hostnames"]
 	}
-	rules, _ := asked["rules"].([]any)
+	rules, _ := asked[field].([]any)
 	if rules == nil {
 		rules = list(object())
 	}
@@ -132,9 +137,10 @@ func upTo(r *rand.Rand, most int, item func() any) []any {
 	return times(1+r.IntN(most), func(int) any { return item() })
 }
 
-func randomGateway(r *rand.Rand) map[string]any {
+func randomGateway(r *rand.Rand, kind, rules string) map[string]any {
+	rule := map[string]func(*rand.Rand) map[string]any{"HTTPRoute": randomRule, "GRPCRoute": randomCallRule}[kind]
 	return some(r, map[string]func() any{
-		"kind": func() any { return "HTTPRoute" },
+		"kind": func() any { return kind },
 		"parentRefs": func() any {
 			return upTo(r, 2, func() any {
 				return some(r, map[string]func() any{
@@ -152,14 +158,46 @@ func randomGateway(r *rand.Rand) map[string]any {
 				return pick(r, "shop.example.com", "*.example.com", "localhost", "10.0.0.1", "a_b.example.com")
 			})
 		},
-		"rules": func() any { return upTo(r, 3, func() any { return randomRule(r) }) },
-	}, "kind", "parentRefs", "rules")
+		rules: func() any { return upTo(r, 3, func() any { return rule(r) }) },
+	}, "kind", "parentRefs", rules)
+}
+
+func randomCallRule(r *rand.Rand) map[string]any {
+	return some(r, map[string]func() any{
+		"matches": func() any { return upTo(r, 2, func() any { return randomCall(r) }) },
+		"filters": func() any {
+			return upTo(r, 2, func() any {
+				return randomFilter(r, "requestHeaderModifier", "requestMirror", "responseHeaderModifier", "extensionRef")
+			})
+		},
+	}, "matches")
+}
+
+func randomCall(r *rand.Rand) map[string]any {
+	return some(r, map[string]func() any{
+		"method": func() any {
+			return some(r, map[string]func() any{
+				"type":    func() any { return pick(r, "Exact", "RegularExpression", "Prefix") },
+				"service": func() any { return pick(r, "shop.Cart", "Cart", ".*", "shop-cart", "") },
+				"method":  func() any { return pick(r, "Add", "Add_1", "A.*", "a-b", "") },
+			})
+		},
+		"headers": func() any {
+			return upTo(r, 2, func() any {
+				return some(r, map[string]func() any{
+					"name":  func() any { return pick(r, "x-shop", "accept", "x shop") },
+					"value": func() any { return pick(r, "1", "a b", "") },
+					"type":  func() any { return pick(r, "Exact", "RegularExpression", "Prefix") },
+				}, "name", "value")
+			})
+		},
+	})
 }
 
 func randomRule(r *rand.Rand) map[string]any {
 	return some(r, map[string]func() any{
 		"matches": func() any { return upTo(r, 2, func() any { return randomMatch(r) }) },
-		"filters": func() any { return upTo(r, 2, func() any { return randomFilter(r) }) },
+		"filters": func() any { return upTo(r, 2, func() any { return randomFilter(r, filters...) }) },
 		"timeouts": func() any {
 			return some(r, map[string]func() any{
 				"request":        func() any { return pick(r, "10s", "0s", "1h") },
@@ -192,7 +230,10 @@ func randomMatch(r *rand.Rand) map[string]any {
 	})
 }
 
-func randomFilter(r *rand.Rand) map[string]any {
+// filters of an HTTPRoute, by their fields.
+var filters = []any{"requestHeaderModifier", "urlRewrite", "requestMirror", "requestRedirect", "cors", "responseHeaderModifier", "extensionRef"}
+
+func randomFilter(r *rand.Rand, names ...any) map[string]any {
 	headers := func() any {
 		one := func() any { return object("name", pick(r, "x-from", "x-to"), "value", pick(r, "gateway", "")) }
 		return some(r, map[string]func() any{
@@ -239,7 +280,6 @@ func randomFilter(r *rand.Rand) map[string]any {
 		"requestHeaderModifier": "RequestHeaderModifier", "responseHeaderModifier": "ResponseHeaderModifier", "urlRewrite": "URLRewrite",
 		"requestRedirect": "RequestRedirect", "requestMirror": "RequestMirror", "cors": "CORS", "extensionRef": "ExtensionRef",
 	}
-	names := []any{"requestHeaderModifier", "urlRewrite", "requestMirror", "requestRedirect", "cors", "responseHeaderModifier", "extensionRef"}
 	member := pick(r, names...).(string)
 	named := member
 	if r.IntN(12) == 0 {

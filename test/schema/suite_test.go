@@ -43,12 +43,12 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		"run `make envtest-assets`, or set KUBEBUILDER_ASSETS")
 	environment := &envtest.Environment{
 		BinaryAssetsDirectory: assets(),
-		CRDDirectoryPaths:     []string{filepath.Join("..", "..", "config", "crd", "bases"), gatewayCRDs(ctx)},
+		CRDDirectoryPaths:     append(gatewayCRDs(ctx), filepath.Join("..", "..", "config", "crd", "bases")),
 		ErrorIfCRDPathMissing: true,
 	}
+	DeferCleanup(environment.Stop) // Also of what started half.
 	config, err := environment.Start()
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(environment.Stop)
 
 	api, err = client.New(config, client.Options{})
 	Expect(err).NotTo(HaveOccurred())

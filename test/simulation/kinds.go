@@ -33,6 +33,9 @@ const (
 	pods
 	endpointSlices
 	httpRoutes
+	// grpcRoutes are looked for, and there are none: the provider treats both kinds
+	// alike.
+	grpcRoutes
 	autoscalers
 	budgets
 	// elsewhere are the records of the track that this one requires.
@@ -44,7 +47,7 @@ const (
 
 var kindNames = [kinds]string{
 	"ReleaseTrack", "ImmutableRelease", "ReleaseRecord", "ReleaseAction", "Deployment", "ControllerRevision", "Job",
-	"Service", "Pod", "EndpointSlice", "HTTPRoute", "HorizontalPodAutoscaler",
+	"Service", "Pod", "EndpointSlice", "HTTPRoute", "GRPCRoute", "HorizontalPodAutoscaler",
 	"PodDisruptionBudget", "ReleaseRecord", "ConfigMap", "Secret",
 }
 
@@ -82,6 +85,8 @@ func kindOf(object any) kind {
 		return endpointSlices
 	case *gatewayv1.HTTPRoute, *gatewayv1.HTTPRouteList:
 		return httpRoutes
+	case *gatewayv1.GRPCRoute, *gatewayv1.GRPCRouteList:
+		return grpcRoutes
 	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
 		return autoscalers
 	case *policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList:
@@ -164,6 +169,8 @@ func fill(list client.ObjectList, objects []client.Object) {
 		l.Items = items[discoveryv1.EndpointSlice](objects)
 	case *gatewayv1.HTTPRouteList:
 		l.Items = items[gatewayv1.HTTPRoute](objects)
+	case *gatewayv1.GRPCRouteList:
+		l.Items = items[gatewayv1.GRPCRoute](objects)
 	case *autoscalingv2.HorizontalPodAutoscalerList:
 		l.Items = items[autoscalingv2.HorizontalPodAutoscaler](objects)
 	case *policyv1.PodDisruptionBudgetList:

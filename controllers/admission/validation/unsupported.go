@@ -25,7 +25,6 @@ type NotSupported struct {
 // NotSupportedYet is the table.
 var NotSupportedYet = []NotSupported{
 	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
-	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].gatewayAPI.kind", Values: []string{"GRPCRoute"}, Instead: "use HTTPRoute"},
 }
 
 // NotSupportedFile is where the table stands in words, from the top of the

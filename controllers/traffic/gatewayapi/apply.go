@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
@@ -19,92 +17,82 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 	if observed.Route.Presence == rollout.Foreign {
 		return fmt.Errorf("%s: %w", observed.Route.Message, traffic.ErrForeign)
 	}
-	if route.GatewayAPI == nil || observed.Route.Reason == traffic.ReasonGatewayAPIMissing {
-		return fmt.Errorf("write HTTPRoute: %s", observed.Route.Message)
+	k := kindOf(route)
+	if k == nil || observed.Route.Reason == traffic.ReasonGatewayAPIMissing {
+		return fmt.Errorf("write route object: %s", observed.Route.Message)
 	}
-	live, exists := observed.Object.(*gatewayv1.HTTPRoute)
-	if !exists {
+	if observed.Object == nil {
 		return p.create(ctx, t, route, write)
 	}
-	return p.update(ctx, t, route, write, live)
+	return p.update(ctx, t, route, write, view(observed.Object))
 }
 
 func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute) error {
-	spec, lacking := render(t, route, write.Weights, nil)
+	wanted, lacking := render(t, route, write.Weights, nil)
 	if lacking != "" {
-		return fmt.Errorf("render HTTPRoute: %s", noPort(lacking, route))
+		return fmt.Errorf("render %s: %s", wanted.kind(), noPort(lacking, route))
 	}
-	object := &gatewayv1.HTTPRoute{
-		ObjectMeta: metav1.ObjectMeta{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)},
-		Spec:       spec,
-	}
-	traffic.Mark(object, t, route.Name, write.Sequence)
-	if err := p.client.Create(ctx, object, client.FieldOwner(traffic.FieldManager)); err != nil {
-		return fmt.Errorf("create HTTPRoute %s/%s: %w", object.Namespace, object.Name, err)
+	wanted.SetNamespace(t.Namespace)
+	wanted.SetName(resources.RouteName(t.Name, route.Name))
+	traffic.Mark(wanted, t, route.Name, write.Sequence)
+	if err := p.client.Create(ctx, wanted.raw(), client.FieldOwner(traffic.FieldManager)); err != nil {
+		return fmt.Errorf("create %s %s/%s: %w", wanted.kind(), t.Namespace, wanted.GetName(), err)
 	}
 	return nil
 }
 
 // update writes the object under the resourceVersion of live, or nothing where
 // nothing differs. The spec is replaced whole: what somebody added goes.
-func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, live *gatewayv1.HTTPRoute) error {
+func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, live routeObject) error {
+	name := fmt.Sprintf("%s %s/%s", live.kind(), live.GetNamespace(), live.GetName())
 	stamp := resources.StampOf(live)
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
-		return fmt.Errorf("update HTTPRoute %s/%s: %w", live.Namespace, live.Name, err)
+		return fmt.Errorf("update %s: %w", name, err)
 	}
 	wanted, err := p.target(ctx, t, route, write.Weights, live)
 	if err != nil {
 		return err
 	}
 	if wanted.lacking != "" {
-		return fmt.Errorf("render HTTPRoute %s/%s: %s", live.Namespace, live.Name, noPort(wanted.lacking, route))
+		return fmt.Errorf("render %s: %s", name, noPort(wanted.lacking, route))
 	}
-	unchanged := same(wanted.spec, live.Spec)
-	if unchanged && stamp == write.Sequence && traffic.Goes(live, t) {
+	// A spec that asks for the same stays as it is, to the byte.
+	object := live.withSpec(live)
+	if !wanted.object.asksFor(live) {
+		object = live.withSpec(wanted.object)
+	} else if stamp == write.Sequence && traffic.Goes(live, t) {
 		return nil
 	}
-	object := live.DeepCopy()
-	if !unchanged {
-		object.Spec = wanted.spec
-	}
 	traffic.Mark(object, t, route.Name, write.Sequence)
-	if err := p.client.Update(ctx, object, client.FieldOwner(traffic.FieldManager)); err != nil {
-		return fmt.Errorf("update HTTPRoute %s/%s: %w", live.Namespace, live.Name, err)
+	if err := p.client.Update(ctx, object.raw(), client.FieldOwner(traffic.FieldManager)); err != nil {
+		return fmt.Errorf("update %s: %w", name, err)
 	}
 	return nil
 }
 
 // Leftovers implements traffic.Provider.
 func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1alpha1.Route) ([]traffic.Observed, error) {
-	if p.kind.missing() {
-		return nil, nil
-	}
-	var found gatewayv1.HTTPRouteList
-	err := p.client.List(ctx, &found, client.InNamespace(t.Namespace),
-		client.MatchingFields{traffic.IndexTrack: t.Name}, client.UnsafeDisableDeepCopy)
-	if kindMissing(err) {
-		return nil, nil
-	}
+	found, err := p.list(ctx, client.InNamespace(t.Namespace), client.MatchingFields{traffic.IndexTrack: t.Name})
 	if err != nil {
-		return nil, fmt.Errorf("list HTTPRoutes: %w", err)
+		return nil, err
 	}
 	var left []traffic.Observed
-	for i := range found.Items {
-		live := &found.Items[i]
-		name := live.Labels[v1alpha1.LabelRoute]
-		if inSpec(t, routes, live.Name, name) {
+	for _, live := range found {
+		name := live.GetLabels()[v1alpha1.LabelRoute]
+		if inSpec(t, routes, live, name) {
 			continue
 		}
 		facts := p.factsOf(ctx, name, live)
 		facts.Orphaned = true
-		left = append(left, traffic.Observed{Route: facts, Object: live})
+		left = append(left, traffic.Observed{Route: facts, Object: live.raw()})
 	}
 	return left, nil
 }
 
-func inSpec(t traffic.Track, routes []v1alpha1.Route, object, name string) bool {
+func inSpec(t traffic.Track, routes []v1alpha1.Route, live routeObject, name string) bool {
 	for _, route := range routes {
-		if route.Type == v1alpha1.RouteGatewayAPI && route.Name == name && resources.RouteName(t.Name, name) == object {
+		if route.Type == v1alpha1.RouteGatewayAPI && route.Name == name && resources.RouteName(t.Name, name) == live.GetName() &&
+			route.GatewayAPI != nil && route.GatewayAPI.Kind == live.kind() {
 			return true
 		}
 	}

@@ -2,12 +2,10 @@ package gatewayapi
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -15,27 +13,27 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 )
 
-// indexClaim finds HTTPRoutes by what they claim: a parent and a hostname.
+// indexClaim finds route objects by what they claim: a parent and a hostname.
 const indexClaim = "strata.claim"
 
-// byClaim gives the index keys of an HTTPRoute.
+// byClaim gives the index keys of a route object.
 func byClaim(object client.Object) []string {
-	route, ok := object.(*gatewayv1.HTTPRoute)
-	if !ok {
+	route := view(object)
+	if route == nil {
 		return nil
 	}
-	return claims(route.Namespace, route.Spec)
+	return claims(route.GetNamespace(), route)
 }
 
 // claims are the pairs of parent and hostname of a route. A route without
 // hostnames claims the empty one: all that no other route names.
-func claims(namespace string, spec gatewayv1.HTTPRouteSpec) []string {
-	hostnames := spec.Hostnames
+func claims(namespace string, route routeObject) []string {
+	hostnames, parents := route.hostnames(), route.common().ParentRefs
 	if len(hostnames) == 0 {
 		hostnames = []gatewayv1.Hostname{""}
 	}
-	keys := make([]string, 0, len(spec.ParentRefs)*len(hostnames))
-	for _, ref := range spec.ParentRefs {
+	keys := make([]string, 0, len(parents)*len(hostnames))
+	for _, ref := range parents {
 		for _, hostname := range hostnames {
 			keys = append(keys, parentKey(namespace, ref)+"|"+strings.ToLower(string(hostname)))
 		}
@@ -44,30 +42,28 @@ func claims(namespace string, spec gatewayv1.HTTPRouteSpec) []string {
 	return slices.Compact(keys)
 }
 
-// rival finds the HTTPRoute of another track that has the claim which the wanted
+// rival finds the route object of another track that has the claim which the wanted
 // object makes: an equal hostname and an equal match on a parent that both name.
 // A more specific hostname or match is no conflict: the Gateway API puts it
-// first. Between two objects that both exist and both make the claim the older
+// first. Routes of two kinds cannot share a hostname at all. Between two objects that both exist and both make the claim the older
 // one has it; one that does not make it yet, never. nil when the claim is free.
 //
 // Only routes of tracks are known here, and so only they are compared. The cost
 // is one look-up by index for each parent and hostname.
-func (p *Provider) rival(ctx context.Context, t traffic.Track, wanted gatewayv1.HTTPRouteSpec, live *gatewayv1.HTTPRoute) (*gatewayv1.HTTPRoute, error) {
+func (p *Provider) rival(ctx context.Context, t traffic.Track, wanted, live routeObject) (routeObject, error) {
 	for _, claim := range claims(t.Namespace, wanted) {
-		var found gatewayv1.HTTPRouteList
-		err := p.client.List(ctx, &found, client.MatchingFields{indexClaim: claim}, client.UnsafeDisableDeepCopy)
+		others, err := p.list(ctx, client.MatchingFields{indexClaim: claim})
 		if err != nil {
-			return nil, fmt.Errorf("list HTTPRoutes that claim %s: %w", claim, err)
+			return nil, fmt.Errorf("find what claims %s: %w", claim, err)
 		}
-		for i := range found.Items {
-			other := &found.Items[i]
-			if other.Namespace == t.Namespace && other.Labels[v1alpha1.LabelTrack] == t.Name {
+		for _, other := range others {
+			if other.GetNamespace() == t.Namespace && other.GetLabels()[v1alpha1.LabelTrack] == t.Name {
 				continue
 			}
-			if !overlap(t.Namespace, wanted, other.Namespace, other.Spec) {
+			if !overlap(t.Namespace, wanted, other.GetNamespace(), other) {
 				continue
 			}
-			if live == nil || !overlap(t.Namespace, live.Spec, other.Namespace, other.Spec) || older(other, live) {
+			if live == nil || !overlap(t.Namespace, live, other.GetNamespace(), other) || older(other, live) {
 				p.waiting.add(claim, t)
 				return other, nil
 			}
@@ -76,20 +72,23 @@ func (p *Provider) rival(ctx context.Context, t traffic.Track, wanted gatewayv1.
 	return nil, nil
 }
 
-func older(a, b *gatewayv1.HTTPRoute) bool {
-	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+func older(a, b routeObject) bool {
+	madeA, madeB := a.GetCreationTimestamp(), b.GetCreationTimestamp()
+	if !madeA.Equal(&madeB) {
+		return madeA.Before(&madeB)
 	}
-	return a.Namespace+"/"+a.Name < b.Namespace+"/"+b.Name
+	nameA, nameB := a.GetNamespace()+"/"+a.GetName(), b.GetNamespace()+"/"+b.GetName()
+	return nameA < nameB || nameA == nameB && a.kind() < b.kind()
 }
 
 // overlap says whether some request would be for both routes, with nothing to
 // tell which comes first.
-func overlap(nsA string, a gatewayv1.HTTPRouteSpec, nsB string, b gatewayv1.HTTPRouteSpec) bool {
-	return shareParent(nsA, a, nsB, b) && shareHostname(a, b) && shareMatch(a, b)
+func overlap(nsA string, a routeObject, nsB string, b routeObject) bool {
+	return shareParent(nsA, a.common(), nsB, b.common()) && shareHostname(a.hostnames(), b.hostnames()) &&
+		(a.kind() != b.kind() || shareMatch(a, b))
 }
 
-func shareParent(nsA string, a gatewayv1.HTTPRouteSpec, nsB string, b gatewayv1.HTTPRouteSpec) bool {
+func shareParent(nsA string, a gatewayv1.CommonRouteSpec, nsB string, b gatewayv1.CommonRouteSpec) bool {
 	for _, x := range a.ParentRefs {
 		for _, y := range b.ParentRefs {
 			if parentKey(nsA, x) == parentKey(nsB, y) && meet(x.SectionName, y.SectionName) && meet(x.Port, y.Port) {
@@ -105,47 +104,21 @@ func meet[T comparable](a, b *T) bool {
 	return a == nil || b == nil || *a == *b
 }
 
-func shareHostname(a, b gatewayv1.HTTPRouteSpec) bool {
-	if len(a.Hostnames) == 0 || len(b.Hostnames) == 0 {
-		return len(a.Hostnames) == len(b.Hostnames)
+func shareHostname(a, b []gatewayv1.Hostname) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
 	}
-	return slices.ContainsFunc(a.Hostnames, func(x gatewayv1.Hostname) bool {
-		return slices.ContainsFunc(b.Hostnames, func(y gatewayv1.Hostname) bool {
+	return slices.ContainsFunc(a, func(x gatewayv1.Hostname) bool {
+		return slices.ContainsFunc(b, func(y gatewayv1.Hostname) bool {
 			return strings.EqualFold(string(x), string(y))
 		})
 	})
 }
 
-func shareMatch(a, b gatewayv1.HTTPRouteSpec) bool {
+func shareMatch(a, b routeObject) bool {
 	taken := map[string]bool{}
-	for _, match := range matchesOf(a) {
+	for _, match := range a.matches() {
 		taken[match] = true
 	}
-	return slices.ContainsFunc(matchesOf(b), func(match string) bool { return taken[match] })
-}
-
-// matchesOf are the matches of all rules in one form: defaults filled in, headers
-// and parameters sorted, no slash at the end of a prefix.
-func matchesOf(spec gatewayv1.HTTPRouteSpec) []string {
-	var all []string
-	for _, rule := range withDefaults(spec).Rules {
-		for _, match := range rule.Matches {
-			if *match.Path.Type == gatewayv1.PathMatchPathPrefix && *match.Path.Value != "/" {
-				match.Path.Value = ptr.To(strings.TrimSuffix(*match.Path.Value, "/"))
-			}
-			for i := range match.Headers {
-				match.Headers[i].Name = gatewayv1.HTTPHeaderName(strings.ToLower(string(match.Headers[i].Name)))
-			}
-			slices.SortFunc(match.Headers, func(a, b gatewayv1.HTTPHeaderMatch) int {
-				return strings.Compare(string(a.Name), string(b.Name))
-			})
-			slices.SortFunc(match.QueryParams, func(a, b gatewayv1.HTTPQueryParamMatch) int {
-				return strings.Compare(string(a.Name), string(b.Name))
-			})
-			// Plain strings and pointers to strings: this cannot fail.
-			text, _ := json.Marshal(match)
-			all = append(all, string(text))
-		}
-	}
-	return all
+	return slices.ContainsFunc(b.matches(), func(match string) bool { return taken[match] })
 }

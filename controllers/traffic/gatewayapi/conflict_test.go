@@ -31,6 +31,16 @@ func TestOverlap(t *testing.T) {
 	hosts := func(names ...gatewayv1.Hostname) v1alpha1.GatewayAPIRoute {
 		return v1alpha1.GatewayAPIRoute{Hostnames: names}
 	}
+	call := func(service string, headers ...string) v1alpha1.GatewayAPIRoute {
+		match := gatewayv1.GRPCRouteMatch{}
+		if service != "" {
+			match.Method = &gatewayv1.GRPCMethodMatch{Service: &service}
+		}
+		for _, name := range headers {
+			match.Headers = append(match.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(name), Value: "1"})
+		}
+		return v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, GRPCRules: []v1alpha1.GatewayAPIGRPCRule{{Matches: []gatewayv1.GRPCRouteMatch{match}}}}
+	}
 	type route = v1alpha1.GatewayAPIRoute
 
 	cases := []struct {
@@ -52,10 +62,17 @@ func TestOverlap(t *testing.T) {
 		{"exact is not prefix", route{Rules: path(gatewayv1.PathMatchPathPrefix, "/a")}, route{Rules: path(gatewayv1.PathMatchExact, "/a")}, false},
 		{"headers in another order", route{Rules: header("X-A", "X-B")}, route{Rules: header("x-b", "x-a")}, true},
 		{"more headers go first", route{Rules: header("X-A", "X-B")}, route{Rules: header("X-A")}, false},
+		{"no rule is every call", route{Kind: KindGRPCRoute}, call(""), true},
+		{"the same service", call("shop.Cart"), call("shop.Cart"), true},
+		{"another service", call("shop.Cart"), call("shop.Stock"), false},
+		{"a service goes before all calls", call("shop.Cart"), call(""), false},
+		{"headers of calls in another order", call("", "X-A", "X-B"), call("", "x-b", "x-a"), true},
+		{"two kinds cannot share a hostname", call("shop.Cart"), route{Rules: path(gatewayv1.PathMatchExact, "/a")}, true},
+		{"two kinds with hostnames of their own", route{Kind: KindGRPCRoute, Hostnames: []gatewayv1.Hostname{"a.example.com"}}, hosts("b.example.com"), false},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := renderClaim(public(c.a)), renderClaim(public(c.b))
+			a, b := claim(public(c.a)), claim(public(c.b))
 			if got := overlap("shop", a, "other", b); got != c.want {
 				t.Errorf("overlap %v, want %v", got, c.want)
 			}
@@ -72,7 +89,7 @@ func TestOverlap(t *testing.T) {
 }
 
 func TestParentWithoutNamespaceIsOfTheRoute(t *testing.T) {
-	spec := gatewayv1.HTTPRouteSpec{CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "local"}}}}
+	spec := gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: "local"}}}
 	if shareParent("a", spec, "b", spec) {
 		t.Error("Gateways of two namespaces are taken for one")
 	}

@@ -1,7 +1,7 @@
 // Package gatewayapi is the traffic provider of routes of type GatewayAPI: one
-// HTTPRoute for each route of the track, owned whole by the operator.
+// HTTPRoute or GRPCRoute for each route of the track, owned whole by the operator.
 //
-//	HTTPRoute <track>-<route>
+//	HTTPRoute <track>-<route>, or GRPCRoute
 //	  parentRefs, hostnames, matches, filters, timeouts   as the track's spec says
 //	  backendRefs of every rule                           Service R-C for each release listed
 //	                                                      weight: as the newest record says
@@ -19,7 +19,9 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -32,23 +34,19 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 )
 
-// KindHTTPRoute is the value of spec.traffic.routes[*].gatewayAPI.kind that this
-// provider serves.
-const KindHTTPRoute = "HTTPRoute"
-
 // gatewayKind is a kind of the version of the Gateway API that is used here.
 func gatewayKind(kind string) schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: gatewayv1.GroupVersion.Group, Version: gatewayv1.GroupVersion.Version, Kind: kind}
 }
 
-// Provider reads and writes HTTPRoutes.
+// Provider reads and writes HTTPRoutes and GRPCRoutes.
 type Provider struct {
 	// client reads from the cache, which holds what carries the operator's labels.
 	client client.Client
 	// live reads from the API server.
 	live client.Reader
 
-	kind    kindState
+	served  served
 	waiting waiting
 }
 
@@ -63,44 +61,72 @@ var _ traffic.Provider = &Provider{}
 // Observe implements traffic.Provider.
 func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.Route) (traffic.Observed, error) {
 	facts := rollout.Route{Name: route.Name, Type: route.Type}
-	if route.GatewayAPI == nil || route.GatewayAPI.Kind != KindHTTPRoute {
+	k := kindOf(route)
+	if k == nil {
 		facts.Reason = traffic.ReasonUnsupported
-		facts.Message = "routes of type GatewayAPI need gatewayAPI.kind HTTPRoute; other kinds are not supported yet"
+		facts.Message = "routes of type GatewayAPI need gatewayAPI.kind HTTPRoute or GRPCRoute: this operator knows no other"
 		return traffic.Observed{Route: facts}, nil
 	}
 	key := types.NamespacedName{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)}
-	live := &gatewayv1.HTTPRoute{}
-	found, err := p.find(ctx, key, live)
+	live := k.object()
+	found, err := p.find(ctx, k, key, live)
 	switch {
 	case kindMissing(err):
 		facts.Reason, facts.Message = traffic.ReasonGatewayAPIMissing,
-			"the cluster does not serve HTTPRoute of gateway.networking.k8s.io/v1: install the Gateway API and a gateway that implements it"
-		p.waiting.add(anyClaim, t)
+			fmt.Sprintf("the cluster does not serve %s of gateway.networking.k8s.io/v1: install the Gateway API and a gateway that implements it", k.name)
+		p.waiting.add(k.name, t)
 		return traffic.Observed{Route: facts}, nil
 	case err != nil:
-		return traffic.Observed{}, fmt.Errorf("get HTTPRoute %s: %w", key, err)
+		return traffic.Observed{}, fmt.Errorf("get %s %s: %w", k.name, key, err)
 	case !found:
 		return p.observeMissing(ctx, t, route, facts)
 	case !traffic.Owned(live, t, route.Name):
 		facts.Presence, facts.Reason = rollout.Foreign, traffic.ReasonNameTaken
-		facts.Message = fmt.Sprintf("HTTPRoute %s is not of this route: it is left as it is; delete or rename it, or rename the route", key)
+		facts.Message = fmt.Sprintf("%s %s is not of this route: it is left as it is; delete or rename it, or rename the route", k.name, key)
 		return traffic.Observed{Route: facts}, nil
 	}
-	return p.observeOurs(ctx, t, route, live)
+	return p.observeOurs(ctx, t, route, view(live))
 }
 
-// find reads an HTTPRoute. Where the kind is known to be missing it asks nobody.
-func (p *Provider) find(ctx context.Context, key types.NamespacedName, into *gatewayv1.HTTPRoute) (bool, error) {
-	if p.kind.missing() {
+// find reads a route object. Where its kind is known to be missing it asks nobody.
+func (p *Provider) find(ctx context.Context, k *kind, key types.NamespacedName, into client.Object) (bool, error) {
+	if p.served.missing(k) {
 		return false, errKindMissing
 	}
 	return traffic.Find(ctx, p.client, p.live, key, into)
 }
 
+// list finds route objects of all kinds, by an index of them. It shares them with
+// the cache.
+func (p *Provider) list(ctx context.Context, options ...client.ListOption) ([]routeObject, error) {
+	var all []routeObject
+	for _, k := range kinds {
+		if p.served.missing(k) {
+			continue
+		}
+		found := k.list()
+		err := p.client.List(ctx, found, append(options, client.UnsafeDisableDeepCopy)...)
+		if kindMissing(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list %ss: %w", k.name, err)
+		}
+		err = meta.EachListItem(found, func(item runtime.Object) error {
+			all = append(all, view(item.(client.Object)))
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("list %ss: %w", k.name, err)
+		}
+	}
+	return all, nil
+}
+
 func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1alpha1.Route, facts rollout.Route) (traffic.Observed, error) {
 	facts.Reason = traffic.ReasonMissing
-	facts.Message = fmt.Sprintf("HTTPRoute %s/%s does not exist yet", t.Namespace, resources.RouteName(t.Name, route.Name))
-	rival, err := p.rival(ctx, t, renderClaim(route), nil)
+	facts.Message = fmt.Sprintf("%s %s/%s does not exist yet", route.GatewayAPI.Kind, t.Namespace, resources.RouteName(t.Name, route.Name))
+	rival, err := p.rival(ctx, t, claim(route), nil)
 	if err != nil {
 		return traffic.Observed{}, err
 	}
@@ -111,29 +137,29 @@ func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1
 	return traffic.Observed{Route: facts}, nil
 }
 
-func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alpha1.Route, live *gatewayv1.HTTPRoute) (traffic.Observed, error) {
+func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alpha1.Route, live routeObject) (traffic.Observed, error) {
 	facts := p.factsOf(ctx, route.Name, live)
 	wanted, err := p.target(ctx, t, route, facts.Weights, live)
 	if err != nil {
 		return traffic.Observed{}, err
 	}
-	facts.Current = wanted.lacking == "" && same(wanted.spec, live.Spec) && traffic.Goes(live, t)
+	facts.Current = wanted.lacking == "" && wanted.object.asksFor(live) && traffic.Goes(live, t)
 	switch {
 	case wanted.rival != nil:
 		facts.Reason, facts.Message = traffic.ReasonConflict, conflictMessage(wanted.rival)
 		// What the object claims itself may be another's by now. Then its weights
 		// mean nothing.
-		if overlap(t.Namespace, live.Spec, wanted.rival.Namespace, wanted.rival.Spec) {
+		if overlap(t.Namespace, live, wanted.rival.GetNamespace(), wanted.rival) {
 			facts.Verified = false
 		}
 	case wanted.lacking != "":
 		facts.Reason, facts.Message = traffic.ReasonNoPort, noPort(wanted.lacking, route)
 	}
-	return traffic.Observed{Route: facts, Object: live}, nil
+	return traffic.Observed{Route: facts, Object: live.raw()}, nil
 }
 
 // factsOf is what an object says by itself, whatever the track asks for.
-func (p *Provider) factsOf(ctx context.Context, name string, live *gatewayv1.HTTPRoute) rollout.Route {
+func (p *Provider) factsOf(ctx context.Context, name string, live routeObject) rollout.Route {
 	facts := rollout.Route{
 		Name:     name,
 		Type:     v1alpha1.RouteGatewayAPI,
@@ -151,7 +177,7 @@ func (p *Provider) factsOf(ctx context.Context, name string, live *gatewayv1.HTT
 }
 
 // explain says of a parent that does not report whether it is there at all.
-func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *doubt) {
+func (p *Provider) explain(ctx context.Context, route routeObject, d *doubt) {
 	if d.reason != traffic.ReasonNotReported || d.parent.Name == "" ||
 		ptr.Deref(d.parent.Kind, "Gateway") != "Gateway" || ptr.Deref(d.parent.Group, gatewayv1.GroupName) != gatewayv1.GroupName {
 		return
@@ -159,7 +185,7 @@ func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *d
 	gateway := &metav1.PartialObjectMetadata{}
 	gateway.SetGroupVersionKind(gatewayKind("Gateway"))
 	err := p.live.Get(ctx, types.NamespacedName{
-		Namespace: string(ptr.Deref(d.parent.Namespace, gatewayv1.Namespace(route.Namespace))),
+		Namespace: string(ptr.Deref(d.parent.Namespace, gatewayv1.Namespace(route.GetNamespace()))),
 		Name:      string(d.parent.Name),
 	}, gateway)
 	// Any other error leaves the doubt as it is: it is no worse than unknown.
@@ -170,32 +196,30 @@ func (p *Provider) explain(ctx context.Context, route *gatewayv1.HTTPRoute, d *d
 
 // target is what an object should be.
 type target struct {
-	spec gatewayv1.HTTPRouteSpec
-	// lacking is a release without the port, so that spec is not whole; else "".
+	object routeObject
+	// lacking is a release without the port, so that object is not whole; else "".
 	lacking string
 	// rival holds what the route claims; nil when the claim is free.
-	rival *gatewayv1.HTTPRoute
+	rival routeObject
 }
 
 // target is what an object that exists should be, with the given weights. While
 // another track holds what the route claims, the object keeps the claim that it
 // has, so that weights can still move.
-func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live *gatewayv1.HTTPRoute) (target, error) {
-	rival, err := p.rival(ctx, t, renderClaim(route), live)
+func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live routeObject) (target, error) {
+	rival, err := p.rival(ctx, t, claim(route), live)
 	if err != nil {
 		return target{}, err
 	}
 	if rival == nil {
-		spec, lacking := render(t, route, weights, live)
-		return target{spec: spec, lacking: lacking}, nil
+		wanted, lacking := render(t, route, weights, live)
+		return target{object: wanted, lacking: lacking}, nil
 	}
 	backends, lacking := renderBackends(t, route, weights, live)
-	kept := *live.Spec.DeepCopy()
-	setBackends(kept.Rules, backends)
-	return target{spec: kept, lacking: lacking, rival: rival}, nil
+	return target{object: live.leadingTo(backends), lacking: lacking, rival: rival}, nil
 }
 
-func conflictMessage(rival *gatewayv1.HTTPRoute) string {
-	return fmt.Sprintf("HTTPRoute %s/%s of track %s has the same parent, hostname and match, and keeps them: change one of the two tracks",
-		rival.Namespace, rival.Name, rival.Labels[v1alpha1.LabelTrack])
+func conflictMessage(rival routeObject) string {
+	return fmt.Sprintf("%s %s/%s of track %s has the same parent, hostname and match, and keeps them: change one of the two tracks",
+		rival.kind(), rival.GetNamespace(), rival.GetName(), rival.GetLabels()[v1alpha1.LabelTrack])
 }

@@ -30,7 +30,9 @@ func shop() traffic.Track {
 }
 
 func public(spec v1alpha1.GatewayAPIRoute) v1alpha1.Route {
-	spec.Kind = KindHTTPRoute
+	if spec.Kind == "" {
+		spec.Kind = KindHTTPRoute
+	}
 	if spec.ParentRefs == nil {
 		spec.ParentRefs = []gatewayv1.ParentReference{{Name: "public", Namespace: ptr.To[gatewayv1.Namespace]("infra")}}
 	}
@@ -76,14 +78,19 @@ func TestRender(t *testing.T) {
 			route:   v1alpha1.GatewayAPIRoute{Hostnames: []gatewayv1.Hostname{"shop.example.com"}, Rules: checkoutRules()},
 			weights: weights("shop-1", 80, "shop-9", 20),
 		},
+		"calls-to-one": {route: v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute}, weights: weights("shop-1", 100)},
+		"calls-share-backends": {
+			route:   v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, Hostnames: []gatewayv1.Hostname{"shop.example.com"}, GRPCRules: cartRules()},
+			weights: weights("shop-1", 80, "shop-9", 20),
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			spec, lacking := render(shop(), public(c.route), c.weights, nil)
+			object, lacking := render(shop(), public(c.route), c.weights, nil)
 			if lacking != "" {
 				t.Fatal("lacking", lacking)
 			}
-			got, err := yaml.Marshal(spec)
+			got, err := yaml.Marshal(specOf(object))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,6 +111,32 @@ func TestRender(t *testing.T) {
 	}
 }
 
+// specOf is what a golden file holds.
+func specOf(object routeObject) any {
+	switch object := object.raw().(type) {
+	case *gatewayv1.HTTPRoute:
+		return object.Spec
+	case *gatewayv1.GRPCRoute:
+		return object.Spec
+	}
+	return nil
+}
+
+func cartRules() []v1alpha1.GatewayAPIGRPCRule {
+	return []v1alpha1.GatewayAPIGRPCRule{{
+		Matches: []gatewayv1.GRPCRouteMatch{{
+			Method:  &gatewayv1.GRPCMethodMatch{Service: ptr.To("shop.Cart")},
+			Headers: []gatewayv1.GRPCHeaderMatch{{Name: "X-Shop", Value: "1"}},
+		}},
+		Filters: []gatewayv1.GRPCRouteFilter{{
+			Type:                  gatewayv1.GRPCRouteFilterRequestHeaderModifier,
+			RequestHeaderModifier: &gatewayv1.HTTPHeaderFilter{Set: []gatewayv1.HTTPHeader{{Name: "X-Via", Value: "strata"}}},
+		}},
+	}, {
+		Matches: []gatewayv1.GRPCRouteMatch{{Method: &gatewayv1.GRPCMethodMatch{Service: ptr.To("shop.Stock"), Method: ptr.To("Reserve")}}},
+	}}
+}
+
 func TestRenderOfReleaseThatIsGone(t *testing.T) {
 	route := public(v1alpha1.GatewayAPIRoute{})
 	if _, lacking := render(shop(), route, weights("shop-1", 50, "shop-gone", 50), nil); lacking != "shop-gone" {
@@ -112,11 +145,11 @@ func TestRenderOfReleaseThatIsGone(t *testing.T) {
 	live := objectWith(t, weights("shop-1", 100))
 	live.Spec.Rules[0].BackendRefs[0].Name = "shop-gone-web"
 	live.Spec.Rules[0].BackendRefs[0].Port = ptr.To[gatewayv1.PortNumber](8081)
-	spec, lacking := render(shop(), route, weights("shop-gone", 100), live)
+	object, lacking := render(shop(), route, weights("shop-gone", 100), httpRoute{live})
 	if lacking != "" {
 		t.Fatal("lacking", lacking)
 	}
-	if port := *spec.Rules[0].BackendRefs[0].Port; port != 8081 {
+	if port := *object.backends()[0].Port; port != 8081 {
 		t.Errorf("port %d, want the 8081 that the object has", port)
 	}
 }
@@ -124,11 +157,11 @@ func TestRenderOfReleaseThatIsGone(t *testing.T) {
 // objectWith is the HTTPRoute that carries the weights.
 func objectWith(t *testing.T, w []v1alpha1.ReleaseWeight) *gatewayv1.HTTPRoute {
 	t.Helper()
-	spec, lacking := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, nil)
+	rendered, lacking := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, nil)
 	if lacking != "" {
 		t.Fatal("lacking", lacking)
 	}
-	object := &gatewayv1.HTTPRoute{Spec: spec}
+	object := rendered.raw().(*gatewayv1.HTTPRoute)
 	object.Namespace, object.Name, object.Generation = "shop", "shop-public", 7
 	return object
 }
@@ -155,7 +188,7 @@ func TestWeightsAreReadAsWritten(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			object := objectWith(t, weights("shop-1", 100, "shop-9", 0))
 			c.edit(object)
-			got := weightsOf(object)
+			got := weightsOf(httpRoute{object})
 			if len(got) != len(c.want) {
 				t.Fatalf("weights %v, want %v", got, c.want)
 			}

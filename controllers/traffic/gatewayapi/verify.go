@@ -22,11 +22,12 @@ type doubt struct {
 // verify asks whether every parent that the spec names reports the route, as it
 // is now, as accepted and resolved; nil when all do. A parent may be reported on
 // by several controllers: all of them must agree. Unknown is not verified.
-func verify(route *gatewayv1.HTTPRoute) *doubt {
-	if len(route.Spec.ParentRefs) == 0 {
+func verify(route routeObject) *doubt {
+	parents := route.common().ParentRefs
+	if len(parents) == 0 {
 		return &doubt{reason: traffic.ReasonNotReported, message: "the route has no parent"}
 	}
-	for _, ref := range route.Spec.ParentRefs {
+	for _, ref := range parents {
 		reports := reportsOn(route, ref)
 		if len(reports) == 0 {
 			return &doubt{traffic.ReasonNotReported, parentName(route, ref) + " has not reported on the route: see that its controller runs, and that a listener of it takes the route", ref}
@@ -40,7 +41,7 @@ func verify(route *gatewayv1.HTTPRoute) *doubt {
 	return nil
 }
 
-func verifyReport(route *gatewayv1.HTTPRoute, ref gatewayv1.ParentReference, report gatewayv1.RouteParentStatus) *doubt {
+func verifyReport(route routeObject, ref gatewayv1.ParentReference, report gatewayv1.RouteParentStatus) *doubt {
 	checks := []struct {
 		condition gatewayv1.RouteConditionType
 		reason    string
@@ -51,9 +52,9 @@ func verifyReport(route *gatewayv1.HTTPRoute, ref gatewayv1.ParentReference, rep
 	}
 	for _, check := range checks {
 		condition := meta.FindStatusCondition(report.Conditions, string(check.condition))
-		if condition == nil || condition.ObservedGeneration < route.Generation {
+		if condition == nil || condition.ObservedGeneration < route.GetGeneration() {
 			return &doubt{traffic.ReasonNotReported, fmt.Sprintf("%s has not reported %s for generation %d of the route",
-				parentName(route, ref), check.condition, route.Generation), ref}
+				parentName(route, ref), check.condition, route.GetGeneration()), ref}
 		}
 		if condition.Status != metav1.ConditionTrue {
 			return &doubt{check.reason, fmt.Sprintf("%s %s: %s", parentName(route, ref), check.verb, words(condition)), ref}
@@ -74,10 +75,10 @@ func words(condition *metav1.Condition) string {
 	return condition.Reason + ": " + condition.Message
 }
 
-func reportsOn(route *gatewayv1.HTTPRoute, ref gatewayv1.ParentReference) []gatewayv1.RouteParentStatus {
+func reportsOn(route routeObject, ref gatewayv1.ParentReference) []gatewayv1.RouteParentStatus {
 	var reports []gatewayv1.RouteParentStatus
-	for _, report := range route.Status.Parents {
-		if sameParent(route.Namespace, report.ParentRef, ref) {
+	for _, report := range route.reports() {
+		if sameParent(route.GetNamespace(), report.ParentRef, ref) {
 			reports = append(reports, report)
 		}
 	}
@@ -96,7 +97,7 @@ func parentKey(namespace string, ref gatewayv1.ParentReference) string {
 		ptr.Deref(ref.Namespace, gatewayv1.Namespace(namespace)), ref.Name)
 }
 
-func parentName(route *gatewayv1.HTTPRoute, ref gatewayv1.ParentReference) string {
+func parentName(route routeObject, ref gatewayv1.ParentReference) string {
 	return fmt.Sprintf("%s %s/%s", ptr.Deref(ref.Kind, "Gateway"),
-		ptr.Deref(ref.Namespace, gatewayv1.Namespace(route.Namespace)), ref.Name)
+		ptr.Deref(ref.Namespace, gatewayv1.Namespace(route.GetNamespace())), ref.Name)
 }

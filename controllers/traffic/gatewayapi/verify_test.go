@@ -69,7 +69,7 @@ func TestVerify(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			object := objectWith(t, weights("shop-1", 100))
 			object.Status.Parents = c.status
-			d := verify(object)
+			d := verify(httpRoute{object})
 			if d == nil {
 				d = &doubt{}
 			}
@@ -86,15 +86,15 @@ func TestEveryParentMustReport(t *testing.T) {
 	private.Name = "private"
 	object.Spec.ParentRefs = append(object.Spec.ParentRefs, private)
 	object.Status.Parents = []gatewayv1.RouteParentStatus{report("a", "public", true, true, 7)}
-	if d := verify(object); d == nil || d.reason != traffic.ReasonNotReported || d.parent.Name != "private" {
+	if d := verify(httpRoute{object}); d == nil || d.reason != traffic.ReasonNotReported || d.parent.Name != "private" {
 		t.Errorf("doubt %v, want one about the second parent", d)
 	}
 	object.Status.Parents = append(object.Status.Parents, report("a", "private", true, true, 7))
-	if d := verify(object); d != nil {
+	if d := verify(httpRoute{object}); d != nil {
 		t.Errorf("doubt %v although both report", d)
 	}
 	object.Spec.ParentRefs = nil
-	if verify(object) == nil {
+	if verify(httpRoute{object}) == nil {
 		t.Error("a route without parents is verified")
 	}
 }

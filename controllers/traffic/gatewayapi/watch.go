@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -18,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
-	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/traffic"
@@ -31,33 +29,50 @@ const discoveryInterval = 10 * time.Second
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// kindState is whether the cluster serves HTTPRoute. It is unknown until asked.
-type kindState struct{ absent atomic.Bool }
+// served is which kinds the cluster does not serve. A kind is taken to be served
+// until it is known not to be.
+type served struct{ absent sync.Map }
 
-func (s *kindState) missing() bool { return s.absent.Load() }
+func (s *served) missing(k *kind) bool {
+	_, absent := s.absent.Load(k.name)
+	return absent
+}
 
-var errKindMissing = errors.New("the cluster does not serve HTTPRoute")
+func (s *served) set(k *kind, absent bool) {
+	if absent {
+		s.absent.Store(k.name, true)
+	} else {
+		s.absent.Delete(k.name)
+	}
+}
+
+var errKindMissing = errors.New("the cluster does not serve this kind of route")
 
 func kindMissing(err error) bool {
 	return errors.Is(err, errKindMissing) || traffic.KindMissing(err)
 }
 
-// Sources implements traffic.Provider: the watch of HTTPRoutes, which starts when
-// the cluster serves them, be that before the operator or long after.
+// Sources implements traffic.Provider: a watch for each kind of route object, which
+// starts when the cluster serves it, be that before the operator or long after.
 func (p *Provider) Sources(c cache.Cache) []source.Source {
-	return []source.Source{&routeSource{provider: p, cache: c}}
+	sources := make([]source.Source, 0, len(kinds))
+	for _, k := range kinds {
+		sources = append(sources, &routeSource{provider: p, kind: k, cache: c})
+	}
+	return sources
 }
 
-// routeSource watches HTTPRoutes. Unlike source.Kind it does not hold up, or end,
+// routeSource watches one kind. Unlike source.Kind it does not hold up, or end,
 // a manager in a cluster without the kind.
 type routeSource struct {
 	provider *Provider
+	kind     *kind
 	cache    cache.Cache
 	// started is nil where the kind was missing when the controller started.
 	started source.SyncingSource
 }
 
-func (s *routeSource) String() string { return "HTTPRoute source" }
+func (s *routeSource) String() string { return s.kind.name + " source" }
 
 // Start implements source.Source. The controller calls it once.
 func (s *routeSource) Start(ctx context.Context, q queue) error {
@@ -67,7 +82,7 @@ func (s *routeSource) Start(ctx context.Context, q queue) error {
 		return err
 	}
 	// Unknown is not missing: observing fails, and is tried again, until it is known.
-	s.provider.kind.absent.Store(err == nil)
+	s.provider.served.set(s.kind, err == nil)
 	go s.await(ctx, q)
 	return nil
 }
@@ -82,7 +97,7 @@ func (s *routeSource) WaitForSync(ctx context.Context) error {
 
 // served asks the API server whether it has the kind.
 func (s *routeSource) served() (bool, error) {
-	gvk := gatewayKind(KindHTTPRoute)
+	gvk := gatewayKind(s.kind.name)
 	_, err := s.provider.client.RESTMapper().RESTMapping(gvk.GroupKind(), gvk.Version)
 	if kindMissing(err) {
 		return false, nil
@@ -92,20 +107,29 @@ func (s *routeSource) served() (bool, error) {
 
 // watch indexes the kind, then watches it.
 func (s *routeSource) watch(ctx context.Context, q queue) (source.SyncingSource, error) {
-	if err := Indexes(ctx, s.cache); err != nil {
+	if err := s.kind.index(ctx, s.cache); err != nil {
 		return nil, err
 	}
-	kind := source.Kind(s.cache, client.Object(&gatewayv1.HTTPRoute{}), s.provider.Handler())
+	kind := source.Kind(s.cache, s.kind.object(), s.provider.Handler())
 	return kind, kind.Start(ctx, q)
 }
 
-// Indexes registers the indexes that the provider reads by.
+// Indexes registers the indexes that the provider reads by, for all kinds.
 func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
-	if err := indexer.IndexField(ctx, &gatewayv1.HTTPRoute{}, indexClaim, byClaim); err != nil {
-		return fmt.Errorf("index HTTPRoutes by claim: %w", err)
+	for _, k := range kinds {
+		if err := k.index(ctx, indexer); err != nil {
+			return err
+		}
 	}
-	if err := indexer.IndexField(ctx, &gatewayv1.HTTPRoute{}, traffic.IndexTrack, traffic.ByTrack); err != nil {
-		return fmt.Errorf("index HTTPRoutes by track: %w", err)
+	return nil
+}
+
+func (k *kind) index(ctx context.Context, indexer client.FieldIndexer) error {
+	if err := indexer.IndexField(ctx, k.object(), indexClaim, byClaim); err != nil {
+		return fmt.Errorf("index %ss by claim: %w", k.name, err)
+	}
+	if err := indexer.IndexField(ctx, k.object(), traffic.IndexTrack, traffic.ByTrack); err != nil {
+		return fmt.Errorf("index %ss by track: %w", k.name, err)
 	}
 	return nil
 }
@@ -116,7 +140,7 @@ func (s *routeSource) await(ctx context.Context, q queue) {
 	err := wait.PollUntilContextCancel(ctx, discoveryInterval, false, func(context.Context) (bool, error) {
 		served, err := s.served()
 		if err == nil && !served {
-			s.provider.kind.absent.Store(true)
+			s.provider.served.set(s.kind, true)
 		}
 		return served, nil
 	})
@@ -128,15 +152,15 @@ func (s *routeSource) await(ctx context.Context, q queue) {
 		err = kind.WaitForSync(ctx)
 	}
 	if err != nil {
-		log.FromContext(ctx).Error(err, "HTTPRoutes are served now, but cannot be watched: routes of type GatewayAPI wait for a restart")
+		log.FromContext(ctx).Error(err, s.kind.name+"s are served now, but cannot be watched: routes of this kind wait for a restart")
 		return
 	}
-	s.provider.kind.absent.Store(false)
-	log.FromContext(ctx).Info("HTTPRoutes are served now", "reason", "GatewayAPIFound")
-	s.provider.waiting.wake(q, anyClaim)
+	s.provider.served.set(s.kind, false)
+	log.FromContext(ctx).Info(s.kind.name+"s are served now", "reason", "GatewayAPIFound")
+	s.provider.waiting.wake(q, s.kind.name)
 }
 
-// Handler asks for the track of an HTTPRoute, and for the tracks that wait for
+// Handler asks for the track of a route object, and for the tracks that wait for
 // what it claims, or did until now.
 func (p *Provider) Handler() handler.EventHandler {
 	own := func(object client.Object, q queue) {
@@ -159,10 +183,8 @@ func (p *Provider) Handler() handler.EventHandler {
 	}
 }
 
-// anyClaim is what tracks wait for while there is no Gateway API at all.
-const anyClaim = ""
-
-// waiting remembers which tracks wait for a claim to become free. It holds hints
+// waiting remembers which tracks wait for a claim to become free, or for a kind to
+// be served. It holds hints
 // only: Observe finds the rival anew each time.
 type waiting struct {
 	mu     sync.Mutex

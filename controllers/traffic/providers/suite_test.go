@@ -82,9 +82,9 @@ func startWorld(crds []string) *world {
 
 	environment := &envtest.Environment{CRDDirectoryPaths: crds, ErrorIfCRDPathMissing: true}
 	var err error
+	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) }) // Also of what started half.
 	w.config, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(func() { Expect(environment.Stop()).To(Succeed()) })
 	w.direct, err = client.New(w.config, client.Options{Scheme: w.scheme})
 	Expect(err).NotTo(HaveOccurred())
 
@@ -139,6 +139,7 @@ func gatewayCRDs() []string {
 	return []string{
 		filepath.Join(dir, "gateway.networking.k8s.io_gateways.yaml"),
 		filepath.Join(dir, "gateway.networking.k8s.io_httproutes.yaml"),
+		filepath.Join(dir, "gateway.networking.k8s.io_grpcroutes.yaml"),
 	}
 }
 

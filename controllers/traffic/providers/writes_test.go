@@ -36,13 +36,19 @@ type played struct {
 
 // each plays every provider.
 func each(t *testing.T, check func(p played)) {
-	public := v1alpha1.Route{Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI, GatewayAPI: &v1alpha1.GatewayAPIRoute{
-		Kind: gatewayapi.KindHTTPRoute, ParentRefs: []gatewayv1.ParentReference{{Name: "public"}},
-	}}
+	public := func(kind string) v1alpha1.Route {
+		return v1alpha1.Route{Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI, GatewayAPI: &v1alpha1.GatewayAPIRoute{
+			Kind: kind, ParentRefs: []gatewayv1.ParentReference{{Name: "public"}},
+		}}
+	}
 	internal := v1alpha1.Route{Name: "internal", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteService, Service: &v1alpha1.ServiceRoute{Name: "shop-web"}}
 	t.Run("gatewayapi", func(t *testing.T) {
 		api := playedAPI(t)
-		check(played{t, gatewayapi.New(api, api), api, public, &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
+		check(played{t, gatewayapi.New(api, api), api, public(gatewayapi.KindHTTPRoute), &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
+	})
+	t.Run("gatewayapi of calls", func(t *testing.T) {
+		api := playedAPI(t)
+		check(played{t, gatewayapi.New(api, api), api, public(gatewayapi.KindGRPCRoute), &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
 	})
 	t.Run("service", func(t *testing.T) {
 		api := playedAPI(t)

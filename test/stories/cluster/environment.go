@@ -71,6 +71,7 @@ func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
 			filepath.Join(repository, "config", "crd", "bases"),
 			filepath.Join(gatewayCRDs, "gateway.networking.k8s.io_gateways.yaml"),
 			filepath.Join(gatewayCRDs, "gateway.networking.k8s.io_httproutes.yaml"),
+			filepath.Join(gatewayCRDs, "gateway.networking.k8s.io_grpcroutes.yaml"),
 		},
 	}
 	environment.ControlPlane.GetAPIServer().Configure().
@@ -79,7 +80,8 @@ func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
 		Set("service-cluster-ip-range", "10.0.0.0/16")
 	config, err := environment.Start()
 	if err != nil {
-		return nil, fmt.Errorf("start the API server: %w", err)
+		// Of what started half, nothing is left.
+		return nil, errors.Join(fmt.Errorf("start the API server: %w", err), environment.Stop())
 	}
 	c := &Cluster{environment: environment, Environment: &harness.Environment{
 		Config:   config,

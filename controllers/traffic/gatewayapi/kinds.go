@@ -1,0 +1,93 @@
+package gatewayapi
+
+import (
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+)
+
+// Values of spec.traffic.routes[*].gatewayAPI.kind that this provider serves.
+const (
+	KindHTTPRoute = "HTTPRoute"
+	KindGRPCRoute = "GRPCRoute"
+)
+
+// kind is a kind of route object.
+type kind struct {
+	name   string
+	object func() client.Object
+	list   func() client.ObjectList
+	// claim makes what a route claims of its parents: the object without its name
+	// and its backends.
+	claim func(v1alpha1.GatewayAPIRoute) routeObject
+}
+
+// kinds are all kinds, in a fixed order.
+var kinds = []*kind{
+	{
+		name:   KindHTTPRoute,
+		object: func() client.Object { return &gatewayv1.HTTPRoute{} },
+		list:   func() client.ObjectList { return &gatewayv1.HTTPRouteList{} },
+		claim:  claimHTTP,
+	},
+	{
+		name:   KindGRPCRoute,
+		object: func() client.Object { return &gatewayv1.GRPCRoute{} },
+		list:   func() client.ObjectList { return &gatewayv1.GRPCRouteList{} },
+		claim:  claimGRPC,
+	},
+}
+
+// kindOf is the kind that a route of a track asks for; nil for one that this
+// operator does not know.
+func kindOf(route v1alpha1.Route) *kind {
+	if route.GatewayAPI == nil {
+		return nil
+	}
+	for _, k := range kinds {
+		if k.name == route.GatewayAPI.Kind {
+			return k
+		}
+	}
+	return nil
+}
+
+// routeObject is a route object of any kind, as the provider sees it: what is the
+// same in all kinds is read here, so that no rule is written twice.
+type routeObject interface {
+	client.Object
+	// kind is HTTPRoute or GRPCRoute.
+	kind() string
+	// raw is the object that the API server knows. It may be shared with the cache.
+	raw() client.Object
+
+	common() gatewayv1.CommonRouteSpec
+	hostnames() []gatewayv1.Hostname
+	reports() []gatewayv1.RouteParentStatus
+	// matches are those of all rules, each in one form: defaults filled in, what has
+	// no order sorted. Two that are equal select the same requests.
+	matches() []string
+	// backends are those of every rule in turn.
+	backends() []gatewayv1.BackendRef
+
+	// asksFor says whether the spec asks the router for the same as the other one, of
+	// the same kind. What the API server fills in counts as equal to what was left out.
+	asksFor(other routeObject) bool
+	// leadingTo is a copy, each rule of which leads to the backends; one that
+	// redirects, to none.
+	leadingTo(backends []gatewayv1.BackendRef) routeObject
+	// withSpec is a copy that has the spec of the other one, of the same kind.
+	withSpec(other routeObject) routeObject
+}
+
+// view sees a route object; nil where it is of no kind of this package.
+func view(object client.Object) routeObject {
+	switch object := object.(type) {
+	case *gatewayv1.HTTPRoute:
+		return httpRoute{object}
+	case *gatewayv1.GRPCRoute:
+		return grpcRoute{object}
+	}
+	return nil
+}
