@@ -88,6 +88,7 @@ test-planner:
 test-tools:
 	go -C hack/cluster test ./...
 	go -C hack/release test ./...
+	go -C test/argocd test ./...
 
 # Runs stories in several processes. Go knows whether it is up to date.
 .PHONY: bin/ginkgo
@@ -142,7 +143,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters: style, and which package may import which.
 	bin/golangci-lint run ./...
-	for module in hack/cluster hack/release; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+	for module in hack/cluster hack/release test/argocd; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 # A program of its own module: built in a minute, and then kept.
 bin/golangci-lint: hack/lint/go.mod
@@ -192,6 +193,11 @@ plugin-archives: ## Build the plugin for all platforms into dist/krew, with its 
 .PHONY: push
 push: build ## Push the image to the registry of the local cluster and print its name by digest.
 	@$(PUSH)
+
+.PHONY: push-app
+push-app: ## Push the application of the demo to the registry of the local cluster and print its name by digest.
+	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/app ./test/app
+	@$(CLUSTER) push --name strata/app --binary $(CURDIR)/bin/app
 
 .PHONY: deploy
 deploy: $(if $(IMAGE),,build) ## Install Strata in the cluster of KUBECONFIG, else in the local one.

@@ -13,13 +13,13 @@ import (
 func (f findings) trackStatus(track *v1alpha1.ReleaseTrack) {
 	s, state := &track.Status, f.state()
 	s.ObservedGeneration = track.Generation
-	s.StableReleaseName, s.CandidateReleaseName, s.WeightPercent = "", "", 0
+	s.StableReleaseName, s.CandidateReleaseName, s.CandidateAttempt, s.WeightPercent = "", "", 0, 0
 	if state.Stable != nil {
 		s.StableReleaseName = state.Stable.Name
 		s.WeightPercent = 100
 	}
 	if state.Candidate != nil {
-		s.CandidateReleaseName = state.Candidate.Name
+		s.CandidateReleaseName, s.CandidateAttempt = state.Candidate.Name, state.Candidate.Attempt
 		s.WeightPercent = f.weightOf(state.Candidate.Name)
 	}
 	s.StepWeightPercent = f.plan.NextWeightPercent

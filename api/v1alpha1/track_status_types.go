@@ -34,6 +34,13 @@ type ReleaseTrackStatus struct {
 	// +kubebuilder:validation:MaxLength=40
 	CandidateReleaseName string `json:"candidateReleaseName,omitempty"`
 
+	// candidateAttempt is the open attempt, from 1: a ReleaseAction about it names it.
+	// Unset: none.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	CandidateAttempt int32 `json:"candidateAttempt,omitempty"`
+
 	// weightPercent is the candidate's share of the traffic as last decided, in
 	// percent: 0 to 100. With no candidate it is stable's.
 	//

@@ -87,7 +87,7 @@ func (k kind) check(object *unstructured.Unstructured) field.ErrorList {
 }
 
 // keepers are what keeps GitOps tools from deleting a release that may still serve.
-var keepers = []string{"argocd.argoproj.io/sync-options", "kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy"}
+var keepers = []string{"argocd.argoproj.io/sync-options", "argocd.argoproj.io/compare-options", "kustomize.toolkit.fluxcd.io/prune", "helm.sh/resource-policy"}
 
 func TestSamplesAreValid(t *testing.T) {
 	crds := kinds(t)
