@@ -1,4 +1,5 @@
-// Package rbac holds what the operator may do in a cluster, and reads it back.
+// Package rbac holds what the operator and its users may do in a cluster, and reads it
+// back.
 package rbac
 
 import (
@@ -22,7 +23,16 @@ var update = flag.Bool("update", false, "write the golden file anew")
 // roles are those of the operator.
 func roles(t *testing.T) []rbacv1.ClusterRole {
 	t.Helper()
-	data, err := os.ReadFile("role.yaml")
+	list := read(t, "role.yaml")
+	if len(list) != 2 {
+		t.Fatalf("%d roles, want the ClusterRole and the Role of the operator", len(list))
+	}
+	return list
+}
+
+func read(t *testing.T, file string) []rbacv1.ClusterRole {
+	t.Helper()
+	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,56 +46,66 @@ func roles(t *testing.T) []rbacv1.ClusterRole {
 			list = append(list, role)
 		}
 	}
-	if len(list) != 2 {
-		t.Fatalf("%d roles, want the ClusterRole and the Role of the operator", len(list))
-	}
 	return list
 }
 
-// What the operator may do is read in one place by whoever reviews a change of it.
-func TestWhatTheOperatorMayDo(t *testing.T) {
-	var got strings.Builder
-	for _, role := range roles(t) {
-		where := "everywhere"
-		if role.Kind == "Role" {
-			where = "in " + role.Namespace
-		}
-		var lines []string
-		for _, rule := range role.Rules {
-			verbs := slices.Sorted(slices.Values(rule.Verbs))
-			for _, group := range rule.APIGroups {
-				for _, resource := range rule.Resources {
-					if name, subresource, ok := strings.Cut(resource, "/"); group != "" && ok {
-						resource = name + "." + group + "/" + subresource
-					} else if group != "" {
-						resource += "." + group
-					}
-					if len(rule.ResourceNames) > 0 {
-						resource += " " + strings.Join(slices.Sorted(slices.Values(rule.ResourceNames)), ",")
-					}
-					lines = append(lines, fmt.Sprintf("  %s: %s\n", resource, strings.Join(verbs, " ")))
-				}
+// What the operator may do, and its users, is read in one place by whoever reviews a
+// change of it.
+func TestWhatRolesMayDo(t *testing.T) {
+	for file, list := range map[string][]rbacv1.ClusterRole{"permissions.golden": roles(t), "users.golden": read(t, usersFile)} {
+		var got strings.Builder
+		for _, role := range list {
+			where := "where it is bound"
+			switch {
+			case role.Kind == "Role":
+				where = "in " + role.Namespace
+			case file == "permissions.golden":
+				where = "everywhere"
+			case isAggregated(role):
+				where = "and as a part of others"
 			}
-			for _, url := range rule.NonResourceURLs {
-				lines = append(lines, fmt.Sprintf("  %s: %s\n", url, strings.Join(verbs, " ")))
+			fmt.Fprintf(&got, "%s %s, %s\n%s", role.Kind, role.Name, where, strings.Join(permissions(role), ""))
+		}
+		path := filepath.Join("testdata", file)
+		if *update {
+			if err := os.WriteFile(path, []byte(got.String()), 0o600); err != nil {
+				t.Fatal(err)
 			}
 		}
-		slices.Sort(lines)
-		fmt.Fprintf(&got, "%s %s, %s\n%s", role.Kind, role.Name, where, strings.Join(lines, ""))
-	}
-	path := filepath.Join("testdata", "permissions.golden")
-	if *update {
-		if err := os.WriteFile(path, []byte(got.String()), 0o600); err != nil {
+		want, err := os.ReadFile(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		if got.String() != string(want) {
+			t.Errorf("what roles may do has changed; if it is meant, go test ./config/rbac -update. It is now:\n%s", got.String())
+		}
 	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// permissions of a role, a line for each resource, in order.
+func permissions(role rbacv1.ClusterRole) []string {
+	var lines []string
+	for _, rule := range role.Rules {
+		verbs := slices.Sorted(slices.Values(rule.Verbs))
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				if name, subresource, ok := strings.Cut(resource, "/"); group != "" && ok {
+					resource = name + "." + group + "/" + subresource
+				} else if group != "" {
+					resource += "." + group
+				}
+				if len(rule.ResourceNames) > 0 {
+					resource += " " + strings.Join(slices.Sorted(slices.Values(rule.ResourceNames)), ",")
+				}
+				lines = append(lines, fmt.Sprintf("  %s: %s\n", resource, strings.Join(verbs, " ")))
+			}
+		}
+		for _, url := range rule.NonResourceURLs {
+			lines = append(lines, fmt.Sprintf("  %s: %s\n", url, strings.Join(verbs, " ")))
+		}
 	}
-	if got.String() != string(want) {
-		t.Errorf("what the operator may do has changed; if it is meant, go test ./config/rbac -update. It is now:\n%s", got.String())
-	}
+	slices.Sort(lines)
+	return lines
 }
 
 // No permission of the operator lets whoever holds its token have more than that.

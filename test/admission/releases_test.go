@@ -11,7 +11,6 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -187,64 +186,6 @@ var _ = Describe("A record", func() {
 	})
 })
 
-var _ = Describe("An action", func() {
-	var namespace string
-	BeforeEach(func() {
-		namespace = newNamespace()
-		Expect(admin.Create(ctx, newTrack(namespace, "shop"))).To(Succeed())
-		Expect(admin.Create(ctx, newRelease(namespace, "shop-1", "shop", "1"))).To(Succeed())
-	})
-	action := func(kind v1alpha1.ActionType, requester string) *v1alpha1.ReleaseAction {
-		one, half := int32(1), int32(50)
-		a := &v1alpha1.ReleaseAction{
-			ObjectMeta: metav1.ObjectMeta{Namespace: namespace, GenerateName: "act-"},
-			Spec:       v1alpha1.ReleaseActionSpec{TrackName: "shop", ReleaseName: "shop-1", Action: kind, Requester: requester, Reason: "because"},
-		}
-		if kind == v1alpha1.ActionAbort || kind == v1alpha1.ActionApprove {
-			a.Spec.Attempt = &one
-		}
-		if kind == v1alpha1.ActionApprove {
-			a.Spec.WeightPercent = &half
-		}
-		return a
-	}
-
-	It("is its requester's own", func() {
-		jo := newUser(namespace, "jo", "create", "rollback")
-		Expect(jo.Create(ctx, action(v1alpha1.ActionRollback, "ann"))).To(MatchError(And(ContainSubstring("STRATA-008"), ContainSubstring("'jo'"))))
-		Expect(jo.Create(ctx, action(v1alpha1.ActionRollback, "jo"))).To(Succeed())
-	})
-
-	DescribeTable("needs its own verb on the track", func(kind v1alpha1.ActionType, verb string) {
-		user := "user-" + verb
-		Expect(newUser(namespace, user+"-none", "create").Create(ctx, action(kind, user+"-none"))).
-			To(MatchError(And(ContainSubstring("STRATA-009"), ContainSubstring("needs the verb '"+verb+"' on releasetracks.strata.dev/shop"))))
-		Expect(newUser(namespace, user, "create", verb).Create(ctx, action(kind, user))).To(Succeed())
-	},
-		Entry(nil, v1alpha1.ActionApprove, "approve"), Entry(nil, v1alpha1.ActionAbort, "abort"),
-		Entry(nil, v1alpha1.ActionRetry, "retry"), Entry(nil, v1alpha1.ActionRollback, "rollback"))
-
-	It("needs the same verb where the policies have been taken away", Serial, func() {
-		withoutPolicies(func() {
-			Expect(newUser(namespace, "jo", "create").Create(ctx, action(v1alpha1.ActionRollback, "jo"))).
-				To(MatchError(ContainSubstring(`user "jo" needs the verb "rollback"`)))
-		})
-	})
-
-	It("is about a track and a release that exist, and is never edited", func() {
-		unknown := action(v1alpha1.ActionRollback, "admin")
-		who := newUser(namespace, "admin", "create", "rollback", "patch", "update")
-		unknown.Spec.TrackName = "basket"
-		Expect(who.Create(ctx, unknown.DeepCopy())).To(MatchError(ContainSubstring(`spec.trackName: Not found: "basket"`)))
-		unknown.Spec.TrackName, unknown.Spec.ReleaseName = "shop", "shop-7"
-		Expect(who.Create(ctx, unknown)).To(MatchError(ContainSubstring(`spec.releaseName: Not found: "shop-7"`)))
-
-		good := action(v1alpha1.ActionRollback, "admin")
-		Expect(who.Create(ctx, good)).To(Succeed())
-		Expect(who.Patch(ctx, good, mergePatch(`{"spec":{"reason":"other"}}`))).To(MatchError(ContainSubstring("immutable")))
-	})
-})
-
 func mergePatch(patch string) client.Patch {
 	return client.RawPatch("application/merge-patch+json", []byte(patch))
 }
@@ -262,17 +203,13 @@ func newRecord(namespace, track string, sequence int64) *v1alpha1.ReleaseRecord 
 // newUser makes a user who may create and change our kinds in a namespace, and
 // has further verbs on its tracks.
 func newUser(namespace, name string, verbs ...string) client.Client {
+	GinkgoHelper()
 	role := &rbacv1.Role{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Rules:      []rbacv1.PolicyRule{{APIGroups: []string{"strata.dev"}, Resources: []string{"*"}, Verbs: verbs}},
 	}
 	Expect(admin.Create(ctx, role)).To(Succeed())
-	Expect(admin.Create(ctx, &rbacv1.RoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}},
-	})).To(Succeed())
-	user := as(rest.ImpersonationConfig{UserName: name, Groups: []string{"system:authenticated"}})
+	user := bind(namespace, name, rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: name})
 	if len(verbs) > 0 && verbs[0] == "create" {
 		// The authorizer learns of a role from a watch.
 		Eventually(func() error {

@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/test/harness"
@@ -40,12 +41,67 @@ func (w *world) allow(ctx context.Context, user string, verbs ...string) {
 		})
 }
 
+// bind gives a user a ClusterRole that comes with Strata, in the story's namespace.
+func (w *world) bind(ctx context.Context, user, role string) {
+	GinkgoHelper()
+	w.create(ctx, &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: user},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
+	})
+}
+
 // as creates an action as its requester.
-func (w *world) as(ctx context.Context, user string, action *v1alpha1.ReleaseAction) error {
+func (w *world) as(ctx context.Context, user string, action *v1alpha1.ReleaseAction, options ...client.CreateOption) error {
 	GinkgoHelper()
 	c, err := w.As(user, nil, "system:authenticated")
 	Expect(err).NotTo(HaveOccurred())
-	return despiteRestart(ctx, func() error { return c.Create(ctx, action) })
+	return despiteRestart(ctx, func() error { return c.Create(ctx, action, options...) })
+}
+
+// expectRoles: of users with the roles that come with Strata each may ask for what its role
+// says, in its own name, and is told what it lacks for the rest. Nothing of it is done.
+func (w *world) expectRoles(ctx context.Context) {
+	GinkgoHelper()
+	verbs := map[v1alpha1.ActionType]string{
+		v1alpha1.ActionApprove: "approve", v1alpha1.ActionAbort: "abort", v1alpha1.ActionRetry: "retry",
+		v1alpha1.ActionRollback: "rollback", v1alpha1.ActionSkipHold: "skip", v1alpha1.ActionBreakGlass: "breakglass",
+	}
+	const may, noPolicy = "", "no ReleasePolicy of the namespace has spec.breakGlass: nobody may"
+	for role, lets := range map[string]map[v1alpha1.ActionType]string{
+		"strata-viewer": nil, "strata-auditor": nil, "strata-editor": {},
+		"strata-releaser": {v1alpha1.ActionAbort: may, v1alpha1.ActionRetry: may},
+		"strata-approver": {v1alpha1.ActionApprove: may},
+		"strata-on-call": {v1alpha1.ActionAbort: may, v1alpha1.ActionRetry: may, v1alpha1.ActionRollback: may,
+			v1alpha1.ActionSkipHold: may, v1alpha1.ActionBreakGlass: noPolicy},
+	} {
+		w.bind(ctx, "a-"+role, role)
+		for kind, verb := range verbs {
+			action := harness.NewAction(w.namespace, "probe", "a-"+role, kind, harness.ReleaseName("2.0.0"))
+			switch kind {
+			case v1alpha1.ActionApprove, v1alpha1.ActionSkipHold:
+				action.Spec.Attempt, action.Spec.WeightPercent = ptr.To[int32](1), ptr.To[int32](50)
+			case v1alpha1.ActionAbort:
+				action.Spec.Attempt = ptr.To[int32](1)
+			}
+			says, let := lets[kind]
+			switch {
+			case lets == nil:
+				says = `cannot create resource "releaseactions"`
+			case !let:
+				says = "user 'a-" + role + "' needs the verb '" + verb + "' on releasetracks.strata.dev/" + harness.TrackName
+			}
+			// The authorizer learns of a binding from a watch.
+			Eventually(ctx, func(g Gomega) {
+				err := w.as(ctx, "a-"+role, action.DeepCopy(), client.DryRunAll)
+				if says == may {
+					g.Expect(err).NotTo(HaveOccurred())
+				} else {
+					g.Expect(err).To(MatchError(ContainSubstring(says)))
+				}
+			}).WithTimeout(10*time.Second).WithPolling(100*time.Millisecond).Should(Succeed(), "%s by %s", kind, role)
+		}
+	}
 }
 
 var _ = story("a step that needs an approval waits for one who may give it, through a restart of the operator",
@@ -55,8 +111,8 @@ var _ = story("a step that needs an approval waits for one who may give it, thro
 		// Only now: a first release would need the approval as well.
 		w.patch(ctx, track, `{"spec":{"rollout":{"steps":[
 			{"weightPercent":20,"holdSeconds":2},{"weightPercent":50,"holdSeconds":2,"approval":"Required"}]}}}`)
-		w.allow(ctx, "ann", "approve")
-		w.allow(ctx, "bob", "abort", "retry", "rollback")
+		w.bind(ctx, "ann", "strata-approver")
+		w.bind(ctx, "bob", "strata-on-call")
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 
 		w.untilWeight(ctx, "2.0.0", 20)
@@ -70,6 +126,7 @@ var _ = story("a step that needs an approval waits for one who may give it, thro
 			}).WithTimeout(patience).Should(Succeed())
 		}
 		untilBlocked()
+		w.expectRoles(ctx)
 		Expect(w.RestartOperator(ctx)).To(Succeed())
 
 		approve := func(name, user string) *v1alpha1.ReleaseAction {

@@ -87,7 +87,8 @@ func grantView(ctx context.Context, repository string) {
 		return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: name}
 	}
 	for role, subjects := range map[string][]rbacv1.Subject{
-		"system:aggregate-to-view": {group("viewers")}, "strata-view": {group("viewers"), group("podless")},
+		"system:aggregate-to-view": {group("viewers")}, "strata-viewer": {group("viewers"), group("podless")},
+		"strata-auditor": {group("auditors")},
 	} {
 		Expect(suite.Client.Create(ctx, &rbacv1.ClusterRoleBinding{
 			ObjectMeta: metav1.ObjectMeta{Name: "viewers-" + strings.ReplaceAll(role, ":", "-")},
