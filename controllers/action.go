@@ -14,7 +14,8 @@ import (
 func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 	for i := range w.actions {
 		before := latest(r.notes.of(w.key), &w.actions[i])
-		sequence, answered := w.Log.Actions[before.Name]
+		named, answered := w.Log.Actions[before.Name]
+		sequence := named.Sequence
 		record := w.record(sequence)
 		if !answered && !before.CreationTimestamp.After(w.Log.ActionsSince) && before.Status.Outcome == "" && !w.isOpen(before.Name) {
 			if err := r.reportAction(ctx, w, before, forgottenAction); err != nil {

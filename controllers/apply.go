@@ -106,7 +106,7 @@ func mayBeRefused(action rollout.Action) bool {
 
 func breaks(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.DeletePod, rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords:
+	case rollout.DeletePod, rollout.DeleteJobs, rollout.DeleteChildren, rollout.LiftMark, rollout.DeleteRelease, rollout.DeleteRecords, rollout.DeleteAction:
 		return true
 	}
 	return false
@@ -151,6 +151,9 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.delete(ctx, w, release, asObserved(release))
 	case rollout.DeleteRecords:
 		return r.deleteRecords(ctx, w, a)
+	case rollout.DeleteAction:
+		i := slices.IndexFunc(w.actions, func(action v1alpha1.ReleaseAction) bool { return action.Name == a.Name })
+		return r.delete(ctx, w, &w.actions[i], asObserved(&w.actions[i]))
 	}
 	return fmt.Errorf("apply %T: no such action", action)
 }

@@ -175,9 +175,17 @@ func (r *TrackReconciler) observeActions(ctx context.Context, w *world, how read
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
-	for _, action := range w.actions {
-		if _, answered := w.Log.Actions[action.Name]; !answered && action.DeletionTimestamp.IsZero() {
-			w.Actions = append(w.Actions, action)
+	for i := range w.actions {
+		action := &w.actions[i]
+		if !action.DeletionTimestamp.IsZero() {
+			continue
+		}
+		_, named := w.Log.Actions[action.Name]
+		if !named {
+			w.Actions = append(w.Actions, *action)
+		}
+		if answered := named || !action.CreationTimestamp.After(w.Log.ActionsSince); answered && resources.OwnerOf(action) == "" {
+			w.Answered = append(w.Answered, rollout.AnsweredAction{Name: action.Name, CreationTime: action.CreationTimestamp.Time})
 		}
 	}
 	return nil

@@ -28,7 +28,10 @@ func (r *TrackReconciler) observePolicies(ctx context.Context, w *world, _ readi
 		// While nobody knows who may scale, no size is taken from whoever does.
 		w.Track.Scaled = w.policyUnread != nil || w.policy.MayWriteSizes()
 		asked := w.policy.Approvals()
-		w.Track.Approvals = rollout.Approvals{Count: asked.Count, RequesterExcluded: asked.Requester == v1alpha1.RequesterExcluded}
+		w.Track.Approvals = rollout.Approvals{
+			Count: asked.Count, RequesterExcluded: asked.Requester == v1alpha1.RequesterExcluded,
+			Valid: time.Duration(asked.ValidSeconds) * time.Second,
+		}
 		if w.policyUnread != nil {
 			w.Track.Approvals.Unread = w.policyUnread.Error()
 		}

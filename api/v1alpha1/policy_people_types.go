@@ -80,4 +80,14 @@ type ApprovalsPolicy struct {
 	//
 	// +optional
 	Requester RequesterPolicy `json:"requester,omitempty"`
+
+	// validSeconds is how long an approval counts, in seconds from its record: 60 to
+	// 31536000. One that is older when its step could be entered does not: the step
+	// waits for another, which may be by the same person. Unset: for as long as the
+	// attempt is open.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=60
+	// +kubebuilder:validation:Maximum=31536000
+	ValidSeconds int32 `json:"validSeconds,omitempty"`
 }

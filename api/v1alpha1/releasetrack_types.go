@@ -173,6 +173,17 @@ type RetentionSpec struct {
 	// +kubebuilder:validation:Minimum=50
 	// +kubebuilder:validation:Maximum=10000
 	RecordLimit *int32 `json:"recordLimit,omitempty"`
+
+	// actionSeconds is how long a ReleaseAction is kept that has its outcome, in seconds
+	// from the record that gave it: 3600 to 31536000. Then it is deleted; its record
+	// stays, and while it does no other action of that name is carried out. What Argo
+	// CD, Flux, Helm or an owner reference speak for is never deleted: they would create
+	// it again. Unset: 604800.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=3600
+	// +kubebuilder:validation:Maximum=31536000
+	ActionSeconds *int32 `json:"actionSeconds,omitempty"`
 }
 
 // RequiredTrack is a track on which the same content must be Promoted first.

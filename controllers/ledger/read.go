@@ -55,7 +55,7 @@ func emptyLog() rollout.Log {
 		ContentDigests: map[string]string{},
 		Digests:        map[string]rollout.RecordedDigest{},
 		Tests:          map[string][]v1alpha1.TestResult{},
-		Actions:        map[string]int64{},
+		Actions:        map[string]rollout.ActionRecord{},
 	}
 }
 
@@ -65,7 +65,7 @@ func note(log *rollout.Log, record *v1alpha1.ReleaseRecord) {
 	log.Head = spec
 	log.Count++
 	if spec.ActionName != "" {
-		log.Actions[spec.ActionName] = spec.Sequence
+		log.Actions[spec.ActionName] = rollout.ActionRecord{Sequence: spec.Sequence, Time: spec.Time.Time}
 	}
 	if about := spec.Release; about != nil {
 		if about.ContentDigest != "" && log.ContentDigests[about.Version] == "" {

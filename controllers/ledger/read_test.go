@@ -43,8 +43,10 @@ func wantLog(records []v1alpha1.ReleaseRecord) rollout.Log {
 			{Name: "smoke", JobName: "smoke-2", Outcome: v1alpha1.TestPassed},
 			{Name: "errors", JobName: "errors-2", Outcome: v1alpha1.TestPassed},
 		}},
-		First:   1,
-		Actions: map[string]int64{"retry-1": 5, "abort-1": 8, "rollback-1": 9},
+		First: 1,
+		Actions: map[string]rollout.ActionRecord{
+			"retry-1": {Sequence: 5, Time: at(5)}, "abort-1": {Sequence: 8, Time: at(8)}, "rollback-1": {Sequence: 9, Time: at(9)},
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ package operator
 // releases that are held, and deletes what retention does not keep.
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releaseactions;releasepolicies,verbs=get;list;watch
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=patch;delete
+// +kubebuilder:rbac:groups=strata.dev,resources=releaseactions,verbs=delete
 // +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch
 //

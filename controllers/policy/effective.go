@@ -129,9 +129,9 @@ func (e Effective) MaxAgeSeconds() int64 {
 	return least
 }
 
-// Approvals is what the approval of a step takes: of the highest count, and of somebody
-// else than who published the release if one policy wants that. The zero value asks for
-// nothing.
+// Approvals is what the approval of a step takes: of the highest count, of somebody
+// else than who published the release if one policy wants that, and no older than the
+// shortest time. The zero value asks for nothing.
 func (e Effective) Approvals() v1alpha1.ApprovalsPolicy {
 	var most v1alpha1.ApprovalsPolicy
 	for i := range e.policies {
@@ -142,6 +142,9 @@ func (e Effective) Approvals() v1alpha1.ApprovalsPolicy {
 		most.Count = max(most.Count, said.Count)
 		if most.Requester != v1alpha1.RequesterExcluded {
 			most.Requester = said.Requester
+		}
+		if most.ValidSeconds == 0 || said.ValidSeconds > 0 && said.ValidSeconds < most.ValidSeconds {
+			most.ValidSeconds = said.ValidSeconds
 		}
 	}
 	return most

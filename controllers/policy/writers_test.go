@@ -15,8 +15,9 @@ const (
 )
 
 func TestApprovals(t *testing.T) {
-	e := effective(t, "approvals: {count: 3}", "approvals: {count: 1, requester: Excluded}", "approvals: {count: 2, requester: Allowed}", "{}")
-	want := v1alpha1.ApprovalsPolicy{Count: 3, Requester: v1alpha1.RequesterExcluded}
+	e := effective(t, "approvals: {count: 3, validSeconds: 7200}", "approvals: {count: 1, requester: Excluded}",
+		"approvals: {count: 2, requester: Allowed, validSeconds: 3600}", "approvals: {count: 1, validSeconds: 86400}", "{}")
+	want := v1alpha1.ApprovalsPolicy{Count: 3, Requester: v1alpha1.RequesterExcluded, ValidSeconds: 3600}
 	if got := e.Approvals(); got != want || *e.Summary().Approvals != want {
 		t.Errorf("got %+v", got)
 	}

@@ -30,6 +30,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.liftMarks()...)
 	do = append(do, v.deleteReleases()...)
 	do = append(do, v.deleteRecords()...)
+	do = append(do, v.deleteActions()...)
 	return do
 }
 

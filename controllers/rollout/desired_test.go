@@ -158,7 +158,7 @@ func observed(stable, candidate int, weight int32) rollout.Observation {
 		Track: &rollout.Track{Spec: spec},
 		Log: rollout.Log{
 			Head: &v1alpha1.ReleaseRecordSpec{Sequence: 10}, Verdicts: map[string]rollout.Verdict{}, Promotions: map[string]rollout.Promotion{},
-			Attempts: map[string]int32{}, ContentDigests: map[string]string{}, Actions: map[string]int64{},
+			Attempts: map[string]int32{}, ContentDigests: map[string]string{}, Actions: map[string]rollout.ActionRecord{},
 		},
 	}
 	state := &o.Log.Head.State

@@ -295,6 +295,23 @@ func historyLimit(t *testing.T) {
 	s.end()
 }
 
+// finishedActions: they go when their time is over, each by itself; what is still carried
+// out stays, and so does what waits.
+func finishedActions(t *testing.T) {
+	s := serving(t, track(warm(0, 0)))
+	s.Track.Spec.Retention.ActionSeconds = ptr(int32(3600))
+	s.publishAll("2")
+	s.run()
+	s.ask(v1alpha1.ActionAbort, "shop-2", attempt(1))
+	s.pass(time.Minute)
+	s.ask(v1alpha1.ActionBreakGlass, "shop-2", lasting(7200))
+	s.Scripts["shop-1"].ReadyAfter = 2 * time.Hour
+	s.user("a pod may take half a day", func() { s.Track.Spec.Rollout.ProgressDeadlineSeconds = ptr(int32(43200)) })
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.run()
+	s.end()
+}
+
 // recordLimit: the oldest records go, many at a time; an old version that comes back
 // has its verdict all the same.
 func recordLimit(t *testing.T) {

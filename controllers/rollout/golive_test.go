@@ -107,6 +107,32 @@ func approvalsByOthers(t *testing.T) {
 	s.end()
 }
 
+// approvalLapses: two approvals are wanted, each for half a minute. One lapses while the
+// step is held, and the other while the second is waited for.
+func approvalLapses(t *testing.T) {
+	s := serving(t, track(steps(20, 50)))
+	approval(50)(&s.Track.Spec)
+	s.Track.Approvals = rollout.Approvals{Count: 2, Valid: 30 * time.Second}
+	approve := func(user string) { s.ask(v1alpha1.ActionApprove, "shop-2", attempt(1), weight(50), by(user)) }
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.pass(20 * time.Second)
+	approve("bob")
+	s.pass(40 * time.Second)
+	approve("ann")
+	s.pass(20 * time.Second)
+	approve("bob")
+	s.untilWeight("shop-2", 50)
+	s.publish("shop-3", release("3.0"), fine())
+	s.user("one is enough, for half a minute still", func() { s.Track.Approvals.Count = 1 })
+	s.untilWeight("shop-3", 20)
+	s.ask(v1alpha1.ActionApprove, "shop-3", attempt(1), weight(50))
+	s.pass(time.Hour)
+	s.user("approvals may be of any age now", func() { s.Track.Approvals.Valid = 0 })
+	s.run()
+	s.end()
+}
+
 func by(user string) func(*v1alpha1.ReleaseActionSpec) {
 	return func(a *v1alpha1.ReleaseActionSpec) { a.Requester = user }
 }

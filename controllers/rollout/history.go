@@ -67,6 +67,29 @@ func (v view) pruneTime() (time.Time, bool) {
 	return v.Log.Head.Time.Add(pruneQuiet), true
 }
 
+// deleteActions deletes actions that have had their outcome for long enough: what came of
+// each is a record.
+func (v view) deleteActions() []Action {
+	var do []Action
+	for _, a := range v.Answered {
+		if end, ok := v.keepUntil(a); ok && !v.Now.Before(end) {
+			do = append(do, DeleteAction{Name: a.Name})
+		}
+	}
+	return do
+}
+
+// keepUntil is when an action that was answered may go; false while a record is still to
+// come of it. One whose record is gone counts from its creation: the oldest record that
+// is kept is a younger one each time that the log is cut.
+func (v view) keepUntil(a AnsweredAction) (time.Time, bool) {
+	opened := slices.ContainsFunc(v.state.Opened, func(o v1alpha1.OpenedAccess) bool { return o.ActionName == a.Name })
+	if live := v.recalling(); opened || live != nil && live.Recall.ActionName == a.Name {
+		return time.Time{}, false
+	}
+	return later(v.Log.Actions[a.Name].Time, a.CreationTime).Add(v.Track.keepAction()), true
+}
+
 func (v view) deleteRecords() []Action {
 	if len(v.Log.Pruned) == 0 {
 		return nil

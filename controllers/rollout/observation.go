@@ -33,6 +33,9 @@ type Observation struct {
 	Required []RequiredTrack
 	// Actions are those that no record names yet, oldest first.
 	Actions []v1alpha1.ReleaseAction
+	// Answered are those that a record names, or may have named, oldest first, but for
+	// what somebody else would create again.
+	Answered []AnsweredAction
 	// Access are the lines (AccessLine) of the track in the annotation of its namespace,
 	// read before Uses.
 	Access []string
@@ -40,6 +43,12 @@ type Observation struct {
 	Uses []Use
 	// Entered are the pods that are there, and were entered: the newest record or a use says so.
 	Entered []Pod
+}
+
+// AnsweredAction is an action that is not carried out any more.
+type AnsweredAction struct {
+	Name         string
+	CreationTime time.Time
 }
 
 // Use is a use of the access that an action opened.
@@ -73,6 +82,8 @@ type Approvals struct {
 	Count int32
 	// RequesterExcluded: who published the release does not count.
 	RequesterExcluded bool
+	// Valid is for how long an approval counts; 0: while its attempt is open.
+	Valid time.Duration
 	// Unread says why nobody knows what policies ask for; "" when it is known.
 	Unread string
 }
@@ -99,9 +110,9 @@ type Log struct {
 	// Tests are, by version, the results of its newest attempt. They are reported;
 	// decisions read those of the newest record.
 	Tests map[string][]v1alpha1.TestResult
-	// Actions are the names of the actions carried out or refused, with the
-	// sequence number of the record.
-	Actions map[string]int64
+	// Actions are the names of the actions carried out or refused, with the newest
+	// record that names each.
+	Actions map[string]ActionRecord
 	// LostTime is when the log began anew because all records were lost; zero: never.
 	LostTime time.Time
 	// ActionsSince: whether an action that is not younger was carried out is not known
@@ -143,6 +154,12 @@ type Promotion struct {
 	UID         types.UID
 	Sequence    int64
 	Time        time.Time
+}
+
+// ActionRecord is the newest record that names an action.
+type ActionRecord struct {
+	Sequence int64
+	Time     time.Time
 }
 
 // RequiredTrack is what the log of another track tells of the candidate's version, or

@@ -81,6 +81,20 @@ func TestAfter(t *testing.T) {
 			s.publish("shop-2", release("2.0"), fine())
 			s.pass(time.Hour)
 		}, 0},
+		"an approval lapses": {func(s *story) {
+			approval(50)(&s.Track.Spec)
+			paused(&s.Track.Spec)
+			s.Track.Approvals.Valid = 10 * time.Minute
+			s.publish("shop-2", release("2.0"), fine())
+			s.pass(time.Hour)
+			s.ask(v1alpha1.ActionApprove, "shop-2", attempt(1), weight(50))
+			s.pass(time.Minute)
+		}, 9 * time.Minute},
+		"an action has its outcome: until it goes": {func(s *story) {
+			s.Track.Spec.Retention = &v1alpha1.RetentionSpec{ActionSeconds: ptr(int32(3600))}
+			s.ask(v1alpha1.ActionAbort, "shop-1", attempt(1))
+			s.pass(time.Minute)
+		}, 59 * time.Minute},
 		"a Rollback brings its release up: the deadline": {func(s *story) {
 			warm(0, 0)(&s.Track.Spec)
 			s.publishAll("2")

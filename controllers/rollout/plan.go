@@ -82,6 +82,9 @@ type DeleteRelease struct{ Release string }
 // DeleteRecords deletes records that were pruned.
 type DeleteRecords struct{ Sequences []int64 }
 
+// DeleteAction deletes a ReleaseAction that has had its outcome for long enough.
+type DeleteAction struct{ Name string }
+
 // Action is one small idempotent write.
 type Action interface{ action() }
 
@@ -214,3 +217,4 @@ func (MarkHeld) action()        {}
 func (LiftMark) action()        {}
 func (DeleteRelease) action()   {}
 func (DeleteRecords) action()   {}
+func (DeleteAction) action()    {}

@@ -100,6 +100,14 @@ func (t *Track) recordLimit() int64 {
 	return int64(*t.Spec.Retention.RecordLimit)
 }
 
+// keepAction is how long an action with its outcome is kept.
+func (t *Track) keepAction() time.Duration {
+	if t.Spec.Retention == nil {
+		return 7 * 24 * time.Hour
+	}
+	return seconds(t.Spec.Retention.ActionSeconds, 7*24*time.Hour)
+}
+
 // historyLimit is how many idle release objects are kept; nil: all.
 func (t *Track) historyLimit() *int32 {
 	if t.Spec.Retention == nil {

@@ -76,6 +76,12 @@ func (v view) after() time.Duration {
 		moments = append(moments, due)
 	}
 	moments = append(moments, v.accessMoments()...)
+	moments = append(moments, v.lapseTimes()...)
+	for _, a := range v.Answered {
+		if end, ok := v.keepUntil(a); ok {
+			moments = append(moments, end)
+		}
+	}
 	for _, live := range v.state.Live {
 		if end, ok := v.retireTime(live); ok {
 			moments = append(moments, end)

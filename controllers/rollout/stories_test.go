@@ -17,6 +17,7 @@ var stories = map[string]func(*testing.T){
 	"approval":                 approvalOfASteps,
 	"approval-first-release":   approvalFirstRelease,
 	"approvals-by-others":      approvalsByOthers,
+	"approval-lapses":          approvalLapses,
 	"steps-edited-under-way":   stepsEdited,
 	"superseded-at-20":         supersededAt20,
 	"queued-while-baking":      queuedWhileBaking,
@@ -58,6 +59,7 @@ var stories = map[string]func(*testing.T){
 	"records-lost":               recordsLost,
 	"history-limit":              historyLimit,
 	"record-limit":               recordLimit,
+	"finished-actions":           finishedActions,
 	"routes-go-with-the-track":   routesGoWithTheTrack,
 	// Entering.
 	"break-glass":               breakGlass,

@@ -6,6 +6,7 @@ const (
 	asking   = "controllers/rollout/answers.go"
 	capacity = "controllers/rollout/capacity.go"
 	history  = "controllers/rollout/history.go"
+	lapses   = "controllers/rollout/approvals.go"
 	marks    = "controllers/rollout/held.go"
 	requires = "controllers/rollout/requires.go"
 	settings = "controllers/rollout/settings.go"
@@ -76,8 +77,14 @@ var rules = []mutant{
 	{"mark-lifted-routed", "lifts the mark of a release that a route may still send requests to", marks,
 		` || v.isLive(r) || !v.clear(r.Name) {`, ` || v.isLive(r) {`, planning},
 
+	{"approval-of-any-age", "counts an approval that is older than policies let it be", lapses,
+		` && !v.lapsed(a) && `, ` && `, planning},
 	{"history-of-others", "deletes a release that a GitOps tool would create again", history,
 		` && r.Owner == ""`, ``, planning},
+	{"collected-at-once", "deletes an action as soon as it has its outcome", history,
+		`ok := v.keepUntil(a); ok && !v.Now.Before(end) {`, `ok := v.keepUntil(a); ok && !end.IsZero() {`, planning},
+	{"collected-under-way", "deletes an action that is still carried out", history,
+		`opened || live != nil && `, `opened && live != nil && `, planning},
 	{"replayed-after-pruning", "carries out an action again whose record is gone", answers,
 		` || !a.CreationTimestamp.After(v.Log.ActionsSince) {`, ` {`, planning},
 

@@ -12,14 +12,18 @@ import (
 	"github.com/strata-release/strata/controllers/images"
 )
 
-// policies of the cluster. Where there is one, it asks for a check of images.
+// policies of the cluster. Where there is one, it asks for a check of images, and for
+// approvals that have not lapsed.
 func (w *World) policies() []v1alpha1.ReleasePolicy {
 	if !w.policed {
 		return nil
 	}
 	return []v1alpha1.ReleasePolicy{{
 		ObjectMeta: metav1.ObjectMeta{Name: "platform", UID: "uid-platform", Generation: 1},
-		Spec:       v1alpha1.ReleasePolicySpec{NamespaceSelector: &metav1.LabelSelector{}, RegistryAccess: &v1alpha1.RegistryAccessPolicy{}},
+		Spec: v1alpha1.ReleasePolicySpec{
+			NamespaceSelector: &metav1.LabelSelector{}, RegistryAccess: &v1alpha1.RegistryAccessPolicy{},
+			Approvals: &v1alpha1.ApprovalsPolicy{Count: 1, ValidSeconds: int32(validApprovals / time.Second)},
+		},
 	}}
 }
 

@@ -13,6 +13,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
@@ -105,7 +106,9 @@ func (w *World) check(p *process, write written) {
 		w.checkDeployment(p, write)
 	case autoscalers:
 		w.checkAutoscaler(p, write)
-	case tracks, actions, elsewhere:
+	case actions:
+		w.checkCollected(write)
+	case tracks, elsewhere:
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 	case budgets, revisions, configMaps, secrets:
 		w.checkFrozen(write)
@@ -114,6 +117,26 @@ func (w *World) check(p *process, write written) {
 	w.checkOwned(write)
 	w.checkRepair(p, write)
 	w.checkStamp(write)
+}
+
+// checkCollected: an action is deleted, and not before it has its end, or its time is
+// over without one: the records that would tell are gone.
+func (w *World) checkCollected(write written) {
+	if write.verb != "delete" {
+		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
+		return
+	}
+	var log []v1alpha1.ReleaseRecord
+	for _, record := range each[v1alpha1.ReleaseRecord](&w.store, records) {
+		log = append(log, *record)
+	}
+	action := write.before
+	if unknown := !action.GetCreationTimestamp().After(ledger.Read(log).ActionsSince); !w.memory.carriedOut[action.GetName()] && !unknown {
+		w.violate("Collected", "%s has no answer", action.GetName())
+	}
+	if age := w.Now.Sub(action.GetCreationTimestamp().Time); age < keptActions-w.skew() {
+		w.violate("Collected", "%s goes %s after it was created", action.GetName(), age)
+	}
 }
 
 // checkFrozen: what is sealed is never changed, but that it gets its owner back; and of

@@ -238,7 +238,9 @@ func (w *World) checkSteps(p *process, before v1alpha1.TrackState, spec *v1alpha
 			return fmt.Errorf("at %d for %s only", from, held)
 		}
 		entered := step.WeightPercent > from && step.WeightPercent <= to
-		approved := slices.ContainsFunc(before.Approvals, func(a v1alpha1.Approval) bool { return a.WeightPercent == step.WeightPercent })
+		approved := slices.ContainsFunc(before.Approvals, func(a v1alpha1.Approval) bool {
+			return a.WeightPercent == step.WeightPercent && (!w.policed || p.seen.at.Sub(a.Time.Time) < validApprovals+w.skew())
+		})
 		if entered && step.Approval == v1alpha1.ApprovalRequired && !approved && !proven {
 			return fmt.Errorf("the step to %d needs an approval", step.WeightPercent)
 		}

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/fields"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -12,8 +13,9 @@ import (
 // seen is what a reconcile has read since it last began to observe: what its writes
 // answer for.
 type seen struct {
-	// begun: more was read than the log.
+	// begun: more was read than the log, at that time.
 	begun bool
+	at    time.Time
 	// live: read past the cache.
 	live  bool
 	track *v1alpha1.ReleaseTrack
@@ -27,7 +29,7 @@ type seen struct {
 func (p *process) noteGet(live bool, k kind, found client.Object) {
 	if k == tracks {
 		track, _ := found.(*v1alpha1.ReleaseTrack)
-		p.seen.live, p.seen.track, p.seen.begun = live, track, true
+		p.seen.live, p.seen.track, p.seen.begun, p.seen.at = live, track, true, p.w.Now
 		return
 	}
 	if found != nil && p.seen.lists[k].get(found.GetName()) == nil {

@@ -36,6 +36,10 @@ func (w *World) drawShape() shape {
 	}
 }
 
+// keptActions is how long an action with its outcome is kept, and validApprovals how long
+// an approval counts in worlds with a policy: less than the API allows.
+const keptActions, validApprovals = time.Minute, 20 * time.Second
+
 // settings is the ConfigMap that releases of some worlds freeze.
 const settings = "shop-settings"
 
@@ -49,6 +53,7 @@ func (w *World) drawTrack() v1alpha1.ReleaseTrackSpec {
 		Traffic:   &v1alpha1.TrafficSpec{DrainSeconds: ptr.To(int32(5 * w.draw(3)))},
 		Retention: &v1alpha1.RetentionSpec{WarmReleases: ptr.To(int32(w.draw(3))), WarmSeconds: ptr.To(int32(30 * w.draw(4)))},
 	}
+	spec.Retention.ActionSeconds = ptr.To(int32(keptActions / time.Second))
 	if w.chance(15) {
 		spec.Retention.HistoryLimit = ptr.To(int32(w.draw(3)))
 	}

@@ -55,7 +55,8 @@ type World struct {
 	lead, ahead int
 	// skewed: clocks of operators differ from the API server's.
 	skewed bool
-	// policed: a policy asks for a check of images. registryDown: nobody can make it.
+	// policed: a policy asks for a check of images, and for approvals that are young.
+	// registryDown: nobody can make that check.
 	policed, registryDown bool
 	// shape of the releases that are published.
 	shape                  shape

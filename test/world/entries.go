@@ -145,7 +145,10 @@ func (w *World) checkSteps(o rollout.Observation, before v1alpha1.TrackState, fr
 			return fmt.Errorf("at %d for %s only", from, w.held(o, before))
 		}
 		entered := step.WeightPercent > from && step.WeightPercent <= to
-		approved := slices.ContainsFunc(before.Approvals, func(a v1alpha1.Approval) bool { return a.WeightPercent == step.WeightPercent })
+		approved := slices.ContainsFunc(before.Approvals, func(a v1alpha1.Approval) bool {
+			valid := o.Track.Approvals.Valid
+			return a.WeightPercent == step.WeightPercent && (valid == 0 || o.Now.Before(a.Time.Add(valid)))
+		})
 		if entered && step.Approval == v1alpha1.ApprovalRequired && !approved && !w.proven(before.Candidate.ReleaseRef) {
 			return fmt.Errorf("the step to %d needs an approval", step.WeightPercent)
 		}
@@ -388,7 +391,7 @@ func (w *World) checkSkipped(o rollout.Observation, before v1alpha1.TrackState, 
 
 // skips says whether an action of that name asks to end a hold of the open attempt.
 func (w *World) skips(action string, state v1alpha1.TrackState, weight int32) bool {
-	return slices.ContainsFunc(w.Actions, func(a v1alpha1.ReleaseAction) bool {
+	return slices.ContainsFunc(w.asked, func(a v1alpha1.ReleaseAction) bool {
 		c, s := state.Candidate, a.Spec
 		return a.Name == action && s.Action == v1alpha1.ActionSkipHold && s.ReleaseName == c.Name &&
 			s.Attempt != nil && *s.Attempt == c.Attempt && s.WeightPercent != nil && *s.WeightPercent == weight

@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -91,4 +92,30 @@ func (p *Planner) deleteRecords(a rollout.DeleteRecords) []write {
 		}})
 	}
 	return writes
+}
+
+// deleteAction deletes an action. Nothing may be still to come of it, for as long as it
+// is kept at least.
+func (p *Planner) deleteAction(name string) write {
+	w, observed := p.World, p.seen.Now
+	return write{"delete ReleaseAction " + name, func() (bool, error) {
+		i := slices.IndexFunc(w.Actions, func(a v1alpha1.ReleaseAction) bool { return a.Name == name })
+		if i < 0 {
+			return true, nil
+		}
+		a := &w.Actions[i]
+		opened := slices.ContainsFunc(w.Head().Opened, func(o v1alpha1.OpenedAccess) bool { return o.ActionName == name })
+		recalls := slices.ContainsFunc(w.Head().Live, func(l v1alpha1.LiveRelease) bool { return l.Recall != nil && l.Recall.ActionName == name })
+		since := w.logOf(w.Records).ActionsSince
+		switch keep := time.Duration(*w.Track.Spec.Retention.ActionSeconds) * time.Second; {
+		case opened || recalls:
+			return false, fmt.Errorf("action %s goes while it is carried out", name)
+		case !w.answered[name] && a.CreationTimestamp.After(since):
+			return false, fmt.Errorf("action %s goes without an answer", name)
+		case observed.Before(a.CreationTimestamp.Add(keep)):
+			return false, fmt.Errorf("action %s goes before its time", name)
+		}
+		w.Actions = slices.Delete(slices.Clone(w.Actions), i, i+1)
+		return false, nil
+	}}
 }

@@ -70,8 +70,13 @@ func (w *World) observe(c *Objects) rollout.Observation {
 	o.Routes = w.observeRoutes(c)
 	o.Required = w.observeRequired(o, state)
 	for _, a := range c.Actions {
-		if _, done := o.Log.Actions[a.Name]; !done {
+		_, done := o.Log.Actions[a.Name]
+		if !done {
 			o.Actions = append(o.Actions, a)
+		}
+		// Stories end before the time is over for which actions are kept where nothing is said.
+		if limits := track.Spec.Retention; (done || !a.CreationTimestamp.After(o.Log.ActionsSince)) && limits != nil && limits.ActionSeconds != nil {
+			o.Answered = append(o.Answered, rollout.AnsweredAction{Name: a.Name, CreationTime: a.CreationTimestamp.Time})
 		}
 	}
 	observeAccess(c, &o, state)

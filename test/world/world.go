@@ -232,6 +232,8 @@ type World struct {
 	// when the log began anew.
 	lost      []v1alpha1.ReleaseRecord
 	forgotten map[types.UID]bool
+	// asked are all actions that ever were.
+	asked []v1alpha1.ReleaseAction
 	// answered are the actions that any record answered, be it lost.
 	answered map[string]bool
 	// replaced counts the pods of a name that were deleted because they were entered, and
@@ -289,11 +291,13 @@ func (w *World) Ask(spec v1alpha1.ReleaseActionSpec) {
 	if spec.Reason == "" {
 		spec.Reason = "because"
 	}
-	name := fmt.Sprintf("%s-%d", spec.Action, len(w.Actions)+1)
-	w.Actions = append(slices.Clip(w.Actions), v1alpha1.ReleaseAction{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: Namespace, CreationTimestamp: metav1.NewTime(w.Now)},
-		Spec:       spec,
+	w.asked = append(w.asked, v1alpha1.ReleaseAction{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("%s-%d", spec.Action, len(w.asked)+1), Namespace: Namespace, CreationTimestamp: metav1.NewTime(w.Now),
+		},
+		Spec: spec,
 	})
+	w.Actions = append(slices.Clip(w.Actions), w.asked[len(w.asked)-1])
 }
 
 // Decide has another track come to a verdict on a version with this content.

@@ -62,6 +62,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.deleteRelease(a.Release)}
 	case rollout.DeleteRecords:
 		return p.deleteRecords(a)
+	case rollout.DeleteAction:
+		return []write{p.deleteAction(a.Name)}
 	}
 	panic(fmt.Sprintf("no such action: %T", action))
 }
