@@ -98,7 +98,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess, rollout.RepairChild, rollout.ReplacePod:
+	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess, rollout.RepairChild, rollout.MakeSnapshots, rollout.ReplacePod:
 		return true
 	}
 	return false
@@ -117,7 +117,7 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 	case rollout.WriteRoute:
 		return r.writeRoute(ctx, w, a)
 	case rollout.SealRelease:
-		return r.seal(ctx, w.prepared, client.FieldOwner(fieldManager))
+		return r.sealRelease(ctx, w, a)
 	case rollout.TakeOver:
 		return r.takeOver(ctx, w, a)
 	case rollout.CreateChildren:
@@ -130,6 +130,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.markService(ctx, w, a)
 	case rollout.RepairChild:
 		return r.repairChild(ctx, w, a)
+	case rollout.MakeSnapshots:
+		return r.makeSnapshots(ctx, w, a)
 	case rollout.ReplacePod:
 		return r.replacePod(ctx, w, a)
 	case rollout.CreateJob:

@@ -200,6 +200,11 @@ func (f findings) releaseDrifted(c conditions, release *rollout.Release) {
 	}
 	var told []string
 	differs, left := map[string]bool{}, false
+	snapshots := release.SnapshotDrift()
+	if snapshots != nil {
+		differs[" "+snapshots.Kind] = true
+		told = append(told, snapshots.Difference)
+	}
 	for _, component := range release.Components {
 		for _, d := range component.Drifts {
 			differs[component.Name+" "+d.Kind] = true
@@ -219,6 +224,8 @@ func (f findings) releaseDrifted(c conditions, release *rollout.Release) {
 		said = fmt.Sprintf("%s; see ReleaseRecord %s", last.Message, resources.RecordName(f.TrackName, last.Sequence))
 	}
 	switch {
+	case snapshots != nil && snapshots.Lost:
+		c.set(v1alpha1.ConditionDrifted, metav1.ConditionTrue, rollout.SnapshotChanged, snapshots.Difference+": "+rollout.LostMeans)
 	case left:
 		c.set(v1alpha1.ConditionDrifted, metav1.ConditionTrue, "ChangedAgain", said+"; it was put right before, and is left for now: stop whoever writes it")
 	case len(differs) > 0:

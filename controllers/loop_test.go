@@ -43,8 +43,9 @@ type bench struct {
 	refuse func(verb string, object client.Object, dry bool) error
 	// fail says what a read of a kind of list is answered; nil: it succeeds.
 	fail func(list client.ObjectList) error
-	// show changes what the cache answers to a Get.
-	show func(object client.Object)
+	// show changes what the cache answers to a Get, and showLists to a List.
+	show      func(object client.Object)
+	showLists func(list client.ObjectList)
 	// writes are those that were carried out, "verb Kind name", statuses left out.
 	writes []string
 }
@@ -83,7 +84,11 @@ func newBench(t *testing.T) *bench {
 					return err
 				}
 			}
-			return c.List(ctx, list, options...)
+			err := c.List(ctx, list, options...)
+			if err == nil && b.showLists != nil {
+				b.showLists(list)
+			}
+			return err
 		},
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
 			err := c.Get(ctx, key, object, options...)

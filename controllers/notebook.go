@@ -32,6 +32,8 @@ type notebook struct {
 	// stale is what was seen last of the sources of what stable has frozen. It is
 	// reported, and asked again after a restart.
 	stale staleness
+	// copies are the last looks at the snapshots of live releases, by the UID of these.
+	copies map[types.UID]copiesLook
 	// written are the resourceVersions that this process has written over, or
 	// deleted, by UID: a cache that still shows one is behind.
 	written map[types.UID]string
@@ -53,7 +55,7 @@ func (n *notebooks) of(track types.NamespacedName) *notebook {
 	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
 		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
-		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]string{},
+		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]string{}, copies: map[types.UID]copiesLook{},
 	})
 	return found.(*notebook)
 }

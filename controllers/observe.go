@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -47,6 +48,8 @@ type world struct {
 	routes    []traffic.Observed
 	// stale is what was seen last of the sources of what stable has frozen.
 	stale staleness
+	// copiesDue is when snapshots are to be looked at again; zero: none is known yet.
+	copiesDue time.Time
 	// policy is what those of the namespace ask for, and policyUnread why nobody knows.
 	policy       policy.Effective
 	policyUnread error
@@ -73,7 +76,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeLog, r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeActions,
-		r.observeChildren, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
+		r.observeChildren, r.observeCopies, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w, err

@@ -120,6 +120,7 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 	if err != nil {
 		return nil, err
 	}
+	rendered.DigestKey = frozen.DigestKey
 	if err := witness(rendered); err != nil {
 		return nil, err
 	}
@@ -151,24 +152,36 @@ func (r *TrackReconciler) storedSpec(ctx context.Context, release *v1alpha1.Immu
 func (r *TrackReconciler) readSources(ctx context.Context, release *v1alpha1.ImmutableRelease) (snapshot.Sources, error) {
 	sources := snapshot.Sources{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}}
 	for _, ref := range snapshot.References(&release.Spec) {
-		var object client.Object
-		configMap, secret := &corev1.ConfigMap{}, &corev1.Secret{}
-		if object = configMap; ref.Kind == v1alpha1.SecretKind {
-			object = secret
-		}
-		err := r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)
+		configMap, secret, err := r.readConfig(ctx, release.Namespace, ref.Kind, ref.Name)
 		switch {
-		case apierrors.IsNotFound(err):
-			continue
 		case err != nil:
-			return sources, fmt.Errorf("read %s %s: %w", ref.Kind, ref.Name, err)
-		case ref.Kind == v1alpha1.SecretKind:
+			return sources, err
+		case secret != nil:
 			sources.Secrets[ref.Name] = secret
-		default:
+		case configMap != nil:
 			sources.ConfigMaps[ref.Name] = configMap
 		}
 	}
 	return sources, nil
+}
+
+// readConfig reads a ConfigMap or a Secret past the cache; neither where it is not there.
+func (r *TrackReconciler) readConfig(ctx context.Context, namespace string, kind v1alpha1.ConfigKind, name string) (*corev1.ConfigMap, *corev1.Secret, error) {
+	key := client.ObjectKey{Namespace: namespace, Name: name}
+	configMap, secret := &corev1.ConfigMap{}, &corev1.Secret{}
+	var err error
+	if kind == v1alpha1.SecretKind {
+		configMap, err = nil, r.live.Get(ctx, key, secret)
+	} else {
+		secret, err = nil, r.live.Get(ctx, key, configMap)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("read %s %s/%s: %w", kind, namespace, name, err)
+	}
+	return configMap, secret, nil
 }
 
 // trySeal asks the API server, without writing anything, why a release is still not
@@ -200,18 +213,12 @@ func (p *preparation) copy() *preparation {
 // that is there already is taken for what its name says only if it is.
 func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation, options ...client.CreateOption) error {
 	for i := range prepared.frozen.ConfigMaps {
-		wanted := &prepared.frozen.ConfigMaps[i]
-		if err := r.createCopy(ctx, wanted, &corev1.ConfigMap{}, func(there client.Object) bool {
-			return snapshot.SameConfigMap(wanted, there.(*corev1.ConfigMap))
-		}, options...); err != nil {
+		if err := r.createCopy(ctx, &prepared.frozen.ConfigMaps[i], options...); err != nil {
 			return err
 		}
 	}
 	for i := range prepared.frozen.Secrets {
-		wanted := &prepared.frozen.Secrets[i]
-		if err := r.createCopy(ctx, wanted, &corev1.Secret{}, func(there client.Object) bool {
-			return snapshot.SameSecret(wanted, there.(*corev1.Secret))
-		}, options...); err != nil {
+		if err := r.createCopy(ctx, &prepared.frozen.Secrets[i], options...); err != nil {
 			return err
 		}
 	}
@@ -221,10 +228,15 @@ func (r *TrackReconciler) seal(ctx context.Context, prepared *preparation, optio
 	return nil
 }
 
-func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.Object, same func(client.Object) bool, options ...client.CreateOption) error {
+// createCopy creates a snapshot. One that is there already must be it.
+func (r *TrackReconciler) createCopy(ctx context.Context, wanted client.Object, options ...client.CreateOption) error {
 	err := r.Create(ctx, wanted, options...)
 	if !apierrors.IsAlreadyExists(err) {
 		return wrap(err, "create snapshot %T %s/%s", wanted, wanted.GetNamespace(), wanted.GetName())
+	}
+	var there client.Object = &corev1.ConfigMap{}
+	if _, isSecret := wanted.(*corev1.Secret); isSecret {
+		there = &corev1.Secret{}
 	}
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(wanted), there); err != nil {
 		return fmt.Errorf("read snapshot %T %s/%s: %w", wanted, wanted.GetNamespace(), wanted.GetName(), err)
@@ -232,10 +244,17 @@ func (r *TrackReconciler) createCopy(ctx context.Context, wanted, there client.O
 	if owner := metav1.GetControllerOfNoCopy(there); owner != nil && !metav1.IsControlledBy(there, ownerOf(wanted)) {
 		return &unsealable{"NameTaken", fmt.Sprintf("%T %s is owned by another %s, with which it goes: it is made anew once that is gone", wanted, wanted.GetName(), owner.Kind)}
 	}
-	if !same(there) {
+	if !sameCopy(wanted, there) {
 		return &unsealable{"NameTaken", fmt.Sprintf("%T %s is not the snapshot that it is named for and is left alone: remove it", wanted, wanted.GetName())}
 	}
 	return nil
+}
+
+func sameCopy(wanted, there client.Object) bool {
+	if made, isSecret := wanted.(*corev1.Secret); isSecret {
+		return snapshot.SameSecret(made, there.(*corev1.Secret))
+	}
+	return snapshot.SameConfigMap(wanted.(*corev1.ConfigMap), there.(*corev1.ConfigMap))
 }
 
 // ownerOf is an object with the UID of the release that a copy is made for.

@@ -36,7 +36,7 @@ func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Pla
 		return due, errors.Join(err, r.reportEnded(ctx, w))
 	}
 	end, failed := r.reportTrack(ctx, f)
-	due = sooner(sooner(due, w.stale.next), f.nextStale())
+	due = sooner(sooner(sooner(due, w.stale.next), w.copiesDue), f.nextStale())
 	return sooner(due, end), errors.Join(err, failed, r.reportActions(ctx, w))
 }
 

@@ -8,7 +8,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -95,20 +94,15 @@ func (r *TrackReconciler) compareSeal(ctx context.Context, w *world, release *v1
 func (r *TrackReconciler) readCopies(ctx context.Context, release *v1alpha1.ImmutableRelease, seal *resources.Seal) (snapshot.Sources, error) {
 	sources := snapshot.Sources{ConfigMaps: map[string]*corev1.ConfigMap{}, Secrets: map[string]*corev1.Secret{}}
 	for _, noted := range seal.Sealed().Snapshots {
-		configMap, secret := &corev1.ConfigMap{}, &corev1.Secret{}
-		var object client.Object
-		if object = configMap; noted.Kind == v1alpha1.SecretKind {
-			object = secret
-		}
-		err := r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: noted.Copy}, object)
+		configMap, secret, err := r.readConfig(ctx, release.Namespace, noted.Kind, noted.Copy)
 		switch {
-		case apierrors.IsNotFound(err):
-			return sources, &unsealable{"CopyMissing", fmt.Sprintf("%s %s, its copy of %s, is missing", noted.Kind, noted.Copy, noted.Name)}
 		case err != nil:
-			return sources, fmt.Errorf("read %s %s: %w", noted.Kind, noted.Copy, err)
-		case !frozen(configMap.Immutable) && !frozen(secret.Immutable):
+			return sources, err
+		case configMap == nil && secret == nil:
+			return sources, &unsealable{"CopyMissing", fmt.Sprintf("%s %s, its copy of %s, is missing", noted.Kind, noted.Copy, noted.Name)}
+		case !isFrozen(configMap, secret):
 			return sources, &unsealable{"CopyMutable", fmt.Sprintf("%s %s, its copy of %s, is not immutable", noted.Kind, noted.Copy, noted.Name)}
-		case noted.Kind == v1alpha1.SecretKind:
+		case secret != nil:
 			sources.Secrets[noted.Name] = secret
 		default:
 			sources.ConfigMaps[noted.Name] = configMap

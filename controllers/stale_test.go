@@ -12,14 +12,15 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
-func (b *bench) publishConfigured(version string) {
+func (b *bench) publishConfigured(version string, changes ...func(*v1alpha1.ImmutableReleaseSpec)) {
 	b.Helper()
-	b.publish(version, func(spec *v1alpha1.ImmutableReleaseSpec) {
+	reads := func(spec *v1alpha1.ImmutableReleaseSpec) {
 		spec.Components[0].Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{
 			{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}},
 			{SecretRef: &corev1.SecretEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "password"}}},
 		}
-	})
+	}
+	b.publish(version, append(changes, reads)...)
 }
 
 // within lets the loop look as often as it asks to, for an amount of time.

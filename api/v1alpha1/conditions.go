@@ -69,7 +69,8 @@ const (
 	// ConditionDrifted is about changes that nobody should have been able to make.
 	//
 	// True: something that runs differs from the seal; the message says what, where and by
-	// whom. Reason ChangedAgain: it was put right before, and is left for now.
+	// whom. Reason ChangedAgain: it was put right before, and is left for now. Reason
+	// SnapshotChanged: frozen configuration is not what was sealed, and cannot be again.
 	// False: nothing does. Reason Repaired: something did, and was put right.
 	// Unknown: it has no pods, and nothing is compared.
 	ConditionDrifted = "Drifted"

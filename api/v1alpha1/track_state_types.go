@@ -338,21 +338,26 @@ type DriftAnswer string
 const (
 	// DriftRepair: the child is made what its seal says; a pod is replaced.
 	DriftRepair DriftAnswer = "Repair"
-	// DriftLeave: it was changed again and again, and is left for an hour.
+	// DriftLeave: it was changed again and again, and is left for an hour; or it is
+	// snapshots that nobody can make again.
 	DriftLeave DriftAnswer = "Leave"
 )
 
+// MaxDriftedPods is how many pods of a component are told of by name.
+const MaxDriftedPods = 32
+
 // ChildDrift is a child of a live release that was found not to be as sealed, or the
-// pods of a component.
+// pods of a component, or the snapshots of the release.
 type ChildDrift struct {
 	// kind of the child: Service, Deployment, HorizontalPodAutoscaler,
-	// PodDisruptionBudget or Pod.
+	// PodDisruptionBudget, Pod or Snapshot.
 	//
 	// +required
 	// +kubebuilder:validation:MaxLength=63
 	Kind string `json:"kind"`
 
-	// componentName is the component that the child is of.
+	// componentName is the component that the child is of. Empty for snapshots, which are
+	// of the release.
 	//
 	// +required
 	// +kubebuilder:validation:MaxLength=63
@@ -380,6 +385,16 @@ type ChildDrift struct {
 	//
 	// +required
 	Answer DriftAnswer `json:"answer"`
+
+	// podNames are the pods that records told of, at most 32, none of these an hour after
+	// the one before; what is found beyond them is replaced without one. Unset for other
+	// kinds.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MaxLength=253
+	PodNames []string `json:"podNames,omitempty"`
 
 	// message says in what it differs and who wrote that, in at most 2048 characters.
 	//

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -47,12 +48,14 @@ var ways = map[string]v1alpha1.AccessWay{
 // uses knows all of them.
 func (h *accessHandler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	way := ways[req.SubResource]
-	container, nothing, err := containerOf(req)
-	if err != nil {
+	container, added, err := containerOf(req)
+	switch {
+	case err != nil:
 		return unreadable(req, err)
-	}
-	if nothing {
-		return admission.Allowed("")
+	case req.Operation != admissionv1.Connect && len(added) == 0:
+		return admission.Allowed("") // No pod is entered.
+	case len(added) > 1:
+		return refuseEntry(req, fmt.Sprintf("%d containers are added at once, and each is a use: add one after the other", len(added)))
 	}
 	pod := &corev1.Pod{}
 	switch err := h.live.Get(ctx, client.ObjectKey{Namespace: req.Namespace, Name: req.Name}, pod); {
@@ -61,7 +64,7 @@ func (h *accessHandler) Handle(ctx context.Context, req admission.Request) admis
 	case err != nil:
 		return unanswerable(fmt.Errorf("read the pod: %w", err))
 	}
-	open, why, err := h.find(ctx, req, pod)
+	open, why, err := h.find(ctx, req, pod, added)
 	if err != nil {
 		return unanswerable(err)
 	}
@@ -95,34 +98,35 @@ func refuseEntry(req admission.Request, why string) admission.Response {
 	return admission.Denied(fmt.Sprintf("%s: pod %s is not open to %s: %s (%s). See docs/break-glass.md.", rule, req.Name, req.UserInfo.Username, why, wayOf(req)))
 }
 
-// containerOf is the container that is asked for, or added; nothing: no pod is entered.
-func containerOf(req admission.Request) (name string, nothing bool, err error) {
+// containerOf is the container that is asked for, or the first of those that are added.
+func containerOf(req admission.Request) (name string, added []corev1.EphemeralContainer, err error) {
 	if req.Operation == admissionv1.Connect {
 		var options struct {
 			Container string `json:"container"`
 		}
 		err = json.Unmarshal(req.Object.Raw, &options)
-		return options.Container, false, err
+		return options.Container, nil, err
 	}
 	var before, after corev1.Pod
 	if err := json.Unmarshal(req.OldObject.Raw, &before); err != nil {
-		return "", false, err
+		return "", nil, err
 	}
 	if err := json.Unmarshal(req.Object.Raw, &after); err != nil {
-		return "", false, err
+		return "", nil, err
 	}
-	had := before.Spec.EphemeralContainers
-	for _, c := range after.Spec.EphemeralContainers {
-		if !slices.ContainsFunc(had, func(o corev1.EphemeralContainer) bool { return o.Name == c.Name }) {
-			return c.Name, false, nil
-		}
+	// One that is changed counts as added: the API server refuses it, if nobody does before.
+	added = slices.DeleteFunc(after.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool {
+		return slices.ContainsFunc(before.Spec.EphemeralContainers, func(o corev1.EphemeralContainer) bool { return equality.Semantic.DeepEqual(o, c) })
+	})
+	if len(added) > 0 {
+		name = added[0].Name
 	}
-	return "", equality.Semantic.DeepEqual(had, after.Spec.EphemeralContainers), nil
+	return name, added, nil
 }
 
-// find is the access that lets the user into the pod, or why there is none. Of several
-// the longest counts.
-func (h *accessHandler) find(ctx context.Context, req admission.Request, pod *corev1.Pod) (opening, string, error) {
+// find is the access that lets the user into the pod, with a container for debugging where
+// one is added, or why there is none. Of several the longest counts.
+func (h *accessHandler) find(ctx context.Context, req admission.Request, pod *corev1.Pod, added []corev1.EphemeralContainer) (opening, string, error) {
 	release, track := pod.Labels[v1alpha1.LabelRelease], pod.Labels[v1alpha1.LabelTrack]
 	switch {
 	case release == "":
@@ -150,7 +154,11 @@ func (h *accessHandler) find(ctx context.Context, req admission.Request, pod *co
 	if err != nil {
 		return opening{}, "", err
 	}
-	return found, effective.MayBreakGlass(req.UserInfo.Groups), nil
+	why := effective.MayBreakGlass(req.UserInfo.Groups)
+	for i := range added {
+		why = cmp.Or(why, effective.MayDebug(&pod.Spec, &added[i]))
+	}
+	return found, why, nil
 }
 
 // openings are what the operator notes on the namespace, read past the cache.

@@ -141,6 +141,10 @@ func TestEntryIsRefused(t *testing.T) {
 			action := &v1alpha1.ReleaseAction{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "glass"}}
 			return api.Status().Patch(context.Background(), action, client.RawPatch("application/merge-patch+json", []byte(`{"status":{"outcome":"Done"}}`)))
 		}, 0, "the access of glass is over"},
+		"by one whom policies do not name any more": {func(_ *accessHandler, api client.Client) error {
+			policy := &v1alpha1.ReleasePolicy{ObjectMeta: metav1.ObjectMeta{Name: "p"}}
+			return api.Patch(context.Background(), policy, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"breakGlass":{"groups":["sre"]}}}`)))
+		}, 0, "lets members of sre alone"},
 		"into another release": {func(_ *accessHandler, api client.Client) error {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-1-web-x"}}
 			return api.Patch(context.Background(), pod, client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"labels":{%q:"shop-1-web"}}}`, v1alpha1.LabelRelease)))
@@ -158,6 +162,63 @@ func TestEntryIsRefused(t *testing.T) {
 		}
 		if response := enter(); response.Allowed || !strings.Contains(response.Result.Message, c.says) || !strings.Contains(response.Result.Message, "STRATA-050") {
 			t.Errorf("%s: answered %t %+v", name, response.Allowed, response.Result)
+		}
+	}
+}
+
+// Containers for debugging come one at a time, each a use by its name, and with nothing that
+// policies deny releases.
+func TestDebuggersAreEntries(t *testing.T) {
+	plain := corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: "there", Image: "busybox"}}
+	named := func(name string, security *corev1.SecurityContext) corev1.EphemeralContainer {
+		return corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name, Image: "busybox", SecurityContext: security}}
+	}
+	yes, no := true, false
+	restricted := &corev1.SecurityContext{RunAsNonRoot: &yes, AllowPrivilegeEscalation: &no, Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}}
+	for name, c := range map[string]struct {
+		containers []corev1.EphemeralContainer
+		denies     *v1alpha1.PrivilegePolicy
+		says       string
+		uses       int
+	}{
+		"one":              {[]corev1.EphemeralContainer{plain, named("a", nil)}, nil, "", 1},
+		"two at once":      {[]corev1.EphemeralContainer{plain, named("a", nil), named("b", nil)}, nil, "2 containers are added at once", 0},
+		"none":             {[]corev1.EphemeralContainer{plain}, nil, "", 0},
+		"another there":    {[]corev1.EphemeralContainer{named("there", restricted)}, nil, "", 1},
+		"as root, denied":  {[]corev1.EphemeralContainer{plain, named("a", nil)}, &v1alpha1.PrivilegePolicy{RootUser: v1alpha1.PolicyDeny}, "denies container a by privileges.rootUser", 0},
+		"as root, warned":  {[]corev1.EphemeralContainer{plain, named("a", nil)}, &v1alpha1.PrivilegePolicy{RootUser: v1alpha1.PolicyWarn}, "", 1},
+		"may gain, denied": {[]corev1.EphemeralContainer{plain, named("a", nil)}, &v1alpha1.PrivilegePolicy{PrivilegeEscalation: v1alpha1.PolicyDeny}, "privileges.privilegeEscalation", 0},
+		"restricted, denied": {[]corev1.EphemeralContainer{plain, named("a", restricted)}, &v1alpha1.PrivilegePolicy{
+			RootUser: v1alpha1.PolicyDeny, PrivilegeEscalation: v1alpha1.PolicyDeny, AddedCapabilities: v1alpha1.PolicyDeny, PrivilegedContainers: v1alpha1.PolicyDeny, HostNamespaces: v1alpha1.PolicyDeny,
+		}, "", 1},
+	} {
+		h, _, api := glass(t, 0, nil)
+		policy := &v1alpha1.ReleasePolicy{}
+		if err := api.Get(t.Context(), client.ObjectKey{Name: "p"}, policy); err != nil {
+			t.Fatal(err)
+		}
+		policy.Spec.Privileges = c.denies
+		if err := api.Update(t.Context(), policy); err != nil {
+			t.Fatal(err)
+		}
+		podWith := func(containers ...corev1.EphemeralContainer) runtime.RawExtension {
+			data, err := json.Marshal(corev1.Pod{Spec: corev1.PodSpec{EphemeralContainers: containers}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return runtime.RawExtension{Raw: data}
+		}
+		response := h.Handle(t.Context(), admission.Request{AdmissionRequest: admissionv1.AdmissionRequest{
+			Operation: admissionv1.Update, Namespace: "shop", Name: "shop-1-web-x", SubResource: "ephemeralcontainers",
+			Resource: metav1.GroupVersionResource{Version: "v1", Resource: "pods"}, OldObject: podWith(plain), Object: podWith(c.containers...),
+			UserInfo: authenticationv1.UserInfo{Username: "jane", Groups: []string{"oncall"}},
+		}})
+		uses := usesOf(t, api)
+		if response.Allowed != (c.says == "") || len(uses) != c.uses || c.says != "" && !(strings.Contains(response.Result.Message, c.says) && strings.Contains(response.Result.Message, "STRATA-019")) {
+			t.Errorf("%s: answered %t %+v, written down %+v", name, response.Allowed, response.Result, uses)
+		}
+		if last := c.containers[len(c.containers)-1].Name; len(uses) > 0 && (uses[0].ContainerName != last || uses[0].Way != v1alpha1.AccessDebug) {
+			t.Errorf("%s: written down %+v", name, uses)
 		}
 	}
 }

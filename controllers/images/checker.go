@@ -164,8 +164,25 @@ func (c *Checker) Start(ctx context.Context) error {
 			}
 		})
 	}
+	workers.Go(func() { c.sweep(ctx, forgotten) })
 	workers.Wait()
 	return nil
+}
+
+// sweep forgets what nobody asks for any more, also while nobody asks for anything.
+func (c *Checker) sweep(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			c.mu.Lock()
+			c.forget(c.options.Now())
+			c.mu.Unlock()
+		}
+	}
 }
 
 func (c *Checker) work(ctx context.Context, key string) {

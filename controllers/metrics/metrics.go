@@ -6,7 +6,7 @@
 //	strata_track_blocked{namespace,track,gate,reason}    1 while the gate keeps weight from rising
 //	strata_drift_total{namespace,track}                  objects of releases that were found changed
 //	strata_guard_drift_total{kind,name}                  policies and webhook configurations that were found changed
-//	strata_guards_left                                   of them, those that differ and are left: who writes them does not stop
+//	strata_guards_left                                   of them, those that differ and are left: who writes them does not stop; none while nobody compares them
 //	strata_api_writes_total{verb,resource}               requests that change something in the cluster
 //
 // Labels are bounded: a track has one series of weight, one at most of blocked
@@ -50,10 +50,10 @@ var (
 		Help: "Policies and webhook configurations of Strata that were found not to be as installed.",
 	}, []string{"kind", "name"})
 
-	guardsLeft = prometheus.NewGauge(prometheus.GaugeOpts{
+	guardsLeft = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "strata_guards_left",
 		Help: "Policies and webhook configurations of Strata that are not as installed, and are left because they are written again and again.",
-	})
+	}, nil)
 
 	stages = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "strata_stage_duration_seconds",
@@ -109,7 +109,10 @@ func RecordDrift(namespace, track string) { drifts.WithLabelValues(namespace, tr
 func RecordGuardDrift(kind, name string) { guardDrifts.WithLabelValues(kind, name).Inc() }
 
 // SetGuardsLeft says how many guards differ and are left.
-func SetGuardsLeft(count int) { guardsLeft.Set(float64(count)) }
+func SetGuardsLeft(count int) { guardsLeft.WithLabelValues().Set(float64(count)) }
+
+// ForgetGuardsLeft takes the series away: nobody compares the guards.
+func ForgetGuardsLeft() { guardsLeft.Reset() }
 
 // ObserveStage counts the time that a rollout spent in a stage it has left.
 func ObserveStage(stage string, duration time.Duration) {

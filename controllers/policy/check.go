@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -37,6 +38,19 @@ func (e Effective) Check(spec *v1alpha1.ImmutableReleaseSpec) (denied field.Erro
 		}
 	}
 	return denied, warnings
+}
+
+// MayDebug says why a container for debugging may not be added to a pod: it has what
+// privileges.* of a policy denies the containers of releases. "" where it may.
+func (e Effective) MayDebug(in *corev1.PodSpec, container *corev1.EphemeralContainer) string {
+	as := pod{&corev1.PodSpec{SecurityContext: in.SecurityContext, Containers: []corev1.Container{corev1.Container(container.EphemeralContainerCommon)}}, field.NewPath("spec")}
+	for _, rule := range rules {
+		mode, name := e.mode(rule.ask)
+		if strings.HasPrefix(rule.field, privileges) && mode == v1alpha1.PolicyDeny && len(rule.find(as)) > 0 {
+			return fmt.Sprintf("ReleasePolicy %s denies container %s by %s (%s): kubectl debug has --profile=restricted for that", name, container.Name, rule.field, rule.instead)
+		}
+	}
+	return ""
 }
 
 func podsOf(spec *v1alpha1.ImmutableReleaseSpec) []pod {

@@ -382,6 +382,7 @@ func TestBreakGlass(t *testing.T) {
 		"for two hours":          {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"sre"}, ""},
 		"for longer":             {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7201)}, []string{"sre"}, "spec.durationSeconds: Invalid value: 7201: must be at most 7200 by ReleasePolicy wide"},
 		"of another group":       {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"sre"}, "ReleasePolicy plain lets members of oncall alone"},
+		"not of the last group":  {[]v1alpha1.ReleasePolicy{plain, said("zone", &v1alpha1.BreakGlassPolicy{Groups: []string{"security"}})}, v1alpha1.ReleaseActionSpec{Ticket: "T"}, []string{"oncall"}, "ReleasePolicy zone lets members of security alone"},
 		"the most restrictive":   {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{DurationSeconds: seconds(7200)}, []string{"oncall"}, "must be at most 3600 by ReleasePolicy plain"},
 		"a ticket by one":        {[]v1alpha1.ReleasePolicy{wide, plain}, v1alpha1.ReleaseActionSpec{}, []string{"oncall"}, "spec.ticket: Required value: ReleasePolicy plain asks for a ticket"},
 		"to a name of two lines": {[]v1alpha1.ReleasePolicy{wide}, v1alpha1.ReleaseActionSpec{Requester: "a\nshop-1 glass 2099-01-01T00:00:00Z b"}, []string{"sre"}, "spec.requester: Forbidden"},

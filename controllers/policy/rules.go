@@ -26,6 +26,9 @@ type pod struct {
 	path *field.Path
 }
 
+// privileges begin the names of the rules of what a container may do to its node.
+const privileges = "privileges."
+
 // rules, in the order in which they are reported.
 var rules = []rule{
 	{"externalState.hostPath", state(func(p *v1alpha1.ExternalStatePolicy) v1alpha1.PolicyMode { return p.HostPath }), hostPaths,
@@ -36,15 +39,15 @@ var rules = []rule{
 		"an emptyDir without a limit can fill its node: set sizeLimit"},
 	{"externalState.writableRootFilesystem", state(func(p *v1alpha1.ExternalStatePolicy) v1alpha1.PolicyMode { return p.WritableRootFilesystem }), writableRoots,
 		"what is written into the root file system is not what was released: set readOnlyRootFilesystem: true, and mount an emptyDir with a sizeLimit where the program has to write"},
-	{"privileges.privilegedContainers", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.PrivilegedContainers }), privileged,
+	{privileges + "privilegedContainers", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.PrivilegedContainers }), privileged,
 		"a privileged container is root on its node: leave privileged and hostProcess out, and add the one capability that the program needs"},
-	{"privileges.hostNamespaces", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.HostNamespaces }), hostNamespaces,
+	{privileges + "hostNamespaces", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.HostNamespaces }), hostNamespaces,
 		"a pod in the node's own namespaces sees and reaches what is not its own: leave hostNetwork, hostPID and hostIPC out, and use a Service, or shareProcessNamespace within the pod"},
-	{"privileges.addedCapabilities", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.AddedCapabilities }), addedCapabilities,
+	{privileges + "addedCapabilities", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.AddedCapabilities }), addedCapabilities,
 		"added capabilities are more than a program usually needs: leave capabilities.add out; to listen on a port below 1024, listen above and let the Service map it"},
-	{"privileges.privilegeEscalation", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.PrivilegeEscalation }), escalation,
+	{privileges + "privilegeEscalation", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.PrivilegeEscalation }), escalation,
 		"a process may gain more privileges than its parent: set allowPrivilegeEscalation: false"},
-	{"privileges.rootUser", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.RootUser }), rootUsers,
+	{privileges + "rootUser", privilege(func(p *v1alpha1.PrivilegePolicy) v1alpha1.PolicyMode { return p.RootUser }), rootUsers,
 		"the container may run as root: set runAsNonRoot: true, and a runAsUser other than 0 where the image names none"},
 }
 

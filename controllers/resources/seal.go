@@ -46,6 +46,8 @@ type Seal struct {
 	Digest        string                    `json:"digest"`
 	ContentDigest string                    `json:"contentDigest"`
 	Snapshots     []v1alpha1.SnapshotDigest `json:"snapshots,omitempty"`
+	// DigestKey names the key of the digests of Secrets; "" without any.
+	DigestKey string `json:"digestKey,omitempty"`
 	// Images with the signatures that they passed policies by.
 	Images []v1alpha1.RecordedImage `json:"images"`
 	// PolicyWarnings are of what policies only wished for.

@@ -13,6 +13,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.writeRoutes()...)
 	do = append(do, v.seal()...)
 	do = append(do, v.takeOver()...)
+	do = append(do, v.makeSnapshots()...)
 	do = append(do, v.createChildren()...)
 	do = append(do, v.repair()...)
 	do = append(do, v.markServices()...)
@@ -150,13 +151,14 @@ func (v view) createChildren() []Action {
 }
 
 // wantsChildren: what serves, or might, gets back at once what it lost. A candidate
-// gets pods only once nothing but time is in their way. What only drains gets none.
+// gets pods only once nothing but time is in their way, and none that would not run what
+// was sealed. What only drains gets none.
 func (v view) wantsChildren(live v1alpha1.LiveRelease, r *Release) bool {
 	switch {
 	case live.ZeroTime == nil:
 		return true
 	case v.isCandidate(r):
-		return (v.weight() > 0 || v.cleared()) && v.migrated()
+		return (v.weight() > 0 || v.cleared() && r.distrust(false) == "") && v.migrated()
 	}
 	return !v.onlyDrains(live)
 }

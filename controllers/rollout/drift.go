@@ -25,13 +25,25 @@ const (
 	autoscalerKind = "HorizontalPodAutoscaler"
 )
 
+// changedAgain is the reason of what was put right before, and is left for now.
+const changedAgain = "ChangedAgain"
+
 // recordDrift tells of a child of a live release that is not as sealed, before it is
 // put right; once that was done too often, that it is left. What was changed as it was
 // created, before it had any traffic, fails instead.
 func (v view) recordDrift() *Entry {
 	for i, live := range v.state.Live {
 		r := v.object(live.ReleaseRef)
-		if r == nil || r.Deleting || r.Sealed == nil || live.ZeroTime != nil && v.onlyDrains(live) || v.isCandidate(r) && v.mutation() != nil {
+		if r == nil || r.Deleting || r.Sealed == nil || v.isCandidate(r) && v.mutation() != nil {
+			continue
+		}
+		drains := live.ZeroTime != nil && v.onlyDrains(live)
+		if d := r.SnapshotDrift(); d != nil && (d.Lost || !drains) {
+			if known := driftOf(live, "", d.Kind); known == nil || known.Message != d.message() || !d.Lost && v.isNew(known, *d) {
+				return v.tellDrift(r, i, "", *d)
+			}
+		}
+		if drains {
 			continue
 		}
 		for _, c := range r.Components {
@@ -56,33 +68,50 @@ func (v view) isNew(known *v1alpha1.ChildDrift, d Drift) bool {
 	case known.Answer == v1alpha1.DriftLeave:
 		return false
 	case d.Kind == podKind:
-		return d.CreationTime.After(known.Time.Time)
+		return succeeds(known, d) || !slices.Contains(known.PodNames, d.Name) && len(known.PodNames) < v1alpha1.MaxDriftedPods
 	}
 	return d.Sequence >= known.Sequence || since >= repairTime
 }
 
-// tellDrift makes the record. Pods are replaced once: one whose successor differs too
-// gets that from its node or its template.
+// succeeds: a pod was created after the record of others of its component.
+func succeeds(known *v1alpha1.ChildDrift, d Drift) bool {
+	return d.Kind == podKind && d.CreationTime.After(known.Time.Time)
+}
+
+// tellDrift makes the record, for pods one of all that differ in a component. Pods are
+// replaced once: one whose successor differs too gets that from its node or its template.
 func (v view) tellDrift(r *Release, live int, component string, d Drift) *Entry {
 	known := driftOf(v.state.Live[live], component, d.Kind)
+	recent := known != nil && v.Now.Sub(known.Time.Time) < driftPeace
 	now := v1alpha1.ChildDrift{
 		Kind: d.Kind, ComponentName: component, Sequence: v.next(), Time: v.now(), Repairs: 1, Answer: v1alpha1.DriftRepair,
 		Message: d.message(),
 	}
-	if known != nil && v.Now.Sub(known.Time.Time) < driftPeace {
-		now.Repairs = known.Repairs
-		if d.Kind == podKind || known.Repairs >= maxRepairs {
+	if recent {
+		now.Repairs, now.PodNames = known.Repairs, slices.Clone(known.PodNames)
+		switch {
+		case d.Kind == podKind:
+		case known.Repairs >= maxRepairs:
 			now.Answer = v1alpha1.DriftLeave
-		} else {
+		case !d.Lost:
 			now.Repairs++
 		}
 	}
-	reason, becomes := "ChildChanged", fmt.Sprintf("it is put right (%d of at most %d times in a row)", now.Repairs, maxRepairs)
 	if d.Kind == podKind {
-		reason, becomes = "PodChanged", "it is replaced"
+		r.component(component).tellPods(&now, known, recent)
 	}
-	if now.Answer == v1alpha1.DriftLeave {
-		reason, becomes = "ChangedAgain", "it was put right before, and is left for "+driftPeace.String()
+	times := fmt.Sprintf(" (%d of at most %d times in a row)", now.Repairs, maxRepairs)
+	reason, becomes := "ChildChanged", "it is put right"+times
+	switch {
+	case d.Lost:
+		now.Answer = v1alpha1.DriftLeave
+		reason, becomes = SnapshotChanged, LostMeans
+	case now.Answer == v1alpha1.DriftLeave:
+		reason, becomes = changedAgain, "it was put right before, and is left for "+driftPeace.String()
+	case d.Kind == podKind:
+		reason, becomes = "PodChanged", "it is replaced"
+	case d.Kind == SnapshotKind:
+		reason, becomes = SnapshotChanged, "what is missing is made again"+times
 	}
 	e := v.about(r, v1alpha1.EventDrift, reason, now.Message+": "+becomes)
 	e.Confirm = true
@@ -93,10 +122,33 @@ func (v view) tellDrift(r *Release, live int, component string, d Drift) *Entry 
 	return e
 }
 
+// tellPods names the pods that differ and that no record told of. Where one of them
+// succeeds those before, all are left.
+func (c *Component) tellPods(now, known *v1alpha1.ChildDrift, recent bool) {
+	more := -1
+	for _, d := range c.Drifts {
+		if d.Kind != podKind || slices.Contains(now.PodNames, d.Name) {
+			continue
+		}
+		if recent && succeeds(known, d) {
+			now.Answer, now.Message = v1alpha1.DriftLeave, d.message()
+		}
+		if len(now.PodNames) < v1alpha1.MaxDriftedPods {
+			now.PodNames = append(now.PodNames, d.Name)
+		}
+		more++
+	}
+	if more > 0 {
+		now.Message += fmt.Sprintf("; and so are %d more pods of component %s", more, c.Name)
+	}
+}
+
 // message says what differs, where, and who wrote that.
 func (d Drift) message() string {
 	by := "by " + d.Writer
 	switch {
+	case d.Kind == SnapshotKind:
+		return d.Difference
 	case d.Mutated:
 		by = "by a mutating webhook or policy, on its way into the cluster"
 	case d.Writer == "":
@@ -163,17 +215,23 @@ func (v view) driftMoments(live v1alpha1.LiveRelease) []time.Time {
 		return nil
 	}
 	var moments []time.Time
+	note := func(component string, d Drift) {
+		switch known := driftOf(live, component, d.Kind); {
+		case known == nil || d.Lost:
+		case known.Answer == v1alpha1.DriftLeave:
+			moments = append(moments, known.Time.Add(driftPeace))
+		case d.Kind == podKind:
+			moments = append(moments, known.Time.Add(replaceWithin))
+		default:
+			moments = append(moments, known.Time.Add(repairTime))
+		}
+	}
+	if d := r.SnapshotDrift(); d != nil {
+		note("", *d)
+	}
 	for _, c := range r.Components {
 		for _, d := range c.Drifts {
-			switch known := driftOf(live, c.Name, d.Kind); {
-			case known == nil:
-			case known.Answer == v1alpha1.DriftLeave:
-				moments = append(moments, known.Time.Add(driftPeace))
-			case d.Kind == podKind:
-				moments = append(moments, known.Time.Add(replaceWithin))
-			default:
-				moments = append(moments, known.Time.Add(repairTime))
-			}
+			note(c.Name, d)
 		}
 	}
 	return moments
@@ -181,6 +239,9 @@ func (v view) driftMoments(live v1alpha1.LiveRelease) []time.Time {
 
 // drift is the first object of a release that is not as sealed; nil when all are.
 func (r *Release) drift() *Drift {
+	if d := r.SnapshotDrift(); d != nil {
+		return d
+	}
 	for _, c := range r.Components {
 		if len(c.Drifts) > 0 {
 			return &c.Drifts[0]
@@ -191,7 +252,13 @@ func (r *Release) drift() *Drift {
 
 // gateAsSealed: what is tested, and gets traffic, is what was sealed.
 func gateAsSealed(v view) (string, string, bool) {
-	if d := v.candidate.drift(); d != nil {
+	switch d := v.candidate.drift(); {
+	case d == nil:
+	case d.Lost:
+		return SnapshotChanged, d.message() + ": " + LostMeans, true
+	case d.Kind == SnapshotKind:
+		return SnapshotChanged, d.message(), true
+	default:
 		return "ChildChanged", d.message(), true
 	}
 	return "", "", false
@@ -227,14 +294,30 @@ func leftChanged(v view) *v1alpha1.BlockedBy {
 		if r == nil {
 			continue
 		}
+		if d := r.SnapshotDrift(); d != nil {
+			if left := v.left(driftOf(live, "", d.Kind), *d); left != nil {
+				return left
+			}
+		}
 		for _, c := range r.Components {
 			for _, d := range c.Drifts {
-				if known := driftOf(live, c.Name, d.Kind); known != nil && known.Answer == v1alpha1.DriftLeave {
-					return &v1alpha1.BlockedBy{Gate: "AsSealed", Reason: "ChangedAgain", Message: fmt.Sprintf(
-						"%s; it was put right before, and is left until %s: stop whoever writes it", known.Message, known.Time.Add(driftPeace).UTC().Format(time.RFC3339))}
+				if left := v.left(driftOf(live, c.Name, d.Kind), d); left != nil {
+					return left
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// left is what people read of a drift that is not put right; nil where it is.
+func (v view) left(known *v1alpha1.ChildDrift, d Drift) *v1alpha1.BlockedBy {
+	switch {
+	case known == nil || known.Answer != v1alpha1.DriftLeave:
+		return nil
+	case d.Lost:
+		return &v1alpha1.BlockedBy{Gate: "AsSealed", Reason: SnapshotChanged, Message: known.Message + ": " + LostMeans}
+	}
+	return &v1alpha1.BlockedBy{Gate: "AsSealed", Reason: changedAgain, Message: fmt.Sprintf(
+		"%s; it was put right before, and is left until %s: stop whoever writes it", known.Message, known.Time.Add(driftPeace).UTC().Format(time.RFC3339))}
 }

@@ -55,6 +55,28 @@ func driftOfAPod(t *testing.T) {
 	s.end()
 }
 
+// driftOfPods: one record tells of all that differ at the time, and each that is replaced
+// was told of.
+func driftOfPods(t *testing.T) {
+	const wrong = "spec.containers[0].image is shop:evil, sealed shop@sha256:1"
+	s := serving(t, track())
+	s.user("three pods are changed", func() {
+		for _, pod := range []string{"a", "b", "c"} {
+			s.TamperPod("shop-1-web", "shop-1-web-"+pod, wrong, "rogue (update)")
+		}
+	})
+	s.run()
+	s.pass(time.Minute)
+	s.user("a fourth one, that was there all the time", func() {
+		s.TamperPod("shop-1-web", "shop-1-web-d", wrong, "rogue (update)")
+		changed := *s.Deployments["shop-1-web"]
+		changed.Pods[0].CreationTime = s.Now.Add(-time.Hour)
+		s.Deployments["shop-1-web"] = &changed
+	})
+	s.run()
+	s.end()
+}
+
 func (s *story) replacePods(deployment string) {
 	changed := *s.Deployments[deployment]
 	changed.Pods, changed.Version = nil, changed.Version+1000
@@ -128,10 +150,16 @@ func TestDriftIsCountedAnew(t *testing.T) {
 			k.Answer, k.Time.Time = v1alpha1.DriftLeave, now.Add(-time.Hour)
 		}, "ChildChanged", false},
 		"a pod that was there": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
-			k.Kind, d.Kind, d.CreationTime = "Pod", "Pod", now.Add(-time.Hour)
+			k.Kind, d.Kind, d.CreationTime, k.PodNames = "Pod", "Pod", now.Add(-time.Hour), []string{d.Name}
+		}, "", true},
+		"another pod that was there": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
+			k.Kind, d.Kind, d.CreationTime, k.PodNames = "Pod", "Pod", now.Add(-time.Hour), []string{"another"}
+		}, "PodChanged", false},
+		"one pod too many to be named": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
+			k.Kind, d.Kind, d.CreationTime, k.PodNames = "Pod", "Pod", now.Add(-time.Hour), make([]string, v1alpha1.MaxDriftedPods)
 		}, "", true},
 		"a pod that was there, later": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
-			k.Kind, d.Kind, k.Time.Time = "Pod", "Pod", now.Add(-time.Minute)
+			k.Kind, d.Kind, k.Time.Time, k.PodNames = "Pod", "Pod", now.Add(-time.Minute), []string{d.Name}
 		}, "", true},
 		"a pod that came instead": {func(k *v1alpha1.ChildDrift, d *rollout.Drift, now time.Time) {
 			k.Kind, d.Kind, d.CreationTime = "Pod", "Pod", now.Add(time.Second)
@@ -211,7 +239,7 @@ func TestPodsAreReplacedOneByOne(t *testing.T) {
 			c.Drifts = append(c.Drifts, rollout.Drift{Kind: "Pod", Name: pod, Difference: "status", CreationTime: began.Add(-time.Hour), Ready: true})
 		}
 		test.change(c)
-		head.State.Live[0].Drifts = []v1alpha1.ChildDrift{{Kind: "Pod", ComponentName: "web", Sequence: 4, Time: metav1.NewMicroTime(began), Repairs: 1, Answer: v1alpha1.DriftRepair}}
+		head.State.Live[0].Drifts = []v1alpha1.ChildDrift{{Kind: "Pod", ComponentName: "web", Sequence: 4, Time: metav1.NewMicroTime(began), Repairs: 1, Answer: v1alpha1.DriftRepair, PodNames: []string{"a", "b"}}}
 		plan := rollout.Compute(o)
 		var replaced []string
 		for _, do := range plan.Do {

@@ -201,10 +201,29 @@ func (e *explorer) act() bool {
 		e.load()
 	case n < 97:
 		e.Now = e.Now.Add(time.Duration(1+e.random.IntN(5)) * time.Second)
+	case e.chance(8):
+		e.breakSnapshots()
 	default:
 		e.user()
 	}
 	return true
+}
+
+// breakSnapshots of a release, or all are again what was sealed.
+func (e *explorer) breakSnapshots() {
+	names := slices.Sorted(maps.Keys(e.Seals))
+	if len(names) == 0 {
+		return
+	}
+	name := oneOf(e, names...)
+	var broken []rollout.Snapshot
+	for _, source := range []string{"keys", "words"} {
+		if e.chance(50) {
+			broken = append(broken, copyOf(name, source, oneOf(e, "", "", "it differs in data[word]"), e.chance(50)))
+		}
+	}
+	e.tell("> of the snapshots of %s are broken: %v", name, broken)
+	e.BreakSnapshots(name, broken...)
 }
 
 // load: every now and then an autoscaler wants another size.
@@ -311,8 +330,9 @@ func (e *explorer) ended() error {
 	}
 	if b := plan.Blocked; b != nil {
 		paused := b.Gate == "AdvanceAllowed" && policies.AdvancePolicy == v1alpha1.AdvancePaused
+		changed := b.Gate == "AsSealed" && plan.Stage == rollout.Stalled
 		held := b.Gate == "NotFailed" && policies.FailurePolicy == v1alpha1.FailureHold && plan.Stage == rollout.Stalled
-		if b.Gate == "Approved" || b.Gate == "RequiredTracksPromoted" || paused || held {
+		if b.Gate == "Approved" || b.Gate == "RequiredTracksPromoted" || paused || held || changed {
 			return nil
 		}
 	}

@@ -210,6 +210,9 @@ type Release struct {
 	// Obstacle is what keeps the release from being sealed or built, in words for
 	// its author; nil when nothing is known to.
 	Obstacle *Obstacle
+	// Snapshots are those that are not what their names say, as read past the cache; none
+	// where none is known not to be, or the release is not live.
+	Snapshots []Snapshot
 	// Components follow the order of spec.components. Empty for releases that are
 	// neither live nor about to be.
 	Components []Component
@@ -235,6 +238,18 @@ type Obstacle struct {
 	// Unknown: whether there is anything against the release could not be found out, for a
 	// registry is down. It waits, and no deadline runs.
 	Unknown bool
+}
+
+// Snapshot is a frozen copy of configuration that is not what its name says.
+type Snapshot struct {
+	// Kind is that of Name, and of Source, which it is a copy of.
+	Kind   v1alpha1.ConfigKind
+	Name   string
+	Source string
+	// Difference says in what it differs, by keys and without values; "": it is missing.
+	Difference string
+	// Known: Source still has the content, and what is missing can be made again.
+	Known bool
 }
 
 // Presence says whether a child of a release is there.
@@ -296,7 +311,8 @@ type Component struct {
 
 // Drift is an object of a component that is not as sealed.
 type Drift struct {
-	// Kind is Service, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget or Pod.
+	// Kind is Service, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget or Pod; of
+	// the planner's own, Snapshot.
 	Kind string
 	Name string
 	// Difference is the path of a field and in what it differs, in a few words.
@@ -312,6 +328,8 @@ type Drift struct {
 	CreationTime time.Time
 	// Ready: a Pod that can serve.
 	Ready bool
+	// Lost: snapshots none of which can be made again.
+	Lost bool
 }
 
 // Job is a test Job that exists.

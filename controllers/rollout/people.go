@@ -75,7 +75,11 @@ func (v view) rollback(a *v1alpha1.ReleaseAction) *Entry {
 		return v.refuse(a, "BackendMissing", fmt.Sprintf("%s has no backend for route %s", target.Name, route))
 	}
 	why := fmt.Sprintf("%s by %s: %s", a.Name, a.Spec.Requester, a.Spec.Reason)
-	if v.canServe(target) && v.sized(target) {
+	serves := v.canServe(target) && v.sized(target)
+	if broken := target.distrust(serves); broken != "" {
+		return v.refuse(a, SnapshotChanged, broken)
+	}
+	if serves {
 		return v.rolledBack(target, why)
 	}
 	e := v.about(target, v1alpha1.EventRecalled, "Rollback", target.Name+" is brought up again for "+why)
@@ -113,6 +117,9 @@ func (v view) rolledBack(target *Release, why string) *Entry {
 		e = v.aboutRef(*left, v1alpha1.EventRolledBack, "Rollback", message)
 	}
 	e.Confirm = true
+	if d := target.SnapshotDrift(); d != nil {
+		e.Message += "; " + d.message()
+	}
 	ref := target.ref()
 	e.State.Candidate = nil
 	v.revive(&e.State, ref, nil)
@@ -145,6 +152,10 @@ func (v view) finishRecall() *Entry {
 	switch {
 	case target != nil && v.isStable(target) && v.state.Candidate == nil:
 		e = v.aboutRef(live.ReleaseRef, v1alpha1.EventRefused, "IsStable", "the attempt has ended otherwise; "+live.Name+" is stable")
+		e.Confirm = true
+		v.revive(&e.State, live.ReleaseRef, nil)
+	case target != nil && target.distrust(v.canServe(target)) != "":
+		e = v.about(target, v1alpha1.EventRefused, SnapshotChanged, target.distrust(v.canServe(target)))
 		e.Confirm = true
 		v.revive(&e.State, live.ReleaseRef, nil)
 	case target != nil && v.canServe(target) && v.available(target) && (v.sized(target) || !v.Now.Before(v.recallDeadline(*live))):

@@ -153,6 +153,10 @@ type RepairChild struct {
 	Sequence    int64
 }
 
+// MakeSnapshots makes the snapshots of a release again that are missing, and whose content
+// is known.
+type MakeSnapshots struct{ Release string }
+
 // ReplacePod evicts a pod: its ReplicaSet makes another one.
 type ReplacePod struct {
 	Release string
@@ -208,6 +212,7 @@ func (BoundAutoscaler) action() {}
 func (ScaleComponent) action()  {}
 func (MarkService) action()     {}
 func (RepairChild) action()     {}
+func (MakeSnapshots) action()   {}
 func (ReplacePod) action()      {}
 func (CreateJob) action()       {}
 func (DeleteJobs) action()      {}

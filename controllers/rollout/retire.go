@@ -48,10 +48,10 @@ func (v view) retireTime(live v1alpha1.LiveRelease) (time.Time, bool) {
 }
 
 // keptWarm: the releases that were stable last, as many as retention says. What
-// has a verdict against it is not kept.
+// has a verdict against it, or could not be gone back to, is not kept.
 func (v view) keptWarm(live v1alpha1.LiveRelease) bool {
 	own, ok := v.promotion(live.ReleaseRef)
-	if !ok {
+	if r := v.object(live.ReleaseRef); !ok || r != nil && r.distrust(v.canServe(r)) != "" {
 		return false
 	}
 	ahead := 0

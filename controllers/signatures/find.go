@@ -31,6 +31,9 @@ const maxSignatures = 32
 // bundleType begins the types of Sigstore bundles of all versions.
 const bundleType = "application/vnd.dev.sigstore.bundle"
 
+// emptyType is that of the configuration of what has none.
+const emptyType = "application/vnd.oci.empty.v1+json"
+
 // found is a signature as a registry has it; not yet believed.
 type found struct {
 	*bundle.Bundle
@@ -81,8 +84,9 @@ func (f *finder) findBundles(ctx context.Context) {
 		return
 	}
 	for _, referrer := range referrers {
-		// A registry may leave the type out, and so the manifest is looked at.
-		if referrer.ArtifactType != "" && !strings.HasPrefix(referrer.ArtifactType, bundleType) {
+		// A registry may leave the type out, or call it by the empty configuration that
+		// artifacts have, and so the manifest is looked at.
+		if referrer.ArtifactType != "" && referrer.ArtifactType != emptyType && !strings.HasPrefix(referrer.ArtifactType, bundleType) {
 			continue
 		}
 		if f.left--; f.left < 0 {

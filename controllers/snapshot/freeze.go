@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -38,6 +40,8 @@ type Frozen struct {
 	ConfigMaps []corev1.ConfigMap
 	Secrets    []corev1.Secret
 	Digests    []v1alpha1.SnapshotDigest
+	// DigestKey names the key that the content of Secrets was hashed with; "" without any.
+	DigestKey string
 }
 
 // Freeze makes the immutable copies of all that a release reads. The content of
@@ -67,6 +71,7 @@ func Freeze(rel *v1alpha1.ImmutableRelease, sources Sources, key []byte) (*Froze
 				return nil, err
 			}
 			frozen.Secrets, digest = append(frozen.Secrets, *copied), noted
+			frozen.DigestKey = KeyName(key)
 		}
 		frozen.Digests = append(frozen.Digests, digest)
 	}
@@ -82,12 +87,17 @@ func freezeConfigMap(rel *v1alpha1.ImmutableRelease, ref Reference, source *core
 		return nil, v1alpha1.SnapshotDigest{}, err
 	}
 	noted := note(rel, ref, digest)
+	return CopyConfigMap(rel, noted.Copy, source), noted, nil
+}
+
+// CopyConfigMap is the snapshot, under a name, of a ConfigMap that a release reads.
+func CopyConfigMap(rel *v1alpha1.ImmutableRelease, name string, source *corev1.ConfigMap) *corev1.ConfigMap {
 	return &corev1.ConfigMap{
-		ObjectMeta: copyMeta(rel, noted.Copy),
+		ObjectMeta: copyMeta(rel, name),
 		Immutable:  ptr.To(true),
 		Data:       maps.Clone(source.Data),
 		BinaryData: maps.Clone(source.BinaryData),
-	}, noted, nil
+	}
 }
 
 func freezeSecret(rel *v1alpha1.ImmutableRelease, ref Reference, source *corev1.Secret, key []byte) (*corev1.Secret, v1alpha1.SnapshotDigest, error) {
@@ -104,12 +114,17 @@ func freezeSecret(rel *v1alpha1.ImmutableRelease, ref Reference, source *corev1.
 		return nil, v1alpha1.SnapshotDigest{}, err
 	}
 	noted := note(rel, ref, digest)
+	return CopySecret(rel, noted.Copy, source), noted, nil
+}
+
+// CopySecret is the same of a Secret.
+func CopySecret(rel *v1alpha1.ImmutableRelease, name string, source *corev1.Secret) *corev1.Secret {
 	return &corev1.Secret{
-		ObjectMeta: copyMeta(rel, noted.Copy),
+		ObjectMeta: copyMeta(rel, name),
 		Immutable:  ptr.To(true),
 		Type:       source.Type,
 		Data:       maps.Clone(source.Data),
-	}, noted, nil
+	}
 }
 
 // note is what the seal says of a copy.
@@ -147,6 +162,13 @@ func SecretDigest(source *corev1.Secret, key []byte) (string, error) {
 	mac.Write(preamble("config"))
 	mac.Write(canonical)
 	return "sha256:" + hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+// KeyName tells one key of digests from another, and nothing of what it is.
+func KeyName(key []byte) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(preamble("key"))
+	return hex.EncodeToString(mac.Sum(nil)[:8])
 }
 
 // configMapContent is what a content digest is over: values as base64, so that no
@@ -197,4 +219,48 @@ func SameSecret(copied, live *corev1.Secret) bool {
 
 func equalBytes(a, b map[string][]byte) bool {
 	return maps.EqualFunc(a, b, bytes.Equal)
+}
+
+// ConfigMapDifference says in which keys a live object is not the copy that was made, and
+// nothing of their values; "" where it is that copy.
+func ConfigMapDifference(copied, live *corev1.ConfigMap) string {
+	paths := append(differingKeys("data", copied.Data, live.Data, func(a, b string) bool { return a == b }),
+		differingKeys("binaryData", copied.BinaryData, live.BinaryData, bytes.Equal)...)
+	return difference(paths, live.Immutable)
+}
+
+// SecretDifference says the same of a Secret.
+func SecretDifference(copied, live *corev1.Secret) string {
+	paths := differingKeys("data", copied.Data, live.Data, bytes.Equal)
+	if copied.Type != live.Type {
+		paths = append(paths, fmt.Sprintf("type (%s, sealed %s)", live.Type, copied.Type))
+	}
+	return difference(paths, live.Immutable)
+}
+
+func difference(paths []string, immutable *bool) string {
+	if !ptr.Deref(immutable, false) {
+		paths = append(paths, "immutable (anybody could change it)")
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return "it differs in " + strings.Join(paths, ", ")
+}
+
+func differingKeys[V any](field string, copied, live map[string]V, same func(a, b V) bool) []string {
+	var paths []string
+	for _, key := range slices.Sorted(maps.Keys(copied)) {
+		if value, ok := live[key]; !ok {
+			paths = append(paths, fmt.Sprintf("%s[%s] (missing)", field, key))
+		} else if !same(copied[key], value) {
+			paths = append(paths, fmt.Sprintf("%s[%s]", field, key))
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(live)) {
+		if _, ok := copied[key]; !ok {
+			paths = append(paths, fmt.Sprintf("%s[%s] (added)", field, key))
+		}
+	}
+	return paths
 }

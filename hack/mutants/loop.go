@@ -38,7 +38,7 @@ var loop = []mutant{
 	{"version-with-two-contents", "seals a second content under a version", prepare,
 		`ok && had != digests.Content {`, `ok && false {`, looping},
 	{"sources-cached", "freezes what a cache says of a ConfigMap", prepare,
-		`r.live.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)`, `r.Get(ctx, client.ObjectKey{Namespace: release.Namespace, Name: ref.Name}, object)`, looping},
+		`secret, err = nil, r.live.Get(ctx, key, configMap)`, `secret, err = nil, r.Get(ctx, key, configMap)`, looping},
 
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},

@@ -2,7 +2,7 @@
 // the loop, and runs the tests that should find it: what no test finds is a rule
 // that nobody holds.
 //
-//	table (planner.go, rules.go, loop.go, parts.go)
+//	table (planner.go, rules.go, loop.go, parts.go, trusting.go, guarding.go)
 //	        |  text -> becomes
 //	     overlay ----> go test -c -overlay ----> finders, fastest first
 //	                                                |

@@ -22,7 +22,9 @@ type mutant struct {
 }
 
 // table is all mutants, in the order in which they are planted.
-func table() []mutant { return slices.Concat(planner, rules, loop, answering, parts, trusting) }
+func table() []mutant {
+	return slices.Concat(planner, rules, loop, answering, parts, trusting, guarding)
+}
 
 // finder is some tests of a package.
 type finder struct {

@@ -50,7 +50,7 @@ var parts = []mutant{
 		`if by != nil && len(chain) > 0 && `, `if false && by != nil && `, testsOf("./" + ledgerDir)},
 
 	{"secret-digest-unkeyed", "tells by a digest that is not keyed what a short Secret says", snapshotDir + "/freeze.go",
-		`hmac.New(sha256.New, key)`, `hmac.New(sha256.New, nil)`, testsOf("./" + snapshotDir)},
+		"hmac.New(sha256.New, key)\n\tmac.Write(preamble(\"config\"))", "hmac.New(sha256.New, nil)\n\tmac.Write(preamble(\"config\"))", testsOf("./" + snapshotDir)},
 	{"mutable-copy-taken", "takes a Secret for a snapshot that anybody can still change", snapshotDir + "/freeze.go",
 		`ptr.Deref(live.Immutable, false) && copied.Type`, `copied.Type`, testsOf("./" + snapshotDir)},
 	{"capacity-is-content", "gives a release another digest when it is scaled", snapshotDir + "/digest.go",

@@ -66,7 +66,7 @@ var rules = []mutant{
 	{"minimum-kept", "never gives an autoscaler its own minimum back", capacity,
 		`case v.isBaseline(live) && v.measured(live):`, `case false:`, planning},
 	{"warm-unsized", "sends all traffic back to a release of the size that it had while nobody called it", answers,
-		`if v.canServe(target) && v.sized(target) {`, `if v.canServe(target) {`, planning},
+		`serves := v.canServe(target) && v.sized(target)`, `serves := v.canServe(target)`, planning},
 	{"workers-always", "runs the workers of every live release at once", workers,
 		`if !atFullWeight(r.specOf(component)) {`, `if true {`, planning},
 	{"workers-side-by-side", "starts the workers of one release before those of the other are told to stop", carryOut,

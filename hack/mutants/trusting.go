@@ -36,7 +36,7 @@ var trusting = []mutant{
 	{"seal-uncompared", "takes a seal without an owner for that of a release which would be sealed otherwise", restored,
 		`path := resources.SealDifference(prepared.seal, revision); path != "" {`, `path := resources.SealDifference(prepared.seal, revision); false {`, believing},
 	{"mutable-copy-restored", "takes a copy for frozen that came back as one that anybody can change", restored,
-		`case !frozen(configMap.Immutable) && !frozen(secret.Immutable):`, `case false:`, believing},
+		`case !isFrozen(configMap, secret):`, `case false:`, believing},
 	{"seal-unvouched", "lets a seal that nobody has recorded by the policies of its namespace", policies,
 		`return !asks || w.Log.Head == nil`, `return true || !asks || w.Log.Head == nil`, believing},
 	{"log-with-gap", "takes its own records that the cache does not follow yet for a broken log", observe,

@@ -10,9 +10,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 
 	"sigs.k8s.io/yaml"
 )
+
+// semantic are the versions that krew takes.
+var semantic = regexp.MustCompile(`^v(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?$`)
 
 // krewManifest is as much of one as has to be put in.
 type krewManifest struct {
@@ -44,6 +48,9 @@ type krewPlatform struct {
 // <binaries>/<os>-<arch>/, with the licence, and writes the manifest that names the
 // archives below url. All of it goes into the directory output.
 func writePlugin(root, binaries, version, url, output string) error {
+	if !semantic.MatchString(version) {
+		return fmt.Errorf("version %q: krew takes vX.Y.Z alone: check out a tag, or say VERSION=vX.Y.Z", version)
+	}
 	text, err := os.ReadFile(filepath.Join(root, "config", "krew", "strata.yaml"))
 	if err != nil {
 		return fmt.Errorf("read the manifest of the plugin: %w", err)

@@ -56,6 +56,11 @@ func TestPluginManifestNamesWhatIsPacked(t *testing.T) {
 	if writePlugin(root, t.TempDir(), "v1.2.3", "https://example.com", output) == nil {
 		t.Error("a binary is missing, and nobody has noticed")
 	}
+	for _, version := range []string{"", "dev", "1.2.3", "v1.2", "v1.2.3 ", "v01.2.3", "3b18e51-dirty"} {
+		if writePlugin(root, binaries, version, "https://example.com", t.TempDir()) == nil {
+			t.Errorf("version %q was taken", version)
+		}
+	}
 }
 
 func unpack(t *testing.T, path string) (sum string, files map[string]string) {

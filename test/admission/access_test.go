@@ -147,19 +147,45 @@ var _ = Describe("A BreakGlass", func() {
 			}})
 			return jane.SubResource("ephemeralcontainers").Update(ctx, pod, options...)
 		}
+		addContainers := func(n int) error {
+			pod := &corev1.Pod{}
+			Expect(admin.Get(ctx, client.ObjectKey{Namespace: w.Namespace, Name: w.Pod}, pod)).To(Succeed())
+			for i := range n {
+				pod.Spec.EphemeralContainers = append(pod.Spec.EphemeralContainers, corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
+					Name: fmt.Sprintf("one-of-%d", i), Image: image, TerminationMessagePolicy: corev1.TerminationMessageReadFile, ImagePullPolicy: corev1.PullIfNotPresent,
+				}})
+			}
+			return jane.SubResource("ephemeralcontainers").Update(ctx, pod)
+		}
 		uses := func() []v1alpha1.AccessUse {
 			Expect(admin.Get(ctx, client.ObjectKeyFromObject(a), a)).To(Succeed())
 			return a.Status.Uses
 		}
 		Eventually(func() error { return debug(nil, client.DryRunAll) }).Should(Succeed())
 		Expect(uses()).To(BeEmpty())
-		for _, security := range []*corev1.SecurityContext{{Privileged: ptr.To(true)}, {Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}}}} {
-			Expect(debug(security)).To(MatchError(ContainSubstring("STRATA-056")))
+		for _, security := range []*corev1.SecurityContext{
+			{Privileged: ptr.To(true)},
+			{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}}},
+			{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}},
+			{AppArmorProfile: &corev1.AppArmorProfile{Type: corev1.AppArmorProfileTypeUnconfined}},
+		} {
+			Expect(debug(security)).To(MatchError(ContainSubstring("STRATA-056")), "%v", security)
 		}
+		Expect(addContainers(2)).To(MatchError(ContainSubstring("STRATA-019: pod " + w.Pod + " is not open to jane: 2 containers are added at once")))
+		Expect(uses()).To(BeEmpty())
 		Expect(debug(&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE"}}})).To(Succeed())
 		Expect(uses()).To(HaveLen(1))
 		Expect(uses()[0].Way).To(Equal(v1alpha1.AccessDebug))
 		Expect(uses()[0].ContainerName).To(Equal("debugger-0"))
+
+		By("what a policy denies releases, it denies here")
+		strict := object("", "apiVersion: strata.dev/v1alpha1\nkind: ReleasePolicy\nmetadata: {name: "+w.Namespace+"-strict}\nspec: {namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: "+w.Namespace+"}}, privileges: {addedCapabilities: Deny}}\n")
+		Expect(admin.Create(ctx, strict)).To(Succeed())
+		DeferCleanup(func() { Expect(admin.Delete(ctx, strict)).To(Succeed()) })
+		Eventually(func() error {
+			return debug(&corev1.SecurityContext{Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_PTRACE"}}}, client.DryRunAll)
+		}).Should(MatchError(And(ContainSubstring("privileges.addedCapabilities"), ContainSubstring("--profile=restricted"))))
+		Expect(debug(nil, client.DryRunAll)).To(Succeed())
 	})
 
 	It("opens no pod of a test, nothing after its end, and nothing by another action of its name", func() {

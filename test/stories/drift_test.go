@@ -13,6 +13,7 @@ import (
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -113,6 +114,62 @@ var _ = Describe("what a release owns is changed past the guards", func() {
 		}).WithTimeout(10 * time.Second).Should(Succeed())
 		w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionDrifted, HavePrefix("Drifted=False Repaired"))
 		Expect(w.drifts(ctx, "1.0.0")).To(HaveLen(1))
+	})
+})
+
+// rewrite puts another object in the place of one that nobody can edit.
+func (w *world) rewrite(ctx context.Context, there, instead client.Object) {
+	GinkgoHelper()
+	Expect(w.Client.Delete(ctx, there, client.Preconditions{UID: ptr.To(there.GetUID())})).To(Succeed())
+	instead.SetResourceVersion("")
+	instead.SetUID("")
+	w.create(ctx, instead)
+}
+
+var _ = Describe("snapshots are changed past the guards", func() {
+	story("and what is missing is made again as it was; what has another content takes no traffic, and nothing tells of the content", func(ctx context.Context, w *world) {
+		const canary = "canary-2b9e4d"
+		w.create(ctx, w.configMap("settings", "hello"), w.secret("password", canary))
+		w.goLive(ctx, w.track(), w.release("1.0.0", harness.Greeting(v1alpha1.ConfigMapKind, "settings"), readsSecret("password")))
+		w.create(ctx, w.release("2.0.0", harness.Greeting(v1alpha1.ConfigMapKind, "settings"), readsSecret("password")))
+		w.untilSettled(ctx, "2.0.0")
+
+		By("a Secret of the warm release gets another content: it is not gone back to, and not kept")
+		configMaps, secrets := w.copies(ctx, "1.0.0")
+		other := secrets[0].DeepCopy()
+		other.Data = map[string][]byte{"word": []byte(canary + "-other")}
+		w.rewrite(ctx, &secrets[0], other)
+		w.restartOperator()
+		moves := w.moves()
+		action := w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
+		Eventually(ctx, func(g Gomega) {
+			w.get(ctx, action, action.Name)
+			g.Expect(action.Status.Outcome).To(Equal(v1alpha1.ActionRefused))
+			g.Expect(action.Status.Message).To(And(ContainSubstring(other.Name), ContainSubstring("data[word]"), ContainSubstring("publish a new release")))
+		}).Should(Succeed())
+		Eventually(ctx, func() []v1alpha1.ReleaseRecord { return w.recordsOf(ctx, "1.0.0", v1alpha1.EventRetired) }).Should(HaveLen(1))
+		Expect(w.drifts(ctx, "1.0.0")).To(ConsistOf(HaveField("Spec.Message", And(ContainSubstring(other.Name), ContainSubstring("data[word]")))))
+		Expect(w.moves()).To(Equal(moves))
+
+		By("it is what it was again, and a ConfigMap is missing instead: that is made again")
+		w.rewrite(ctx, other, secrets[0].DeepCopy())
+		Expect(w.Client.Delete(ctx, &configMaps[0])).To(Succeed())
+		w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
+		w.untilVerdict(ctx, "2.0.0", 1, v1alpha1.EventRolledBack)
+		Eventually(ctx, func(g Gomega) {
+			again, _ := w.copies(ctx, "1.0.0")
+			g.Expect(again).To(HaveLen(1))
+			g.Expect(again[0].UID).NotTo(Equal(configMaps[0].UID))
+			g.Expect(again[0].Name).To(Equal(configMaps[0].Name))
+			g.Expect(again[0].Data).To(Equal(configMaps[0].Data))
+			g.Expect(again[0].Immutable).To(HaveValue(BeTrue()))
+			g.Expect(again[0].OwnerReferences).To(Equal(configMaps[0].OwnerReferences))
+		}).Should(Succeed())
+		Expect(w.drifts(ctx, "1.0.0")).To(ContainElement(HaveField("Spec.Message", And(ContainSubstring(configMaps[0].Name), ContainSubstring("is missing")))))
+		w.untilRelease(ctx, "1.0.0", v1alpha1.ConditionDrifted, HavePrefix("Drifted=False Repaired"))
+		for where, text := range w.written(ctx) {
+			Expect(text).NotTo(ContainSubstring(canary), where)
+		}
 	})
 })
 

@@ -65,3 +65,22 @@ func (p *Planner) replacePod(a rollout.ReplacePod) write {
 		return true, nil
 	}}
 }
+
+// BreakSnapshots makes snapshots of a release something else than what was sealed; none: all are
+// what they were.
+func (w *World) BreakSnapshots(release string, broken ...rollout.Snapshot) {
+	seal := *w.Seals[release]
+	seal.Broken = broken
+	w.Seals[release] = &seal
+}
+
+func (p *Planner) makeSnapshots(a rollout.MakeSnapshots) write {
+	return write{"make what is missing of the snapshots of " + a.Release, func() (bool, error) {
+		seal := p.World.Seals[a.Release]
+		if seal == nil {
+			return true, nil
+		}
+		p.World.BreakSnapshots(a.Release, slices.DeleteFunc(slices.Clone(seal.Broken), func(s rollout.Snapshot) bool { return s.Known && s.Difference == "" })...)
+		return false, nil
+	}}
+}

@@ -247,6 +247,12 @@ func baselineServes(o rollout.Observation, state v1alpha1.TrackState) bool {
 	if !slices.ContainsFunc(o.Releases, func(r rollout.Release) bool { return r.UID == state.Stable.UID }) {
 		return false
 	}
+	if len(routes(o.Track)) == 0 {
+		// Without any, also where they were taken away under way, its pods tell.
+		return !slices.ContainsFunc(o.Releases, func(r rollout.Release) bool {
+			return r.UID == state.Stable.UID && slices.ContainsFunc(r.Components, func(c rollout.Component) bool { return c.Deployment != rollout.Ours || !c.Available })
+		})
+	}
 	inForce := func(r v1alpha1.Route) bool {
 		return slices.ContainsFunc(state.Routes, func(s v1alpha1.RouteState) bool { return s.Name == r.Name })
 	}

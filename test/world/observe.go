@@ -88,6 +88,9 @@ func (w *World) observeRelease(c *Objects, r *Release, state v1alpha1.TrackState
 	o := rollout.Release{Name: r.Name, UID: r.UID, CreationTime: r.Created, Held: r.Held, Owner: r.Owner, RequestedBy: script.RequestedBy, Spec: r.Spec}
 	live := slices.ContainsFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.Name == r.Name && l.UID == r.UID })
 	o.Sealed, o.Ownerless = observeSeal(c.Seals[r.Name], r, log, live)
+	if live && o.Sealed != nil {
+		o.Snapshots = c.Seals[r.Name].Broken
+	}
 	candidate := state.Candidate
 	if candidate != nil && candidate.UID == r.UID && o.Sealed == nil {
 		o.Obstacle = script.Obstacle

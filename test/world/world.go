@@ -88,6 +88,8 @@ type Release struct {
 type Seal struct {
 	Owner  types.UID
 	Sealed rollout.Sealed
+	// Broken are its snapshots that are not what was sealed.
+	Broken []rollout.Snapshot
 }
 
 // Deployment with the pods that it has.

@@ -42,6 +42,8 @@ func (p *Planner) expand(action rollout.Action) []write {
 		return []write{p.markService(a)}
 	case rollout.RepairChild:
 		return []write{p.repairChild(a)}
+	case rollout.MakeSnapshots:
+		return []write{p.makeSnapshots(a)}
 	case rollout.ReplacePod:
 		return []write{p.replacePod(a)}
 	case rollout.CreateJob:

@@ -55,7 +55,7 @@ var interactive = []Route{
 		Rules: []Rule{
 			{
 				ID:         "STRATA-019",
-				Expression: `variables.opened || (` + sameSpec + ` && ` + sameMetadata + `)`,
+				Expression: sameMetadata + ` && (variables.opened || ` + sameSpec + `)`,
 				Says:       "this pod belongs to a release, and gets no container for debugging",
 				Detail:     belongs("pod", ", and gets no container for debugging"),
 				Instead:    openInstead,
@@ -64,10 +64,14 @@ var interactive = []Route{
 				// What is opened is the release, and not its node.
 				ID: "STRATA-056",
 				Expression: `object.spec.?ephemeralContainers.orValue([]).all(c, !c.?securityContext.?privileged.orValue(false) && ` +
+					`!c.?securityContext.?windowsOptions.?hostProcess.orValue(false) && ` +
+					`c.?securityContext.?procMount.orValue('Default') == 'Default' && ` +
+					`c.?securityContext.?seccompProfile.?type.orValue('') != 'Unconfined' && ` +
+					`c.?securityContext.?appArmorProfile.?type.orValue('') != 'Unconfined' && ` +
 					`c.?securityContext.?capabilities.?add.orValue([]).all(a, a == '` + debugPrivilege + `'))`,
-				Says:    "a container for debugging is not privileged, and adds no capability but " + debugPrivilege,
-				Detail:  belongs("pod", ": a container for debugging is not privileged there, and adds no capability but "+debugPrivilege),
-				Instead: "Use kubectl debug with its profile general.",
+				Says:    "a container for debugging is not privileged, nor unconfined, and adds no capability but " + debugPrivilege,
+				Detail:  belongs("pod", ": a container for debugging is not privileged there, nor unconfined, and adds no capability but "+debugPrivilege),
+				Instead: "Use kubectl debug with its profile general, or restricted where a ReleasePolicy denies releases what that has.",
 			},
 		},
 	},

@@ -54,6 +54,8 @@ type Keeper struct {
 	served func(schema.GroupVersionKind) bool
 	// repaired is what was written again.
 	repaired map[string]repairs
+	// told is what was told last of a guard that could not be written yet.
+	told map[string]string
 	// unknown is why nobody knows what was installed, as it was told last.
 	unknown string
 }
@@ -81,7 +83,7 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 			return !meta.IsNoMatchError(err)
 		},
-		repaired: map[string]repairs{},
+		repaired: map[string]repairs{}, told: map[string]string{},
 	}
 	named := fields.OneTermEqualSelector("metadata.name", guards.ConfigurationName)
 	watched, err := cache.New(mgr.GetConfig(), cache.Options{
@@ -135,8 +137,12 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 // differ. They are read past the cache: there are few, and they rarely change.
 func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.Result, error) {
 	wanted, err := k.installed(ctx)
-	if err != nil || wanted == nil {
+	switch {
+	case err != nil:
 		return reconcile.Result{}, err
+	case wanted == nil:
+		metrics.ForgetGuardsLeft()
+		return reconcile.Result{}, nil
 	}
 	left, next := 0, time.Duration(0)
 	var errs error
@@ -205,6 +211,7 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 	difference := "it is missing"
 	if !missing {
 		if difference = resources.Difference(wanted, there, resources.AsSealed); difference == "" {
+			delete(k.told, key)
 			return 0, nil
 		}
 		writer := resources.Writer(there, difference, fieldManager)
@@ -222,10 +229,15 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 	case since >= peace:
 		known = repairs{}
 	}
-	k.tell(ctx, wanted, "GuardChanged", fmt.Sprintf("%s is not as installed: %s; it is put right", key, difference))
+	// One that the API server does not let be written is tried again and again, and told once.
+	if k.told[key] != difference {
+		k.told[key] = difference
+		k.tell(ctx, wanted, "GuardChanged", fmt.Sprintf("%s is not as installed: %s; it is put right", key, difference))
+	}
 	if err := k.write(ctx, wanted, there, missing); err != nil {
 		return 0, fmt.Errorf("put %s right: %w", key, err)
 	}
+	delete(k.told, key)
 	k.repaired[key] = repairs{count: known.count + 1, last: now}
 	return 0, nil
 }

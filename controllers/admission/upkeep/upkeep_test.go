@@ -2,6 +2,7 @@ package upkeep
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/strata-release/strata/controllers/admission/guards"
@@ -33,7 +35,7 @@ func keeper(t *testing.T, said map[string]string, also ...client.Object) *Keeper
 	c := fake.NewClientBuilder().WithObjects(objects...).Build()
 	return &Keeper{
 		client: c, live: c, recorder: events.NewFakeRecorder(1000), namespace: guards.Namespace, now: time.Now,
-		served: func(schema.GroupVersionKind) bool { return true }, repaired: map[string]repairs{},
+		served: func(schema.GroupVersionKind) bool { return true }, repaired: map[string]repairs{}, told: map[string]string{},
 	}
 }
 
@@ -165,5 +167,45 @@ func TestWhatIsMissingIsMade(t *testing.T) {
 		if string(webhook.ClientConfig.CABundle) != webhook.Name {
 			t.Errorf("%s lost its authority", webhook.Name)
 		}
+	}
+}
+
+// TestRefusedWriteIsToldOnce, until something else is wrong, or it was put right.
+func TestRefusedWriteIsToldOnce(t *testing.T) {
+	k := keeper(t, nil)
+	c, refused := k.client.(client.WithWatch), true
+	k.client = interceptor.NewClient(c, interceptor.Funcs{Update: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.UpdateOption) error {
+		if object.GetName() == "strata-seals" && refused {
+			return errors.New("no")
+		}
+		return c.Update(ctx, object, options...)
+	}})
+	change := func(do func(*admissionv1.ValidatingAdmissionPolicy)) {
+		t.Helper()
+		refused = false
+		policy(t, k, do)
+		refused = true
+	}
+	told := func() int { return len(k.recorder.(*events.FakeRecorder).Events) }
+	change(weaken)
+	for range 3 {
+		if _, err := k.Reconcile(t.Context(), reconcile.Request{}); err == nil || told() != 1 {
+			t.Errorf("%v, and told %d times", err, told())
+		}
+	}
+	change(func(p *admissionv1.ValidatingAdmissionPolicy) {
+		p.Spec.Validations[0].Expression = "true"
+		fail := admissionv1.Fail
+		p.Spec.FailurePolicy = &fail
+	})
+	if _, err := k.Reconcile(t.Context(), reconcile.Request{}); err == nil || told() != 2 {
+		t.Errorf("%v, and told %d times of another difference", err, told())
+	}
+	refused = false
+	k.look(t)
+	policy(t, k, weaken)
+	k.look(t)
+	if told() != 3 {
+		t.Errorf("told %d times after it was put right, and changed again", told())
 	}
 }

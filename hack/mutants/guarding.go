@@ -1,0 +1,106 @@
+package main
+
+// Files of what was changed past the guards, of who may write what, and of who may enter.
+const (
+	drifts    = "controllers/rollout/drift.go"
+	snapshots = "controllers/rollout/snapshots.go"
+	access    = "controllers/rollout/access.go"
+	comparing = "controllers/drift.go"
+	copies    = "controllers/copies.go"
+	entering  = "controllers/admission/access.go"
+	upkeepDir = "controllers/admission/upkeep"
+)
+
+var (
+	// snapshotting and repairing are the tests of the loop of what was changed.
+	snapshotting = []finder{{"tests of the loop", "./controllers", []string{"-test.run=Snapshot|DigestKey"}}}
+	repairing    = []finder{{"tests of the loop", "./controllers", []string{"-test.run=^TestDrift"}}}
+)
+
+// guarding are faults in what becomes of changes that the guards did not keep out, and of
+// who is let in.
+var guarding = []mutant{
+	{"drift-left-at-once", "leaves what was changed once, as if it had been put right often", drifts,
+		`Repairs: 1, Answer: v1alpha1.DriftRepair,`, `Repairs: 1, Answer: v1alpha1.DriftLeave,`, planning},
+	{"drift-fought-for-ever", "puts right without end what somebody writes again and again", drifts,
+		`case known.Repairs >= maxRepairs:`, `case false:`, planning},
+	{"drift-left-for-ever", "never looks again at what it has left", drifts,
+		"case since >= driftPeace:\n\t\treturn true", "case since >= driftPeace:\n\t\treturn known.Answer != v1alpha1.DriftLeave", planning},
+	{"drift-gets-traffic", "raises weight onto a candidate that was changed", drifts,
+		"switch d := v.candidate.drift(); {\n\tcase d == nil:", "switch d := v.candidate.drift(); {\n\tcase true:", planning},
+	{"mutated-gets-traffic", "takes for sealed what was changed on its way into the cluster", drifts,
+		`func(d Drift) bool { return d.Mutated }`, `func(d Drift) bool { return false }`, planning},
+	{"drift-untold", "says nothing while something is left changed", drifts,
+		`case known == nil || known.Answer != v1alpha1.DriftLeave:`, `case true:`, planning},
+	{"pods-evicted-at-once", "takes away all pods of a component that are not as sealed", drifts,
+		`case d.Kind == podKind && d.Ready && busy && v.Now.Before(known.Time.Add(replaceWithin)):`, `case false:`, planning},
+	{"pods-replaced-for-ever", "replaces a pod whose successor differs too", drifts,
+		`return d.Kind == podKind && d.CreationTime.After(known.Time.Time)`, `return false`, planning},
+	{"pod-replaced-untold", "replaces a pod that no record names, because one told of another", drifts,
+		` || !slices.Contains(known.PodNames, d.Name) && len(known.PodNames) < v1alpha1.MaxDriftedPods`, ``, planning},
+	{"repair-unstamped", "repairs without a stamp, by which the next change is told from this one", comparing,
+		`resources.Stamp(repaired, a.Sequence)`, ``, repairing},
+	{"compared-once", "does not compare a child again that was as sealed once", comparing,
+		`note.asSealed[object.GetUID()] == version {`, `note.asSealed[object.GetUID()] != "" {`, repairing},
+
+	{"snapshot-changed-returns", "goes back to pods that may run other configuration than was sealed", snapshots,
+		`if s.Difference != "" || !serves && !s.Known {`, `if !serves && !s.Known {`, planning},
+	{"snapshot-unmade", "brings up a release whose pods cannot start", snapshots,
+		`if s.Difference != "" || !serves && !s.Known {`, `if s.Difference != "" {`, planning},
+	{"snapshot-made-untold", "makes a snapshot again that was left because it went too often", snapshots,
+		`known.Answer == v1alpha1.DriftRepair {`, `(known.Answer == v1alpha1.DriftRepair || true) {`, planning},
+	{"snapshot-made-otherwise", "makes a snapshot again from what its source is by now", copies,
+		`case err != nil || !same:`, `case err != nil || !same && configMap == nil && secret == nil:`, snapshotting},
+	{"snapshot-unlooked", "does not look at a candidate's snapshots before it takes traffic", copies,
+		`return w.candidate() == release || live.Recall`, `return live.Recall`, snapshotting},
+	{"snapshots-looked-at-always", "reads the snapshots of settled tracks at every look", copies,
+		`if urgent || len(look.broken) > 0 {`, `if true {`, snapshotting},
+	{"lost-key-is-drift", "takes every Secret for changed when the key of digests was made anew", copies,
+		` || secret != nil && !r.hashes(w, release.Name)):`, `):`, snapshotting},
+	{"mutable-snapshot-kept", "takes a snapshot for frozen that anybody can change", copies,
+		`case isFrozen(configMap, secret) && (same`, `case (same`, snapshotting},
+	{"secret-told", "tells the value of a Secret by which it differs", snapshotDir + "/freeze.go",
+		"paths = append(paths, fmt.Sprintf(\"%s[%s]\", field, key))", "paths = append(paths, fmt.Sprintf(\"%s[%s] is %s\", field, key, value))", snapshotting},
+
+	{"access-without-end", "leaves access open past its end", access,
+		` || !v.Now.Before(access.EndTime.Time) || `, ` || `, planning},
+	{"last-use-unrecorded", "closes access that admission may still let somebody use", access,
+		` || slices.Contains(v.Access, AccessLine(*access)) {`, ` {`, planning},
+	{"entered-pods-stay", "closes access while pods are there that were entered", access,
+		`if !v.over(access) || left || `, `if !v.over(access) || left && false || `, planning},
+	{"entered-pods-at-once", "takes away all pods at once that were entered", access,
+		`!late && (busy[component] || `, `!late && (`, planning},
+	{"groups-unasked", "lets in whose group no policy names any more", entering,
+		`why := effective.MayBreakGlass(req.UserInfo.Groups)`, `why := ""`, testsOf("./controllers/admission")},
+	{"ended-access-used", "lets somebody in whose access has ended", entering,
+		`case !now.Before(found.end):`, `case !now.Before(found.end) && false:`, testsOf("./controllers/admission")},
+	{"ended-action-used", "writes a use down for an access that was closed", entering,
+		`case action.Status.Outcome != "" || !h.now().Before(action.EndTime()):`, `case false:`, testsOf("./controllers/admission")},
+	{"use-after-close", "does not look again whether access is still open once it has written a use down", entering,
+		`case !slices.ContainsFunc(still, func(o opening) bool { return o.track == open.track && o.line == open.line }):`, `case len(still) > 1<<20:`, testsOf("./controllers/admission")},
+	{"many-debuggers-one-use", "lets several containers in by one use", entering,
+		`case len(added) > 1:`, `case false:`, testsOf("./controllers/admission")},
+	{"debugger-unlimited", "gives a container for debugging what policies deny releases", entering,
+		`why = cmp.Or(why, effective.MayDebug(&pod.Spec, &added[i]))`, `why = cmp.Or(why, effective.MayDebug(&pod.Spec, &added[i])[:0])`, testsOf("./controllers/admission")},
+	{"debug-unguarded", "lets anybody add a container for debugging", guardsDir + "/interactive.go",
+		"Expression: sameMetadata + ` && (variables.opened || ` + sameSpec + `)`,", "Expression: sameMetadata,", testsOf("./" + guardsDir)},
+	{"debug-unconfined", "opens the node by a container for debugging", guardsDir + "/interactive.go",
+		"`c.?securityContext.?seccompProfile.?type.orValue('') != 'Unconfined' && ` +", "", testsOf("./" + guardsDir)},
+	{"first-group-holds", "lets in whom the first policy names, and not all", policyDir + "/access.go",
+		`for _, p := range all {`, `for _, p := range all[:1] {`, testsOf("./" + policyDir)},
+	{"writers-add-up", "allows the writers of any policy, and not those of all", policyDir + "/writers.go",
+		`allowed = common(allowed, WriterLines(said))`, `allowed = append(allowed, WriterLines(said)...)`, testsOf("./" + policyDir)},
+	{"writers-by-first-line", "takes one line of a writer for all that it may do", policyDir + "/writers.go",
+		`return slices.Compact(lines)`, `return lines[:min(1, len(lines))]`, testsOf("./" + policyDir)},
+
+	{"binding-stays-away", "does not put back a guard that is missing", upkeepDir + "/upkeep.go",
+		`difference := "it is missing"`, "if missing {\n\t\treturn 0, nil\n\t}\n\tdifference := \"it is missing\"", testsOf("./" + upkeepDir)},
+	{"guard-fought-for-ever", "writes a guard without end that somebody writes again and again", upkeepDir + "/upkeep.go",
+		`case known.count >= maxRepairs && since < peace:`, `case false:`, testsOf("./" + upkeepDir)},
+	{"guard-made-up", "writes guards although nobody knows what was installed", upkeepDir + "/upkeep.go",
+		`why = fmt.Sprintf("ConfigMap %s/%s is missing: apply config/policies again, and the guards are kept as installed", k.namespace, guards.InstallationName)`, `wanted, err = guards.Installed(nil)`, testsOf("./" + upkeepDir)},
+	{"authority-lost", "takes the authority from a webhook that it puts right", upkeepDir + "/upkeep.go",
+		"o.Webhooks = wanted.(*admissionv1.ValidatingWebhookConfiguration).DeepCopy().Webhooks\n\t\tfor i := range o.Webhooks {\n\t\t\to.Webhooks[i].ClientConfig.CABundle = had[o.Webhooks[i].Name]", "o.Webhooks = wanted.(*admissionv1.ValidatingWebhookConfiguration).DeepCopy().Webhooks\n\t\tfor i := range o.Webhooks {\n\t\t\to.Webhooks[i].ClientConfig.CABundle = had[\"\"]", testsOf("./" + upkeepDir)},
+	{"refusal-told-for-ever", "tells at every try of a guard that it may not write", upkeepDir + "/upkeep.go",
+		`if k.told[key] != difference {`, `if true {`, testsOf("./" + upkeepDir)},
+}
