@@ -112,7 +112,7 @@ func breaks(action rollout.Action) bool {
 	return false
 }
 
-func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error {
+func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout.Action) error { //nolint:gocyclo // a line for each action
 	switch a := action.(type) {
 	case rollout.WriteRoute:
 		return r.writeRoute(ctx, w, a)

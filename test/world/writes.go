@@ -24,7 +24,7 @@ func last(records []v1alpha1.ReleaseRecord) int64 {
 	return records[len(records)-1].Spec.Sequence
 }
 
-func (p *Planner) expand(action rollout.Action) []write {
+func (p *Planner) expand(action rollout.Action) []write { //nolint:gocyclo // a line for each action
 	switch a := action.(type) {
 	case rollout.WriteRoute:
 		return []write{p.writeRoute(a)}
