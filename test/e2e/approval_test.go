@@ -8,6 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,6 +40,23 @@ func (w *world) allow(ctx context.Context, user string, verbs ...string) {
 			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: user},
 			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 		})
+	w.untilMay(ctx, user, "create", "releaseactions")
+}
+
+// untilMay waits until the API server has heard that a user may do something in the
+// story's namespace: it reads roles and bindings from a cache.
+func (w *world) untilMay(ctx context.Context, user, verb, resource string) {
+	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: user, Groups: []string{"system:authenticated"},
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: w.namespace, Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: resource,
+			},
+		}}
+		g.Expect(w.Client.Create(ctx, review)).To(Succeed())
+		g.Expect(review.Status.Allowed).To(BeTrue(), "%s may %s %s", user, verb, resource)
+	}).WithTimeout(patience).WithPolling(20 * time.Millisecond).Should(Succeed())
 }
 
 // bind gives a user a ClusterRole that comes with Strata, in the story's namespace.
@@ -49,6 +67,7 @@ func (w *world) bind(ctx context.Context, user, role string) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	})
+	w.untilMay(ctx, user, "get", "releasetracks") // Each of them may.
 }
 
 // as creates an action as its requester.
