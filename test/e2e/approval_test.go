@@ -67,7 +67,6 @@ func (w *world) bind(ctx context.Context, user, role string) {
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: role},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: user}},
 	})
-	w.untilMay(ctx, user, "get", "releasetracks") // Each of them may.
 }
 
 // as creates an action as its requester.
@@ -132,6 +131,9 @@ var _ = story("a step that needs an approval waits for one who may give it, thro
 			{"weightPercent":20,"holdSeconds":2},{"weightPercent":50,"holdSeconds":2,"approval":"Required"}]}}}`)
 		w.bind(ctx, "ann", "strata-approver")
 		w.bind(ctx, "bob", "strata-on-call")
+		for _, user := range []string{"ann", "bob"} {
+			w.untilMay(ctx, user, "create", "releaseactions")
+		}
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 
 		w.untilWeight(ctx, "2.0.0", 20)
