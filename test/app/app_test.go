@@ -121,7 +121,7 @@ func TestTwoVersionsInOneRequestFail(t *testing.T) {
 }
 
 func TestKeepsServingWhileTerminating(t *testing.T) {
-	address, terminate := start(t, "--linger=300ms")
+	address, terminate := start(t, "--linger=2s") // Long, for a machine that is busy meanwhile.
 	get(t, "http://"+address+"/")
 	done := make(chan error, 1)
 	go func() { done <- terminate() }()

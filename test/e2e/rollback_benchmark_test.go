@@ -47,11 +47,15 @@ var _ = Describe("A rollback to a warm release", Serial, func() {
 func (w *world) rollBackAgainAndAgain(ctx context.Context, kind string, times int) {
 	GinkgoHelper()
 	track := w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) { t.Spec.Traffic.Routes[0].GatewayAPI.Kind = kind })
-	w.create(ctx, track, w.NewRelease(w.namespace, "1.0.0", h2c))
+	var protocol []harness.ReleaseOption
+	if w.calls {
+		protocol = append(protocol, h2c)
+	}
+	w.create(ctx, track, w.NewRelease(w.namespace, "1.0.0", protocol...))
 	w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 	w.untilAnyAnswer(ctx, "1.0.0")
 	w.load = w.asking(ctx, load.Options{Rate: 150, MaxDuration: time.Hour})
-	w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
+	w.create(ctx, w.NewRelease(w.namespace, "2.0.0", protocol...))
 	w.allow(ctx, "ann", "rollback")
 	w.allow(ctx, "bob", "retry")
 	before := w.pods(ctx, "1.0.0")
