@@ -176,7 +176,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 			return err
 		}
 	}
-	if err := upkeep.Setup(mgr, options.Namespace); err != nil {
+	if err := upkeep.Setup(mgr, options.Namespace, options.username()); err != nil {
 		return err
 	}
 	return admission.Setup(mgr, admission.Options{

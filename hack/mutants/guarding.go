@@ -103,4 +103,10 @@ var guarding = []mutant{
 		"o.Webhooks = wanted.(*admissionv1.ValidatingWebhookConfiguration).DeepCopy().Webhooks\n\t\tfor i := range o.Webhooks {\n\t\t\to.Webhooks[i].ClientConfig.CABundle = had[o.Webhooks[i].Name]", "o.Webhooks = wanted.(*admissionv1.ValidatingWebhookConfiguration).DeepCopy().Webhooks\n\t\tfor i := range o.Webhooks {\n\t\t\to.Webhooks[i].ClientConfig.CABundle = had[\"\"]", testsOf("./" + upkeepDir)},
 	{"refusal-told-for-ever", "tells at every try of a guard that it may not write", upkeepDir + "/upkeep.go",
 		`if k.told[key] != difference {`, `if true {`, testsOf("./" + upkeepDir)},
+	{"guard-unrecorded", "puts a guard right without a record", upkeepDir + "/upkeep.go",
+		"\tk.owe(reason, message)\n", "", testsOf("./" + upkeepDir)},
+	{"guard-needs-its-record", "leaves a guard as it is that keeps its own record away", upkeepDir + "/upkeep.go",
+		"unrecorded := k.record(ctx)\n", "unrecorded := k.record(ctx)\n\tif unrecorded != nil {\n\t\treturn 0, unrecorded\n\t}\n", testsOf("./" + upkeepDir)},
+	{"guard-recorded-twice", "records again what was recorded, its answer being lost", upkeepDir + "/log.go",
+		`if is(head, &k.owed[0]) {`, `if false {`, testsOf("./" + upkeepDir)},
 }

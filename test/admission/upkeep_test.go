@@ -17,15 +17,17 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/admission/upkeep"
+	"github.com/strata-release/strata/controllers/ledger"
 )
 
 // startUpkeep keeps the guards as the operator does that leads, with its own role.
 func startUpkeep() (stop func()) {
 	mgr, err := ctrl.NewManager(operatorConfig(), ctrl.Options{Scheme: scheme, Metrics: metricsserver.Options{BindAddress: "0"}, Controller: ctrlOptions()})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(upkeep.Setup(mgr, guards.Namespace)).To(Succeed())
+	Expect(upkeep.Setup(mgr, guards.Namespace, operatorUser().UserName)).To(Succeed())
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(running) }()
@@ -50,6 +52,18 @@ func told(g Gomega, name, reason string) []eventsv1.Event {
 		}
 	}
 	return events
+}
+
+// recorded are the messages of the guards' log, which is whole.
+func recorded(g Gomega) []string {
+	list := &v1alpha1.ReleaseRecordList{}
+	g.Expect(admin.List(ctx, list, client.InNamespace(guards.Namespace), client.MatchingLabels{v1alpha1.LabelTrack: guards.LogName})).To(Succeed())
+	g.Expect(ledger.Read(list.Items).Broken).To(BeEmpty())
+	var messages []string
+	for i := range list.Items {
+		messages = append(messages, list.Items[i].Spec.Message)
+	}
+	return messages
 }
 
 var _ = Describe("The operator that leads", Ordered, func() {
@@ -98,6 +112,7 @@ var _ = Describe("The operator that leads", Ordered, func() {
 				g.Expect(guardSpec(after)).To(Equal(guardSpec(before)))
 				g.Expect(after.GetLabels()).To(HaveKeyWithValue(guards.Label, guards.LabelValue))
 				g.Expect(told(g, name, "GuardChanged")).To(ContainElement(HaveField("Note", And(ContainSubstring(change.path), ContainSubstring("rogue")))))
+				g.Expect(recorded(g)).To(ContainElement(And(ContainSubstring(" "+name+" is not as installed"), ContainSubstring(change.path), ContainSubstring("rogue"))))
 			}).WithTimeout(10 * time.Second).Should(Succeed())
 		})
 	}

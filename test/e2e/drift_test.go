@@ -20,6 +20,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/test/harness"
 )
 
@@ -94,6 +95,14 @@ var _ = alone("a policy that an administrator switches off is put back, and so i
 		Eventually(ctx, func() error { return w.Client.Get(ctx, client.ObjectKeyFromObject(binding), binding) }).WithTimeout(foundWithin).WithPolling(20 * time.Millisecond).Should(Succeed())
 		w.note("a binding was put back after %s", time.Since(began).Round(time.Millisecond))
 		w.untilEvent(ctx, binding.Name, "GuardChanged", began)
+		Eventually(ctx, func(g Gomega) {
+			log := &v1alpha1.ReleaseRecordList{}
+			g.Expect(w.Client.List(ctx, log, client.InNamespace(w.OperatorNamespace), client.MatchingLabels{v1alpha1.LabelTrack: guards.LogName})).To(Succeed())
+			g.Expect(ledger.Read(log.Items).Broken).To(BeEmpty())
+			g.Expect(log.Items).To(ContainElement(HaveField("Spec", And(
+				HaveField("Reason", "GuardChanged"), HaveField("Message", ContainSubstring("ValidatingAdmissionPolicyBinding strata-deployments is not as installed: it is missing")),
+				HaveField("Time", HaveField("Time", BeTemporally(">", began.Add(-time.Second))))))))
+		}).WithTimeout(foundWithin).Should(Succeed())
 
 		By("with policy and webhook off, the Deployment is edited, and put right")
 		w.leaveGuards(ctx)

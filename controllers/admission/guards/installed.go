@@ -20,6 +20,10 @@ const (
 // installation differs from what config/ deploys. The overlays write it with the guards.
 const InstallationName = "strata-guards"
 
+// LogName is the track in the names of the ReleaseRecords, in the operator's namespace,
+// that tell of guards which were not as installed. There is no such track.
+const LogName = "strata-guards"
+
 // Keys of that ConfigMap.
 const (
 	// keyOperator and keyController are the CEL expressions of the variables of these

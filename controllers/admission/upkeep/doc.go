@@ -4,7 +4,8 @@
 // What was installed is what the operator was built with, with the few expressions that
 // an installation says in a ConfigMap beside the operator (guards.InstallationName):
 // without that ConfigMap nobody knows what was installed, and nothing is touched.
-// Whatever differs is told by an event about the object, a log line and a metric, and is
-// written again; what was changed three times in an hour more often than that is left
-// for an hour. That is counted by the process that leads, and a restart counts anew.
+// Whatever differs is told by an event about the object, a log line, a metric and a record
+// of the guards' own log (guards.LogName), and is written again; what was changed more than
+// three times in an hour is left for an hour. That is counted by the process that leads,
+// and a restart counts anew.
 package upkeep

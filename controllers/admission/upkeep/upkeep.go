@@ -58,6 +58,9 @@ type Keeper struct {
 	told map[string]string
 	// unknown is why nobody knows what was installed, as it was told last.
 	unknown string
+	// actor is the operator's own user name, and owed is what its log lacks.
+	actor string
+	owed  []owed
 }
 
 type repairs struct {
@@ -74,8 +77,8 @@ type repairs struct {
 
 // Setup adds the keeper to a manager whose scheme has admissionregistration/v1. It works
 // while this replica leads, and watches by label: what loses that is told of as gone.
-// namespace is that of the operator.
-func Setup(mgr ctrl.Manager, namespace string) error {
+// namespace is that of the operator, and actor its user name.
+func Setup(mgr ctrl.Manager, namespace, actor string) error {
 	mapper := mgr.GetRESTMapper()
 	k := &Keeper{
 		client: mgr.GetClient(), live: mgr.GetAPIReader(), recorder: mgr.GetEventRecorder("strata"), namespace: namespace, now: time.Now,
@@ -83,7 +86,7 @@ func Setup(mgr ctrl.Manager, namespace string) error {
 			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 			return !meta.IsNoMatchError(err)
 		},
-		repaired: map[string]repairs{}, told: map[string]string{},
+		repaired: map[string]repairs{}, told: map[string]string{}, actor: actor,
 	}
 	named := fields.OneTermEqualSelector("metadata.name", guards.ConfigurationName)
 	watched, err := cache.New(mgr.GetConfig(), cache.Options{
@@ -145,7 +148,7 @@ func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 		return reconcile.Result{}, nil
 	}
 	left, next := 0, time.Duration(0)
-	var errs error
+	errs := k.record(ctx)
 	for _, guard := range wanted {
 		if !k.served(guard.GetObjectKind().GroupVersionKind()) {
 			continue
@@ -225,7 +228,7 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 	case known.count >= maxRepairs && since < peace:
 		k.repaired[key] = repairs{count: known.count, last: now, left: true}
 		k.tell(ctx, wanted, "GuardLeft", fmt.Sprintf("%s is not as installed again: %s; it was put right %d times, and is left for %s: stop whoever writes it", key, difference, known.count, peace))
-		return peace, nil
+		return peace, k.record(ctx)
 	case since >= peace:
 		known = repairs{}
 	}
@@ -234,12 +237,14 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 		k.told[key] = difference
 		k.tell(ctx, wanted, "GuardChanged", fmt.Sprintf("%s is not as installed: %s; it is put right", key, difference))
 	}
+	// The record comes first, where it can: it may be this guard that keeps it away.
+	unrecorded := k.record(ctx)
 	if err := k.write(ctx, wanted, there, missing); err != nil {
-		return 0, fmt.Errorf("put %s right: %w", key, err)
+		return 0, errors.Join(unrecorded, fmt.Errorf("put %s right: %w", key, err))
 	}
 	delete(k.told, key)
 	k.repaired[key] = repairs{count: known.count + 1, last: now}
-	return 0, nil
+	return 0, unrecorded
 }
 
 func (k *Keeper) tell(ctx context.Context, guard client.Object, reason, message string) {
@@ -247,6 +252,7 @@ func (k *Keeper) tell(ctx context.Context, guard client.Object, reason, message 
 	log.FromContext(ctx).Info("A guard is not as installed", "reason", reason, "kind", kind, "name", guard.GetName(), "message", message)
 	metrics.RecordGuardDrift(kind, guard.GetName())
 	k.recorder.Eventf(guard, nil, corev1.EventTypeWarning, reason, "Repair", "%s", resources.Bound(message, maxNote))
+	k.owe(reason, message)
 }
 
 // write replaces what is there, under its resourceVersion, and keeps what is not the

@@ -3,6 +3,8 @@ package upkeep
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,14 +12,18 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/events"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/ledger"
 )
 
 // keeper of guards that are all there, with what was said of the installation.
@@ -32,11 +38,29 @@ func keeper(t *testing.T, said map[string]string, also ...client.Object) *Keeper
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: guards.Namespace}},
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: guards.Namespace, Name: guards.InstallationName}, Data: said},
 	)
-	c := fake.NewClientBuilder().WithObjects(objects...).Build()
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		t.Fatal(err)
+	}
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
 	return &Keeper{
 		client: c, live: c, recorder: events.NewFakeRecorder(1000), namespace: guards.Namespace, now: time.Now,
 		served: func(schema.GroupVersionKind) bool { return true }, repaired: map[string]repairs{}, told: map[string]string{},
+		actor: "system:serviceaccount:strata-system:strata",
 	}
+}
+
+// records of the guards' log, which is whole.
+func (k *Keeper) records(t *testing.T) []v1alpha1.ReleaseRecord {
+	t.Helper()
+	var list v1alpha1.ReleaseRecordList
+	if err := k.live.List(t.Context(), &list, client.InNamespace(k.namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if broken := ledger.Read(list.Items).Broken; broken != "" {
+		t.Error(broken)
+	}
+	return list.Items
 }
 
 func (k *Keeper) look(t *testing.T) time.Duration {
@@ -105,6 +129,61 @@ func TestChangedThriceIsLeft(t *testing.T) {
 	now = now.Add(peace)
 	if wait := k.look(t); wait != 0 || *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Fail {
 		t.Fatalf("it was not put right after an hour: %s", wait)
+	}
+	var told []string
+	for _, record := range k.records(t) {
+		told = append(told, record.Spec.Reason)
+	}
+	if want := []string{"GuardChanged", "GuardChanged", "GuardChanged", "GuardLeft", "GuardChanged"}; !slices.Equal(told, want) {
+		t.Errorf("recorded %s, not %s", told, want)
+	}
+}
+
+// TestRecordedBeforeItIsPutRight: who, what and where; and a guard that keeps its record
+// away, or the answer to it, is put right all the same and recorded once.
+func TestRecordedBeforeItIsPutRight(t *testing.T) {
+	for name, create := range map[string]func(ctx context.Context, c client.WithWatch, weak bool, object client.Object) error{
+		"as it is": func(ctx context.Context, c client.WithWatch, weak bool, object client.Object) error {
+			if !weak {
+				t.Error("the record came after the repair")
+			}
+			return c.Create(ctx, object)
+		},
+		"the guard keeps it away": func(ctx context.Context, c client.WithWatch, weak bool, object client.Object) error {
+			if weak {
+				return errors.New("no")
+			}
+			return c.Create(ctx, object)
+		},
+		"the answer is lost": func(ctx context.Context, c client.WithWatch, weak bool, object client.Object) error {
+			if err := c.Create(ctx, object); err != nil || !weak {
+				return err
+			}
+			return errors.New("no answer")
+		},
+	} {
+		k := keeper(t, nil)
+		k.client = interceptor.NewClient(k.client.(client.WithWatch), interceptor.Funcs{
+			Create: func(ctx context.Context, c client.WithWatch, object client.Object, _ ...client.CreateOption) error {
+				return create(ctx, c, *policy(t, k, nil).Spec.FailurePolicy == admissionv1.Ignore, object)
+			},
+		})
+		policy(t, k, weaken)
+		if _, err := k.Reconcile(t.Context(), reconcile.Request{}); (err != nil) != (name != "as it is") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Fail {
+			t.Errorf("%s: it was not put right", name)
+		}
+		k.look(t)
+		records := k.records(t)
+		if len(records) != 1 {
+			t.Fatalf("%s: %d records", name, len(records))
+		}
+		is := &records[0].Spec
+		if is.Event != v1alpha1.EventDrift || is.Actor != k.actor || !strings.Contains(is.Message, "ValidatingAdmissionPolicy strata-seals is not as installed: spec.failurePolicy") {
+			t.Errorf("%s: %s %s by %s", name, is.Event, is.Message, is.Actor)
+		}
 	}
 }
 

@@ -61,6 +61,9 @@ func TestTracks(t *testing.T) {
 	if errs := ValidateTrack(policies); len(errs) > 0 {
 		t.Error(errs.ToAggregate())
 	}
+	taken := goodTrack()
+	taken.Name = "strata-guards"
+	says(t, "the guards' log", ValidateTrack(taken), `metadata.name: Invalid value: "strata-guards": is the name of the log of the guards`)
 	for name, c := range map[string]struct {
 		change func(*v1alpha1.ReleaseTrackSpec)
 		says   string

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/resources"
 )
 
@@ -14,6 +15,9 @@ import (
 func ValidateTrack(track *v1alpha1.ReleaseTrack) field.ErrorList {
 	spec, path := &track.Spec, field.NewPath("spec")
 	errs := CheckSupported("ReleaseTrack", track)
+	if track.Name == guards.LogName {
+		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), track.Name, "is the name of the log of the guards: take another name"))
+	}
 	errs = append(errs, resources.CheckTrackNames(track.Name, spec)...)
 	if spec.Rollout != nil {
 		errs = append(errs, validateSteps(spec.Rollout.Steps, path.Child("rollout", "steps"))...)
