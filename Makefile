@@ -103,6 +103,15 @@ simulate: ## Play random worlds: SEED=n WORLDS=n; SEED alone tells of that one w
 simulate-nightly: ## Play a million random worlds, from SEED= on, or from the date.
 	$(MAKE) simulate WORLDS=1000000 SEED=$(or $(SEED),$(shell date +%Y%m%d)0000000)
 
+.PHONY: fuzz
+fuzz: ## Fuzz everything that can be, each for FUZZTIME= (30s); make test runs what is known alone.
+	@git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u | while read -r dir; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' $$dir/*_test.go | cut -c6-); do \
+			echo "== $$dir $$target"; \
+			go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; \
+		done; \
+	done
+
 .PHONY: bench-admission
 bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
 	$(WITH_API_SERVER) go test ./test/admission -count=1 -timeout 10m -v -ginkgo.focus 'What admission costs' -benchmark
