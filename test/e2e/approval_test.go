@@ -167,6 +167,9 @@ var _ = story("a step that needs an approval waits for one who may give it, thro
 		Consistently(ctx, func() []int32 { return w.weightsSet(ctx, "2.0.0") }).
 			WithTimeout(8 * time.Second).WithPolling(time.Second).Should(Equal([]int32{20}))
 		untilBlocked()
+		w.expectShown(ctx, "status", "status", harness.TrackName)
+		w.expectShown(ctx, "explain", "explain", harness.TrackName)
+		w.expectShown(ctx, "diff", "diff", harness.ReleaseName("1.0.0"), harness.ReleaseName("2.0.0"))
 
 		By("ann approves")
 		Expect(w.as(ctx, "ann", approve("by-ann", "ann"))).To(Succeed())
@@ -177,4 +180,7 @@ var _ = story("a step that needs an approval waits for one who may give it, thro
 		Expect(approvals[0].Spec.Actor).To(Equal("ann"))
 		Expect(approvals[0].Spec.ActionName).To(Equal("by-ann"))
 		w.untilSettled(ctx, "2.0.0")
+		w.expectShown(ctx, "releases", "releases", harness.TrackName)
+		w.expectShown(ctx, "history", "history", harness.TrackName)
+		w.expectShown(ctx, "report", "audit", "report", harness.TrackName)
 	})

@@ -26,6 +26,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/cmd/kubectl-strata/plugin"
+	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/stories/cluster"
 )
 
@@ -143,30 +144,12 @@ func (u user) fails(ctx context.Context, code int, args ...string) string {
 	return s.err
 }
 
-// varying is what differs from run to run, and what stands for it.
-var varying = []struct {
-	is *regexp.Regexp
-	as string
-}{
-	{regexp.MustCompile(`plugin-[a-z0-9]{5}\b`), "plugin-nsnsn"},
-	{regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "2026-01-31T12:00:00Z"},
-	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:..."},
-	{regexp.MustCompile(`(approve|abort|retry|rollback|skiphold)-(shop-\d+-\d+-\d+)-[a-z0-9]{5}\b`), "$1-$2-rrrrr"},
-	{regexp.MustCompile(`\b(in|for) \d+[sm](\d+s)?\b`), "$1 a while"},
-}
+// namespaces differ from run to run.
+var namespaces = harness.Varying{Is: regexp.MustCompile(`plugin-[a-z0-9]{5}\b`), As: "plugin-nsnsn"}
 
 // expectGolden compares a text with testdata/<name>.golden.
 func expectGolden(name, text string) {
 	GinkgoHelper()
-	for _, v := range varying {
-		text = v.is.ReplaceAllString(text, v.as)
-	}
 	path := filepath.Join("testdata", name+".golden")
-	if *update {
-		Expect(os.WriteFile(path, []byte(text), 0o600)).To(Succeed())
-		return
-	}
-	want, err := os.ReadFile(path)
-	Expect(err).NotTo(HaveOccurred())
-	Expect(text).To(Equal(string(want)), "%s; -update writes it anew", path)
+	Expect(harness.Golden(path, text, *update, append([]harness.Varying{namespaces}, harness.ShownVarying...)...)).To(Succeed(), "-update writes it anew")
 }
