@@ -241,6 +241,9 @@ func (w *world) trafficTrack() traffic.Track {
 	if w.track != nil && w.track.Spec.DeletionPolicy == v1alpha1.DeletionDelete {
 		t.Owner = w.track.UID
 	}
+	if candidate := w.state().Candidate; candidate != nil {
+		t.Candidate = candidate.Name
+	}
 	return t
 }
 

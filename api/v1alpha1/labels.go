@@ -47,6 +47,9 @@ const (
 	// newest write of an object. Whoever observes a number above its newest
 	// record has read a stale log and must not act.
 	AnnotationSequence = ReservedPrefix + "sequence"
+	// AnnotationPreview, on a route object, is the header by which its last rules select the
+	// requests for the candidate.
+	AnnotationPreview = ReservedPrefix + "preview"
 	// AnnotationRequestedBy is the user who created a release.
 	AnnotationRequestedBy = ReservedPrefix + "requested-by"
 	// AnnotationImages lists, on a pod and its template, the images that the release

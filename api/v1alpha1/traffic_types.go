@@ -42,6 +42,7 @@ const (
 
 // Route is one way by which traffic enters the application.
 //
+// +kubebuilder:validation:XValidation:rule="self.type == 'GatewayAPI' || !has(self.preview)",message="a preview needs a route of type GatewayAPI: others cannot tell requests apart",fieldPath=".preview"
 // +kubebuilder:validation:XValidation:rule="has(self.gatewayAPI) == (self.type == 'GatewayAPI')",message="gatewayAPI must be set when type is GatewayAPI, and only then",fieldPath=".gatewayAPI"
 // +kubebuilder:validation:XValidation:rule="has(self.ingress) == (self.type == 'Ingress')",message="ingress must be set when type is Ingress, and only then",fieldPath=".ingress"
 // +kubebuilder:validation:XValidation:rule="has(self.service) == (self.type == 'Service')",message="service must be set when type is Service, and only then",fieldPath=".service"
@@ -80,6 +81,15 @@ type Route struct {
 	// +unionDiscriminator
 	Type RouteType `json:"type"`
 
+	// preview lets requests with a header reach the candidate, and nothing else, from the
+	// time when it has a Service until it is promoted or its attempt ends: people and
+	// tests see it by the hostname of the application before it has any traffic. Who
+	// knows the header reaches what has not passed its tests. Needs type GatewayAPI.
+	// Unset: the candidate gets its share of the traffic and no more.
+	//
+	// +optional
+	Preview *RoutePreview `json:"preview,omitempty"`
+
 	// gatewayAPI is set when type is GatewayAPI: the route object to make.
 	//
 	// +optional
@@ -94,6 +104,25 @@ type Route struct {
 	//
 	// +optional
 	Service *ServiceRoute `json:"service,omitempty"`
+}
+
+// RoutePreview is the header by which the candidate is reached.
+type RoutePreview struct {
+	// headerName is the name of the header, 1 to 64 characters as HTTP has them.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9!#$%&'*+\-.^_|~]+$`
+	HeaderName string `json:"headerName"`
+
+	// headerValue is all of its value, 1 to 128 characters. Unset: the name of the
+	// candidate, such as shop-1-4-2.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	HeaderValue string `json:"headerValue,omitempty"`
 }
 
 // GatewayAPIRoute is an operator-owned route object of the Gateway API.

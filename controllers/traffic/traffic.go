@@ -43,6 +43,8 @@ type Track struct {
 	Name      string
 	// Owner is the UID of the track where its routes go with it; "" where they stay.
 	Owner types.UID
+	// Candidate is the release with the open attempt; "" for none.
+	Candidate string
 	// Port is the port of a component of a release of this track, by the port's
 	// name. ok is false where the release is gone, or has no such component or port.
 	Port func(release, component, port string) (p v1alpha1.ComponentPort, ok bool)

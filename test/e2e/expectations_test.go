@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -111,13 +112,18 @@ type answer struct {
 	Calls   map[string]answer `json:"calls"`
 }
 
-// ask sends one request of its own to the story's hostname, over a new connection.
-func (w *world) ask(ctx context.Context, path string) (answer, error) {
+// ask sends one request of its own to the story's hostname, over a new connection, with
+// headers "Name: value".
+func (w *world) ask(ctx context.Context, path string, headers ...string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.GatewayURL+path, nil)
 	if err != nil {
 		return answer{}, err
 	}
 	request.Host, request.Close = harness.Host(w.namespace), true
+	for _, header := range headers {
+		name, value, _ := strings.Cut(header, ": ")
+		request.Header.Set(name, value)
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return answer{}, err

@@ -303,11 +303,30 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 		if object != nil && world.Shares(weightsOf(object)) != world.Shares(state.Weights) {
 			w.violate("Carried", "route %s has %s, and the newest record says %s", spec.Name, world.Shares(weightsOf(object)), world.Shares(state.Weights))
 		}
+		if object != nil {
+			w.checkPreview(spec, object)
+		}
 	case v1alpha1.RouteService:
 		object := on[corev1.Service](&w.store, services, spec.Service.Name)
 		if object != nil && world.Shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {
 			w.violate("Carried", "route %s selects %s, and the newest record says %s", spec.Name, object.Spec.Selector[v1alpha1.LabelRelease], world.Shares(state.Weights))
 		}
+	}
+}
+
+// checkPreview: the rules after the first one lead to the open attempt's release alone,
+// where the track asks for that, and to nobody else.
+func (w *World) checkPreview(spec v1alpha1.Route, object *gatewayv1.HTTPRoute) {
+	candidate, shown := w.head().Candidate, ""
+	if spec.Preview != nil && candidate != nil && slices.ContainsFunc(weightsOf(object), func(s v1alpha1.ReleaseWeight) bool { return s.ReleaseName == candidate.Name }) {
+		shown = candidate.Name
+	}
+	var leadsTo string
+	for _, rule := range object.Spec.Rules[1:] {
+		leadsTo += releaseOf(string(rule.BackendRefs[0].Name))
+	}
+	if leadsTo != shown {
+		w.violate("Previewed", "the preview of route %s leads to %q, and should to %q", spec.Name, leadsTo, shown)
 	}
 }
 

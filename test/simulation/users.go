@@ -101,6 +101,9 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 				Kind: "HTTPRoute", ParentRefs: []gatewayv1.ParentReference{{Name: "gateway"}}, Hostnames: []gatewayv1.Hostname{"shop.example.com"},
 			},
 		})
+		if w.chance(20) {
+			routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
+		}
 	}
 	if which&2 > 0 {
 		component := "web"

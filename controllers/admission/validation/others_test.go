@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -51,8 +53,21 @@ MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
 -----END PUBLIC KEY-----
 `
 
+// preview gives the first route one, and answers with what it selects.
+func preview(spec *v1alpha1.ReleaseTrackSpec) *v1alpha1.GatewayAPIRoute {
+	spec.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
+	return spec.Traffic.Routes[0].GatewayAPI
+}
+
+var redirecting = v1alpha1.GatewayAPIRule{Filters: []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestRedirect}}}
+
 func TestTracks(t *testing.T) {
 	if errs := ValidateTrack(goodTrack()); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
+	roomy := goodTrack()
+	preview(&roomy.Spec).Rules = append(make([]v1alpha1.GatewayAPIRule, 6), redirecting, redirecting, redirecting, redirecting)
+	if errs := ValidateTrack(roomy); len(errs) > 0 {
 		t.Error(errs.ToAggregate())
 	}
 	policies := goodTrack()
@@ -79,7 +94,19 @@ func TestTracks(t *testing.T) {
 			s.Traffic.Routes = append(s.Traffic.Routes, again)
 		}, `routes[2].service.name: Duplicate value: "shop-api"`},
 		"component": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].ComponentName = "We" }, `routes[0].componentName: Invalid value: "We"`},
-		"port":      {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
+		"header of the preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Rules = []v1alpha1.GatewayAPIRule{{Matches: []gatewayv1.HTTPRouteMatch{{Headers: []gatewayv1.HTTPHeaderMatch{{Name: "x-PREVIEW"}}}}}}
+		}, `routes[0].gatewayAPI.rules[0].matches[0].headers[0].name: Invalid value: "x-PREVIEW": is the header of the preview`},
+		"no room for that header": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).GRPCRules = []v1alpha1.GatewayAPIGRPCRule{{Matches: []gatewayv1.GRPCRouteMatch{{Headers: make([]gatewayv1.GRPCHeaderMatch, 16)}}}}
+		}, "routes[0].gatewayAPI.grpcRules[0].matches[0].headers: Invalid value: 16: leave room"},
+		"too many rules for a preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Rules = append(make([]v1alpha1.GatewayAPIRule, 7), redirecting, redirecting, redirecting)
+		}, "routes[0].gatewayAPI.rules: Invalid value: 10: with a preview, rules that lead to the releases count twice, and that makes 17"},
+		"too many matches for a preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Rules = slices.Repeat([]v1alpha1.GatewayAPIRule{{Matches: make([]gatewayv1.HTTPRouteMatch, 16)}}, 4)
+		}, "routes[0].gatewayAPI.rules: Invalid value: 4: with a preview, matches of rules that lead to the releases count twice, and that makes 128"},
+		"port": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
 		}, `spec.requires[1]: Invalid value: "shop": a track that requires itself would never promote anything`},

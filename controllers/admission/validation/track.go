@@ -67,6 +67,9 @@ func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 		for _, problem := range validation.IsValidPortName(route.PortName) {
 			errs = append(errs, field.Invalid(at.Child("portName"), route.PortName, problem))
 		}
+		if route.Preview != nil && route.GatewayAPI != nil {
+			errs = append(errs, validatePreview(route.Preview.HeaderName, route.GatewayAPI, at.Child("gatewayAPI"))...)
+		}
 		if route.Type != v1alpha1.RouteService {
 			continue
 		}

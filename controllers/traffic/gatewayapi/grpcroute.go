@@ -39,7 +39,7 @@ func (r grpcRoute) reports() []gatewayv1.RouteParentStatus { return r.Status.Par
 
 func (r grpcRoute) backends() []gatewayv1.BackendRef {
 	var all []gatewayv1.BackendRef
-	for _, rule := range r.Spec.Rules {
+	for _, rule := range r.lasting() {
 		for _, backend := range rule.BackendRefs {
 			all = append(all, backend.BackendRef)
 		}
@@ -53,21 +53,60 @@ func (r grpcRoute) leadingTo(backends []gatewayv1.BackendRef) routeObject {
 		refs = append(refs, gatewayv1.GRPCBackendRef{BackendRef: backend})
 	}
 	object := r.DeepCopy()
+	object.Spec.Rules = grpcRoute{object}.lasting()
+	markPreview(grpcRoute{object}, "")
 	for i := range object.Spec.Rules {
 		object.Spec.Rules[i].BackendRefs = refs
 	}
 	return grpcRoute{object}
 }
 
+// lasting are the rules but for those of a preview.
+func (r grpcRoute) lasting() []gatewayv1.GRPCRouteRule {
+	header := previewHeader(r)
+	if header == "" {
+		return r.Spec.Rules
+	}
+	return slices.DeleteFunc(slices.Clone(r.Spec.Rules), func(rule gatewayv1.GRPCRouteRule) bool {
+		return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayv1.GRPCRouteMatch) bool {
+			return !slices.ContainsFunc(match.Headers, func(h gatewayv1.GRPCHeaderMatch) bool { return strings.EqualFold(string(h.Name), header) })
+		})
+	})
+}
+
+func (r grpcRoute) previewing(p preview) routeObject {
+	object := r.DeepCopy()
+	var rules []gatewayv1.GRPCRouteRule
+	for _, rule := range object.Spec.Rules {
+		if len(rule.BackendRefs) == 0 {
+			continue
+		}
+		selects := *rule.DeepCopy()
+		if len(selects.Matches) == 0 {
+			selects.Matches = []gatewayv1.GRPCRouteMatch{{}}
+		}
+		for i := range selects.Matches {
+			match := &selects.Matches[i]
+			match.Headers = append(match.Headers, gatewayv1.GRPCHeaderMatch{Name: gatewayv1.GRPCHeaderName(p.header), Value: p.value})
+		}
+		selects.BackendRefs = []gatewayv1.GRPCBackendRef{{BackendRef: p.backend}}
+		rules = append(rules, selects)
+	}
+	object.Spec.Rules = append(object.Spec.Rules, rules...)
+	markPreview(grpcRoute{object}, p.header)
+	return grpcRoute{object}
+}
+
 func (r grpcRoute) withSpec(other routeObject) routeObject {
 	object := r.DeepCopy()
 	object.Spec = *other.raw().(*gatewayv1.GRPCRoute).Spec.DeepCopy()
+	markPreview(grpcRoute{object}, previewHeader(other))
 	return grpcRoute{object}
 }
 
 func (r grpcRoute) asksFor(other routeObject) bool {
 	theirs, ok := other.raw().(*gatewayv1.GRPCRoute)
-	return ok && equality.Semantic.DeepEqual(grpcDefaults(r.Spec), grpcDefaults(theirs.Spec))
+	return ok && previewHeader(r) == previewHeader(other) && equality.Semantic.DeepEqual(grpcDefaults(r.Spec), grpcDefaults(theirs.Spec))
 }
 
 // grpcDefaults is the spec as the API server stores it: the defaults of the CRD,

@@ -40,7 +40,7 @@ func (r httpRoute) reports() []gatewayv1.RouteParentStatus { return r.Status.Par
 
 func (r httpRoute) backends() []gatewayv1.BackendRef {
 	var all []gatewayv1.BackendRef
-	for _, rule := range r.Spec.Rules {
+	for _, rule := range r.lasting() {
 		for _, backend := range rule.BackendRefs {
 			all = append(all, backend.BackendRef)
 		}
@@ -54,6 +54,8 @@ func (r httpRoute) leadingTo(backends []gatewayv1.BackendRef) routeObject {
 		refs = append(refs, gatewayv1.HTTPBackendRef{BackendRef: backend})
 	}
 	object := r.DeepCopy()
+	object.Spec.Rules = httpRoute{object}.lasting()
+	markPreview(httpRoute{object}, "")
 	for i := range object.Spec.Rules {
 		rule := &object.Spec.Rules[i]
 		rule.BackendRefs = nil
@@ -71,15 +73,52 @@ func redirects(rule gatewayv1.HTTPRouteRule) bool {
 	})
 }
 
+// lasting are the rules but for those of a preview.
+func (r httpRoute) lasting() []gatewayv1.HTTPRouteRule {
+	header := previewHeader(r)
+	if header == "" {
+		return r.Spec.Rules
+	}
+	return slices.DeleteFunc(slices.Clone(r.Spec.Rules), func(rule gatewayv1.HTTPRouteRule) bool {
+		return len(rule.Matches) > 0 && !slices.ContainsFunc(rule.Matches, func(match gatewayv1.HTTPRouteMatch) bool {
+			return !slices.ContainsFunc(match.Headers, func(h gatewayv1.HTTPHeaderMatch) bool { return strings.EqualFold(string(h.Name), header) })
+		})
+	})
+}
+
+func (r httpRoute) previewing(p preview) routeObject {
+	object := r.DeepCopy()
+	var rules []gatewayv1.HTTPRouteRule
+	for _, rule := range object.Spec.Rules {
+		if len(rule.BackendRefs) == 0 {
+			continue
+		}
+		selects := *rule.DeepCopy()
+		if len(selects.Matches) == 0 {
+			selects.Matches = []gatewayv1.HTTPRouteMatch{{}}
+		}
+		for i := range selects.Matches {
+			match := &selects.Matches[i]
+			match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(p.header), Value: p.value})
+		}
+		selects.BackendRefs = []gatewayv1.HTTPBackendRef{{BackendRef: p.backend}}
+		rules = append(rules, selects)
+	}
+	object.Spec.Rules = append(object.Spec.Rules, rules...)
+	markPreview(httpRoute{object}, p.header)
+	return httpRoute{object}
+}
+
 func (r httpRoute) withSpec(other routeObject) routeObject {
 	object := r.DeepCopy()
 	object.Spec = *other.raw().(*gatewayv1.HTTPRoute).Spec.DeepCopy()
+	markPreview(httpRoute{object}, previewHeader(other))
 	return httpRoute{object}
 }
 
 func (r httpRoute) asksFor(other routeObject) bool {
 	theirs, ok := other.raw().(*gatewayv1.HTTPRoute)
-	return ok && equality.Semantic.DeepEqual(httpDefaults(r.Spec), httpDefaults(theirs.Spec))
+	return ok && previewHeader(r) == previewHeader(other) && equality.Semantic.DeepEqual(httpDefaults(r.Spec), httpDefaults(theirs.Spec))
 }
 
 // httpDefaults is the spec as the API server stores it: the defaults of the CRD,

@@ -68,16 +68,21 @@ type routeObject interface {
 	// matches are those of all rules, each in one form: defaults filled in, what has
 	// no order sorted. Two that are equal select the same requests.
 	matches() []string
-	// backends are those of every rule in turn.
+	// backends are those of every rule in turn, but for a preview.
 	backends() []gatewayv1.BackendRef
 
 	// asksFor says whether the spec asks the router for the same as the other one, of
 	// the same kind. What the API server fills in counts as equal to what was left out.
 	asksFor(other routeObject) bool
-	// leadingTo is a copy, each rule of which leads to the backends; one that
-	// redirects, to none.
+	// leadingTo is a copy without a preview, each rule of which leads to the backends; one
+	// that redirects, to none.
 	leadingTo(backends []gatewayv1.BackendRef) routeObject
-	// withSpec is a copy that has the spec of the other one, of the same kind.
+	// previewing is a copy with one rule more for each that leads somewhere: it selects
+	// the same requests, where they have the header, for the candidate. Who asks for a
+	// header more comes first, wherever it stands; the rules that were there keep their
+	// places, by which gateways know them.
+	previewing(p preview) routeObject
+	// withSpec is a copy that has spec and preview of the other one, of the same kind.
 	withSpec(other routeObject) routeObject
 }
 

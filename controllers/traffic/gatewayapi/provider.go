@@ -5,6 +5,7 @@
 //	  parentRefs, hostnames, matches, filters, timeouts   as the track's spec says
 //	  backendRefs of every rule                           Service R-C for each release listed
 //	                                                      weight: as the newest record says
+//	rules after them, for a preview                       the same requests with the header: the candidate
 //	  annotation strata.dev/sequence                      that record
 //
 // A write is proven by the status that the gateways write on the route: every

@@ -12,11 +12,16 @@ import (
 )
 
 // render makes the object that a route of the track asks for, but for its name. All
-// rules go to the same backends; a rule that redirects has none. lacking names the
+// rules go to the same backends, but for a preview of the candidate; a rule that redirects
+// has none. lacking names the
 // first release that has no such port; "" when all have.
 func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live routeObject) (wanted routeObject, lacking string) {
 	backends, lacking := renderBackends(t, route, weights, live)
-	return claim(route).leadingTo(backends), lacking
+	wanted = claim(route).leadingTo(backends)
+	if p := previewOf(t, route, weights, backends); p != nil {
+		wanted = wanted.previewing(*p)
+	}
+	return wanted, lacking
 }
 
 // claim is what a route claims of its parents: the object that it asks for, without

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"k8s.io/utils/ptr"
@@ -68,12 +69,25 @@ func checkoutRules() []v1alpha1.GatewayAPIRule {
 }
 
 func TestRender(t *testing.T) {
+	byHeader := &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
 	cases := map[string]struct {
-		route   v1alpha1.GatewayAPIRoute
-		weights []v1alpha1.ReleaseWeight
+		route     v1alpha1.GatewayAPIRoute
+		weights   []v1alpha1.ReleaseWeight
+		preview   *v1alpha1.RoutePreview
+		candidate string
 	}{
-		"everything-to-one":    {weights: weights("shop-1", 100)},
-		"listed-before-weight": {weights: weights("shop-1", 100, "shop-9", 0)},
+		"preview": {
+			route:   v1alpha1.GatewayAPIRoute{Rules: checkoutRules()},
+			weights: weights("shop-1", 100, "shop-9", 0), preview: byHeader, candidate: "shop-9",
+		},
+		"preview-of-calls": {
+			route:   v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, GRPCRules: cartRules()},
+			weights: weights("shop-1", 80, "shop-9", 20), preview: &v1alpha1.RoutePreview{HeaderName: "x-preview", HeaderValue: "next"}, candidate: "shop-9",
+		},
+		"no-preview-without-candidate": {weights: weights("shop-1", 100, "shop-9", 0), preview: byHeader},
+		"no-preview-before-service":    {weights: weights("shop-1", 100), preview: byHeader, candidate: "shop-9"},
+		"everything-to-one":            {weights: weights("shop-1", 100)},
+		"listed-before-weight":         {weights: weights("shop-1", 100, "shop-9", 0)},
 		"rules-share-backends": {
 			route:   v1alpha1.GatewayAPIRoute{Hostnames: []gatewayv1.Hostname{"shop.example.com"}, Rules: checkoutRules()},
 			weights: weights("shop-1", 80, "shop-9", 20),
@@ -86,7 +100,9 @@ func TestRender(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			object, lacking := render(shop(), public(c.route), c.weights, nil)
+			track, route := shop(), public(c.route)
+			track.Candidate, route.Preview = c.candidate, c.preview
+			object, lacking := render(track, route, c.weights, nil)
 			if lacking != "" {
 				t.Fatal("lacking", lacking)
 			}
@@ -199,4 +215,49 @@ func TestWeightsAreReadAsWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPreviewIsNoWeight: who is reached by a header has what the other rules say, the object
+// asks for the preview, and without it for what it did before.
+func TestPreviewIsNoWeight(t *testing.T) {
+	track := shop()
+	track.Candidate = "shop-9"
+	for kind, route := range map[string]v1alpha1.Route{
+		KindHTTPRoute: public(v1alpha1.GatewayAPIRoute{Rules: checkoutRules()}),
+		KindGRPCRoute: public(v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, GRPCRules: cartRules()}),
+	} {
+		plain, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), nil)
+		route.Preview = &v1alpha1.RoutePreview{HeaderName: "x-preview"}
+		shown, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), nil)
+		if got := weightsOf(shown); !slices.Equal(got, weights("shop-1", 80, "shop-9", 20)) {
+			t.Errorf("%s: weights %v", kind, got)
+		}
+		if shown.asksFor(plain) || plain.asksFor(shown) || !plain.asksFor(shown.leadingTo(plain.backends()[:2])) {
+			t.Errorf("%s: the preview makes no difference, or stays", kind)
+		}
+		if again := plain.withSpec(shown); !again.asksFor(shown) || !again.withSpec(plain).asksFor(plain) {
+			t.Errorf("%s: the spec of another one is not taken with its preview", kind)
+		}
+		// A rule of which not every match asks for the header is for everybody.
+		switch object := shown.raw().(type) {
+		case *gatewayv1.HTTPRoute:
+			last := &object.Spec.Rules[len(object.Spec.Rules)-1]
+			last.Matches = append(last.Matches, gatewayv1.HTTPRouteMatch{})
+		case *gatewayv1.GRPCRoute:
+			last := &object.Spec.Rules[len(object.Spec.Rules)-1]
+			last.Matches = append(last.Matches, gatewayv1.GRPCRouteMatch{})
+		}
+		if got := weightsOf(shown); share(got, "shop-9") != 100 {
+			t.Errorf("%s: the preview is for everybody, and shop-9 has weights %v", kind, got)
+		}
+	}
+}
+
+func share(all []v1alpha1.ReleaseWeight, release string) int32 {
+	for _, w := range all {
+		if w.ReleaseName == release {
+			return w.WeightPercent
+		}
+	}
+	return 0
 }
