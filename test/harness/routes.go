@@ -81,18 +81,19 @@ func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 	}
 }
 
-// backends are those of all rules; nil where the object is no route.
+// backends are those of the first rule, after which a preview may have its own; nil where
+// the object is no route.
 func backends(object client.Object) []gatewayv1.BackendRef {
 	all := []gatewayv1.BackendRef{}
 	switch route := object.(type) {
 	case *gatewayv1.HTTPRoute:
-		for _, rule := range route.Spec.Rules {
+		for _, rule := range route.Spec.Rules[:min(1, len(route.Spec.Rules))] {
 			for _, backend := range rule.BackendRefs {
 				all = append(all, backend.BackendRef)
 			}
 		}
 	case *gatewayv1.GRPCRoute:
-		for _, rule := range route.Spec.Rules {
+		for _, rule := range route.Spec.Rules[:min(1, len(route.Spec.Rules))] {
 			for _, backend := range rule.BackendRefs {
 				all = append(all, backend.BackendRef)
 			}
