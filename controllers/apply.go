@@ -166,13 +166,14 @@ func (r *TrackReconciler) writeRoute(ctx context.Context, w *world, a rollout.Wr
 	if i < 0 {
 		return fmt.Errorf("apply route %s: track %s has no such route", a.Route, w.key)
 	}
-	observed := w.routes[i].Object
-	if observed != nil && note.behind(observed) {
-		return fmt.Errorf("apply route %s: %w", a.Route, errBehind)
+	for _, observed := range []client.Object{w.routes[i].Object, w.routes[i].Beside} {
+		if observed != nil && note.behind(observed) {
+			return fmt.Errorf("apply route %s: %w", a.Route, errBehind)
+		}
 	}
-	err := r.options.Traffic.Apply(ctx, w.trafficTrack(), routes, w.routes, a)
-	if err == nil && observed != nil {
-		note.wrote(observed)
+	written, err := r.options.Traffic.Apply(ctx, w.trafficTrack(), routes, w.routes, a)
+	if written != nil {
+		note.wrote(written)
 	}
 	return err
 }

@@ -22,7 +22,8 @@ type TrafficSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.service)).all(r, self.exists_one(o, has(o.service) && o.service.name == r.service.name))",message="two routes must not name the same Service"
-	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && o.ingress.name == r.ingress.name))",message="two routes must not name the same Ingress"
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && (o.ingress.name == r.ingress.name || o.ingress.name == r.ingress.name + '-canary')))",message="two routes must not name the same Ingress, nor one the canary of the other"
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress) && r.ingress.dialect == 'NGINX').all(r, self.exists_one(o, has(o.ingress) && o.ingress.dialect == 'NGINX' && o.componentName == r.componentName && o.portName == r.portName))",message="two Ingress routes with dialect NGINX must not lead to the same port of a component: ingress-nginx has one weight for each Service; give one route the rules of both"
 	Routes []Route `json:"routes,omitempty"`
 }
 
@@ -95,7 +96,7 @@ type Route struct {
 	// +optional
 	GatewayAPI *GatewayAPIRoute `json:"gatewayAPI,omitempty"`
 
-	// ingress is set when type is Ingress: the Ingress to steer.
+	// ingress is set when type is Ingress: the Ingress to make.
 	//
 	// +optional
 	Ingress *IngressRoute `json:"ingress,omitempty"`
@@ -231,24 +232,146 @@ type GatewayAPIGRPCRule struct {
 	Filters []gatewayv1.GRPCRouteFilter `json:"filters,omitempty"`
 }
 
-// IngressRoute is an Ingress whose annotations carry the weights. It is not
-// supported yet.
+// IngressDialect is how an Ingress carries weights.
+//
+// +kubebuilder:validation:Enum=NGINX;ALB
+type IngressDialect string
+
+const (
+	// DialectNGINX is that of ingress-nginx: a second Ingress, the canary, has a share of
+	// the first one's requests.
+	DialectNGINX IngressDialect = "NGINX"
+	// DialectALB is that of the AWS Load Balancer Controller: an action with weighted
+	// target groups.
+	DialectALB IngressDialect = "ALB"
+)
+
+// IngressRoute is an operator-owned Ingress that carries weights.
 type IngressRoute struct {
-	// dialect of the annotations, for example nginx. 1 to 63 characters.
+	// dialect of the Ingress, by which it carries the weights: NGINX or ALB. ALB is not
+	// supported yet.
+	//
+	// +required
+	Dialect IngressDialect `json:"dialect"`
+
+	// name of the Ingress, in the track's namespace; the operator makes and owns it, and
+	// with dialect NGINX beside it <name>-canary. 1 to 240 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
-	Dialect string `json:"dialect"`
+	// +kubebuilder:validation:MaxLength=240
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
 
-	// name of the Ingress, in the track's namespace. 1 to 253 characters.
+	// className is the IngressClass of the Ingress. 1 to 253 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
-	Name string `json:"name"`
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	ClassName string `json:"className"`
+
+	// rules select the requests, 1 to 16, each host once.
+	//
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(r, self.exists_one(o, (has(o.host) ? o.host : '') == (has(r.host) ? r.host : '')))",message="each host may have one rule: put its paths together"
+	Rules []IngressRule `json:"rules"`
+
+	// tls are the certificates of hosts, 0 to 16. Unset: none of the Ingress's own.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=16
+	TLS []IngressTLS `json:"tls,omitempty"`
+
+	// annotations of the Ingress, 0 to 64: how the router treats the requests, and what
+	// others read. Those that carry weights are the operator's. Unset: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	// +kubebuilder:validation:XValidation:rule="self.all(k, k.size() <= 317)",message="the name of an annotation has at most 317 characters"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('strata.dev/') && k != 'kubernetes.io/ingress.class')",message="strata.dev/ is reserved, and className says the class"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('nginx.ingress.kubernetes.io/canary') && k != 'nginx.ingress.kubernetes.io/affinity-canary-behavior')",message="canary annotations are the operator's: they carry the weights"
+	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
+
+	// settleSeconds is how long the controller of the Ingress, and its proxies, are given
+	// to take over what was written: nothing confirms it. 1 to 600 seconds. Unset: 10.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=600
+	SettleSeconds *int32 `json:"settleSeconds,omitempty"`
+}
+
+// AnnotationValue is the value of an annotation, of at most 4096 characters.
+//
+// +kubebuilder:validation:MaxLength=4096
+type AnnotationValue string
+
+// IngressRule selects requests of one host.
+type IngressRule struct {
+	// host of the requests, without a port; a first label of * stands for any. At most 253
+	// characters. Unset: every host that no other Ingress names.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Host string `json:"host,omitempty"`
+
+	// paths of the requests, 1 to 16, each once. Unset: all.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(o, o.path == p.path && o.pathType == p.pathType))",message="a path may be named once for each pathType"
+	Paths []IngressPath `json:"paths,omitempty"`
+}
+
+// IngressPath selects requests by their path.
+//
+// +kubebuilder:validation:XValidation:rule="!self.path.contains('//') && !self.path.contains('/./') && !self.path.contains('/../') && !self.path.endsWith('/.') && !self.path.endsWith('/..')",message="a path has no empty, . or .. segments",fieldPath=".path"
+type IngressPath struct {
+	// path, from its first slash on, of letters, digits and - . _ ~ /: 1 to 256
+	// characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	// +kubebuilder:validation:Pattern=`^/[-A-Za-z0-9._~/]*$`
+	Path string `json:"path"`
+
+	// pathType is how the path is compared: Prefix (by segments) or Exact.
+	//
+	// +required
+	// +kubebuilder:validation:Enum=Prefix;Exact
+	PathType string `json:"pathType"`
+}
+
+// IngressTLS is the certificate of some hosts.
+type IngressTLS struct {
+	// hosts that the certificate is for, 1 to 16.
+	//
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Hosts []string `json:"hosts"`
+
+	// secretName is the Secret that holds it, in the track's namespace. 1 to 253
+	// characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	SecretName string `json:"secretName"`
 }
 
 // ServiceRoute is a stable Service whose traffic moves at once, when the other

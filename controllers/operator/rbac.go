@@ -43,6 +43,8 @@ package operator
 // Routes. Gateways are looked at to say that one does not exist.
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes;grpcroutes,verbs=get;list;watch;create;update
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=gateways,verbs=get
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;update;delete
+// +kubebuilder:rbac:groups=networking.k8s.io,resources=ingressclasses,verbs=get
 //
 // Telling, reading why a Job has no pod, and asking who asks for metrics.
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch;list

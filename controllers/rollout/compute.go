@@ -69,7 +69,7 @@ func (v view) stale() bool { return v.lastStamp() > v.head() }
 func (v view) lastStamp() int64 {
 	var last int64
 	for _, route := range v.Routes {
-		last = max(last, route.Sequence)
+		last = max(last, route.Sequence, route.Newest)
 	}
 	for _, r := range v.Releases {
 		last = max(last, r.Held)

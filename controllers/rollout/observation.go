@@ -358,8 +358,10 @@ type Route struct {
 	Type v1alpha1.RouteType
 	// Presence of the route object. Foreign: the name is somebody else's.
 	Presence Presence
-	// Sequence is the stamp on the route object, 0 without one.
+	// Sequence is the stamp on the route object, 0 without one. Newest is the highest
+	// where it is more than one object; Sequence is then the lowest.
 	Sequence int64
+	Newest   int64
 	// Weights are the backends of the object as written, zeros included.
 	Weights []v1alpha1.ReleaseWeight
 	// Current: the object is, but for weights and stamp, what the track's spec asks for.
@@ -367,6 +369,9 @@ type Route struct {
 	// Verified: every parent reports the object accepted and resolved at its
 	// present generation, and so carries Weights.
 	Verified bool
+	// SettleTime is from when on a router that confirms nothing is taken to carry Weights;
+	// zero where routers confirm.
+	SettleTime time.Time
 	// Reason and Message say why it is not verified; empty when it is.
 	Reason  string
 	Message string

@@ -89,7 +89,7 @@ func (v view) clear(name string) bool {
 		if route.Orphaned || state == nil || len(state.Weights) == 0 {
 			continue
 		}
-		if route.Presence == Ours && (route.Sequence < state.SetSequence || !route.Verified) {
+		if route.Presence == Ours && (route.Sequence < state.SetSequence || !route.Verified || v.settles(route)) {
 			return false
 		}
 	}

@@ -75,6 +75,9 @@ func (v view) after() time.Duration {
 	if due, ok := v.pruneTime(); ok {
 		moments = append(moments, due)
 	}
+	for _, route := range v.Routes {
+		moments = append(moments, route.SettleTime)
+	}
 	moments = append(moments, v.accessMoments()...)
 	moments = append(moments, v.lapseTimes()...)
 	for _, a := range v.Answered {

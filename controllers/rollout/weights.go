@@ -1,6 +1,9 @@
 package rollout
 
 import (
+	"cmp"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -123,13 +126,21 @@ func (v view) carries(route v1alpha1.Route, state v1alpha1.RouteState) (reason, 
 		return routeReason(seen, "RouteMissing", "route "+route.Name+" is not there yet")
 	case seen.Presence == Foreign:
 		return routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else")
-	case seen.Sequence < state.SetSequence || !sameShares(seen.Weights, state.Weights) || !seen.Current:
+	case seen.Sequence < state.SetSequence || !sameShares(seen.Weights, state.Weights):
 		return "RouteNotWritten", "route " + route.Name + " does not carry yet what the newest record says", false
+	case !seen.Current:
+		return routeReason(seen, "RouteNotWritten", "route "+route.Name+" is not yet what the track asks for")
 	case !seen.Verified:
 		return routeReason(seen, "RouteNotVerified", "the router has not confirmed route "+route.Name)
+	case v.settles(*seen) && !v.confirmedBefore(*seen):
+		return "RouteSettling", fmt.Sprintf("route %s is written; its router confirms nothing, and is taken to carry it at %s", route.Name, seen.SettleTime.UTC().Format(time.RFC3339)), false
 	}
 	return "", "", true
 }
+
+// settles says whether a router that confirms nothing is still given time to take over
+// what was written.
+func (v view) settles(seen Route) bool { return seen.SettleTime.After(v.Now) }
 
 // heldBack says whether weights are not carried for no other reason than that they
 // would go to a baseline that is dead: the routers confirm what they carry instead,
@@ -191,8 +202,14 @@ func positive(weights []v1alpha1.ReleaseWeight) []v1alpha1.ReleaseWeight {
 	return some
 }
 
-// maxBackends is what a rule of an HTTPRoute may list.
-const maxBackends = 16
+// maxBackends is what a router may list for a route: 16 a rule of an HTTPRoute, two an
+// Ingress and its canary.
+func maxBackends(route v1alpha1.Route) int {
+	if route.Type == v1alpha1.RouteIngress {
+		return 2
+	}
+	return 16
+}
 
 // backends are what a route object should list: the recorded weights, and with
 // weight 0 every other live release that could take them, so that its backend is
@@ -213,8 +230,30 @@ func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alph
 		}
 		list = append(list, entry)
 	}
-	room := max(maxBackends-len(list), 0)
+	room := maxBackends(route) - len(list)
+	if room < 0 {
+		slices.SortStableFunc(list, func(a, b v1alpha1.ReleaseWeight) int { return cmp.Compare(v.listRank(b), v.listRank(a)) })
+		return list[:maxBackends(route)]
+	}
 	return append(list, drained[max(len(drained)-room, 0):]...)
+}
+
+// listRank orders what a router has no room for: who has weight comes first, then who is
+// about to get some, then who was promoted last.
+func (v view) listRank(w v1alpha1.ReleaseWeight) int64 {
+	ref := v.liveRef(w.ReleaseName)
+	switch p, _ := v.promotion(*ref); {
+	case w.WeightPercent > 0:
+		return math.MaxInt64
+	case v.state.Candidate != nil && v.state.Candidate.UID == ref.UID, v.recalled(*ref):
+		return math.MaxInt64 - 1
+	default:
+		return p.Sequence
+	}
+}
+
+func (v view) recalled(ref v1alpha1.ReleaseRef) bool {
+	return slices.ContainsFunc(v.state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == ref.UID && l.Recall != nil })
 }
 
 // onlyDrains says whether a live release is on its way out: nothing is about to

@@ -29,6 +29,12 @@ const (
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
 	// ReasonParentMissing: there is no such Gateway.
 	ReasonParentMissing = "ParentMissing"
+	// ReasonClassMissing: there is no such IngressClass.
+	ReasonClassMissing = "IngressClassMissing"
+	// ReasonChanged: somebody changed a route object, or the track it, and it is put right.
+	ReasonChanged = "RouteChanged"
+	// ReasonSettling: a router that confirms nothing is given time to take a write over.
+	ReasonSettling = "RouteSettling"
 	// ReasonNotReported: a parent has not reported on the present generation.
 	ReasonNotReported = "RouteNotReported"
 	// ReasonNotAccepted: a parent refuses the route, or part of it.

@@ -4,6 +4,7 @@
 //
 //	spec.traffic.routes[*].type     Registry      Provider
 //	  GatewayAPI  ----------------> [type] -----> traffic/gatewayapi: HTTPRoute
+//	  Ingress     ----------------> [type] -----> traffic/ingress: an Ingress and its canary
 //	  Service     ----------------> [type] -----> traffic/service: a stable Service
 //	  the next one ---------------> [type] -----> a package of its own
 //
@@ -57,6 +58,8 @@ type Observed struct {
 	// Object is nil while the route object is missing. It is shared with the
 	// cache: read only.
 	Object client.Object
+	// Beside is the second object of a route that has two; nil while it is missing.
+	Beside client.Object
 }
 
 // Provider is one kind of router.
@@ -66,11 +69,13 @@ type Provider interface {
 	// Route.Reason and Route.Message, not an error; errors are of the API server.
 	Observe(ctx context.Context, t Track, route v1alpha1.Route) (Observed, error)
 
-	// Apply makes the route carry the weights, in at most one write: it creates
-	// the object where observed.Object is nil, else writes under its
-	// resourceVersion. Where nothing differs it writes nothing. See IsStale and
-	// ErrForeign for its errors.
-	Apply(ctx context.Context, t Track, route v1alpha1.Route, write rollout.WriteRoute, observed Observed) error
+	// Apply brings the route nearer to carrying the weights, by at most one write: it
+	// creates an object that is missing, or writes or deletes one under the
+	// resourceVersion that was observed, and then gives that back as it was observed.
+	// Where nothing differs it writes nothing. A route of two objects may take several,
+	// after each of which the router does what was asked for before or is asked for now.
+	// See IsStale and ErrForeign for its errors.
+	Apply(ctx context.Context, t Track, route v1alpha1.Route, write rollout.WriteRoute, observed Observed) (written client.Object, err error)
 
 	// Leftovers reads the route objects of the track, found by their labels, that
 	// the spec no longer names. Their Route.Orphaned is set.
@@ -134,22 +139,23 @@ func (r Registry) Observe(ctx context.Context, t Track, routes []v1alpha1.Route)
 	return all, nil
 }
 
-// Apply carries out one WriteRoute against what Observe returned.
-func (r Registry) Apply(ctx context.Context, t Track, routes []v1alpha1.Route, all []Observed, write rollout.WriteRoute) error {
+// Apply carries out one WriteRoute against what Observe returned, as Provider.Apply does.
+func (r Registry) Apply(ctx context.Context, t Track, routes []v1alpha1.Route, all []Observed, write rollout.WriteRoute) (written client.Object, err error) {
 	for i, route := range routes {
 		if route.Name != write.Route {
 			continue
 		}
 		provider, ok := r[route.Type]
 		if !ok || i >= len(all) {
-			return fmt.Errorf("apply route %s: type %s is not supported", route.Name, route.Type)
+			return nil, fmt.Errorf("apply route %s: type %s is not supported", route.Name, route.Type)
 		}
-		if err := provider.Apply(ctx, t, route, write, all[i]); err != nil {
-			return fmt.Errorf("apply route %s of track %s/%s: %w", route.Name, t.Namespace, t.Name, err)
+		written, err := provider.Apply(ctx, t, route, write, all[i])
+		if err != nil {
+			return nil, fmt.Errorf("apply route %s of track %s/%s: %w", route.Name, t.Namespace, t.Name, err)
 		}
-		return nil
+		return written, nil
 	}
-	return fmt.Errorf("apply route %s: track %s/%s has no such route", write.Route, t.Namespace, t.Name)
+	return nil, fmt.Errorf("apply route %s: track %s/%s has no such route", write.Route, t.Namespace, t.Name)
 }
 
 // Sources are the watches of all providers.

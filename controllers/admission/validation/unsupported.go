@@ -24,7 +24,7 @@ type NotSupported struct {
 
 // NotSupportedYet is the table.
 var NotSupportedYet = []NotSupported{
-	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].type", Values: []string{"Ingress"}, Instead: "use GatewayAPI or Service"},
+	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].ingress.dialect", Values: []string{"ALB"}, Instead: "use NGINX, or a route of type GatewayAPI or Service"},
 }
 
 // NotSupportedFile is where the table stands in words, from the top of the

@@ -13,16 +13,16 @@ import (
 )
 
 // Apply implements traffic.Provider.
-func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, observed traffic.Observed) error {
+func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, observed traffic.Observed) (client.Object, error) {
 	if observed.Route.Presence == rollout.Foreign {
-		return fmt.Errorf("%s: %w", observed.Route.Message, traffic.ErrForeign)
+		return nil, fmt.Errorf("%s: %w", observed.Route.Message, traffic.ErrForeign)
 	}
 	k := kindOf(route)
 	if k == nil || observed.Route.Reason == traffic.ReasonGatewayAPIMissing {
-		return fmt.Errorf("write route object: %s", observed.Route.Message)
+		return nil, fmt.Errorf("write route object: %s", observed.Route.Message)
 	}
 	if observed.Object == nil {
-		return p.create(ctx, t, route, write)
+		return nil, p.create(ctx, t, route, write)
 	}
 	return p.update(ctx, t, route, write, view(observed.Object))
 }
@@ -43,31 +43,31 @@ func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.R
 
 // update writes the object under the resourceVersion of live, or nothing where
 // nothing differs. The spec is replaced whole: what somebody added goes.
-func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, live routeObject) error {
+func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, live routeObject) (client.Object, error) {
 	name := fmt.Sprintf("%s %s/%s", live.kind(), live.GetNamespace(), live.GetName())
 	stamp := resources.StampOf(live)
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
-		return fmt.Errorf("update %s: %w", name, err)
+		return nil, fmt.Errorf("update %s: %w", name, err)
 	}
 	wanted, err := p.target(ctx, t, route, write.Weights, live)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if wanted.lacking != "" {
-		return fmt.Errorf("render %s: %s", name, noPort(wanted.lacking, route))
+		return nil, fmt.Errorf("render %s: %s", name, noPort(wanted.lacking, route))
 	}
 	// A spec that asks for the same stays as it is, to the byte.
 	object := live.withSpec(live)
 	if !wanted.object.asksFor(live) {
 		object = live.withSpec(wanted.object)
 	} else if stamp == write.Sequence && traffic.Goes(live, t) {
-		return nil
+		return nil, nil
 	}
 	traffic.Mark(object, t, route.Name, write.Sequence)
 	if err := p.client.Update(ctx, object.raw(), client.FieldOwner(traffic.FieldManager)); err != nil {
-		return fmt.Errorf("update %s: %w", name, err)
+		return nil, fmt.Errorf("update %s: %w", name, err)
 	}
-	return nil
+	return live.raw(), nil
 }
 
 // Leftovers implements traffic.Provider.

@@ -64,7 +64,7 @@ func (p *Provider) rival(ctx context.Context, t traffic.Track, wanted, live rout
 				continue
 			}
 			if live == nil || !overlap(t.Namespace, live, other.GetNamespace(), other) || older(other, live) {
-				p.waiting.add(claim, t)
+				p.waiting.Add(claim, t)
 				return other, nil
 			}
 		}

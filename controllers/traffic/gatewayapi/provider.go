@@ -48,7 +48,7 @@ type Provider struct {
 	live client.Reader
 
 	served  served
-	waiting waiting
+	waiting traffic.Waiting
 }
 
 // New makes the provider. Its Sources must be started for the indexes that
@@ -75,7 +75,7 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 	case kindMissing(err):
 		facts.Reason, facts.Message = traffic.ReasonGatewayAPIMissing,
 			fmt.Sprintf("the cluster does not serve %s of gateway.networking.k8s.io/v1: install the Gateway API and a gateway that implements it", k.name)
-		p.waiting.add(k.name, t)
+		p.waiting.Add(k.name, t)
 		return traffic.Observed{Route: facts}, nil
 	case err != nil:
 		return traffic.Observed{}, fmt.Errorf("get %s %s: %w", k.name, key, err)

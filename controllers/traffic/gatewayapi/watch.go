@@ -7,18 +7,13 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
-	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/traffic"
 )
 
@@ -26,8 +21,6 @@ import (
 // whether it has it by now: one GET, by the leader alone. No watch that the
 // operator may hold tells it.
 const discoveryInterval = 10 * time.Second
-
-type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
 // served is which kinds the cluster does not serve. A kind is taken to be served
 // until it is known not to be.
@@ -75,7 +68,7 @@ type routeSource struct {
 func (s *routeSource) String() string { return s.kind.name + " source" }
 
 // Start implements source.Source. The controller calls it once.
-func (s *routeSource) Start(ctx context.Context, q queue) error {
+func (s *routeSource) Start(ctx context.Context, q traffic.Queue) error {
 	served, err := s.served()
 	if served {
 		s.started, err = s.watch(ctx, q)
@@ -106,7 +99,7 @@ func (s *routeSource) served() (bool, error) {
 }
 
 // watch indexes the kind, then watches it.
-func (s *routeSource) watch(ctx context.Context, q queue) (source.SyncingSource, error) {
+func (s *routeSource) watch(ctx context.Context, q traffic.Queue) (source.SyncingSource, error) {
 	if err := s.kind.index(ctx, s.cache); err != nil {
 		return nil, err
 	}
@@ -136,7 +129,7 @@ func (k *kind) index(ctx context.Context, indexer client.FieldIndexer) error {
 
 // await looks for the kind until the cluster serves it, then watches it and asks
 // for the tracks that wait for it.
-func (s *routeSource) await(ctx context.Context, q queue) {
+func (s *routeSource) await(ctx context.Context, q traffic.Queue) {
 	err := wait.PollUntilContextCancel(ctx, discoveryInterval, false, func(context.Context) (bool, error) {
 		served, err := s.served()
 		if err == nil && !served {
@@ -157,59 +150,9 @@ func (s *routeSource) await(ctx context.Context, q queue) {
 	}
 	s.provider.served.set(s.kind, false)
 	log.FromContext(ctx).Info(s.kind.name+"s are served now", "reason", "GatewayAPIFound")
-	s.provider.waiting.wake(q, s.kind.name)
+	s.provider.waiting.Wake(q, s.kind.name)
 }
 
 // Handler asks for the track of a route object, and for the tracks that wait for
 // what it claims, or did until now.
-func (p *Provider) Handler() handler.EventHandler {
-	own := func(object client.Object, q queue) {
-		if track := object.GetLabels()[v1alpha1.LabelTrack]; track != "" {
-			q.Add(reconcile.Request{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: track}})
-		}
-	}
-	return handler.Funcs{
-		CreateFunc: func(_ context.Context, e event.CreateEvent, q queue) { own(e.Object, q) },
-		UpdateFunc: func(_ context.Context, e event.UpdateEvent, q queue) {
-			own(e.ObjectNew, q)
-			if e.ObjectNew.GetGeneration() != e.ObjectOld.GetGeneration() {
-				p.waiting.wake(q, byClaim(e.ObjectOld)...)
-			}
-		},
-		DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) {
-			own(e.Object, q)
-			p.waiting.wake(q, byClaim(e.Object)...)
-		},
-	}
-}
-
-// waiting remembers which tracks wait for a claim to become free, or for a kind to
-// be served. It holds hints
-// only: Observe finds the rival anew each time.
-type waiting struct {
-	mu     sync.Mutex
-	tracks map[string]map[types.NamespacedName]bool
-}
-
-func (w *waiting) add(claim string, t traffic.Track) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.tracks == nil {
-		w.tracks = map[string]map[types.NamespacedName]bool{}
-	}
-	if w.tracks[claim] == nil {
-		w.tracks[claim] = map[types.NamespacedName]bool{}
-	}
-	w.tracks[claim][types.NamespacedName{Namespace: t.Namespace, Name: t.Name}] = true
-}
-
-func (w *waiting) wake(q queue, claims ...string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, claim := range claims {
-		for track := range w.tracks[claim] {
-			q.Add(reconcile.Request{NamespacedName: track})
-		}
-		delete(w.tracks, claim)
-	}
-}
+func (p *Provider) Handler() handler.EventHandler { return p.waiting.Handler(byClaim) }

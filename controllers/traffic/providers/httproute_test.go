@@ -139,7 +139,7 @@ var _ = Describe("A route of type GatewayAPI", func() {
 		Expect(w.direct.Update(ctx, other)).To(Succeed())
 
 		late := rollout.WriteRoute{Route: "public", Weights: shares("shop-2", 100), Sequence: 2}
-		err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, late)
+		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, late)
 		Expect(err).To(MatchError(traffic.IsStale, "IsStale"))
 		Expect(stored(ctx).ResourceVersion).To(Equal(other.ResourceVersion))
 
@@ -150,7 +150,7 @@ var _ = Describe("A route of type GatewayAPI", func() {
 		Expect(w.write(ctx, t, route, 1, shares("shop-1", 100))).To(MatchError(traffic.IsStale, "IsStale"))
 
 		By("nor created where somebody was faster")
-		err = w.registry.Apply(ctx, t, []v1alpha1.Route{route}, []traffic.Observed{{}}, late)
+		_, err = w.registry.Apply(ctx, t, []v1alpha1.Route{route}, []traffic.Observed{{}}, late)
 		Expect(err).To(MatchError(traffic.IsStale, "IsStale"))
 	})
 
@@ -178,7 +178,7 @@ var _ = Describe("A route of type GatewayAPI", func() {
 		Expect(seen[0].Route).To(And(
 			HaveField("Presence", rollout.Foreign), HaveField("Reason", traffic.ReasonNameTaken),
 			HaveField("Message", ContainSubstring(t.Namespace+"/shop-public"))))
-		err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
+		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
 		Expect(err).To(MatchError(traffic.ErrForeign))
 		Expect(stored(ctx).ResourceVersion).To(Equal(theirs.ResourceVersion))
 	})
@@ -252,7 +252,7 @@ var _ = Describe("A route of type GatewayAPI", func() {
 			Expect(seen[0].Route).To(And(
 				HaveField("Presence", rollout.Foreign), HaveField("Reason", traffic.ReasonConflict),
 				HaveField("Message", ContainSubstring("HTTPRoute "+rival.Namespace+"/rival-public of track rival"))))
-			err := w.registry.Apply(ctx, t, []v1alpha1.Route{shared("taken.example.com")}, seen,
+			_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{shared("taken.example.com")}, seen,
 				rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
 			Expect(err).To(MatchError(traffic.ErrForeign))
 			Expect(w.observe(ctx, rival, shared("taken.example.com"))[0].Route.Reason).NotTo(Equal(traffic.ReasonConflict), "who was there first is not bothered")
@@ -308,7 +308,7 @@ var _ = Describe("A cluster without the Gateway API", func() {
 			HaveField("Presence", rollout.Missing), HaveField("Reason", traffic.ReasonGatewayAPIMissing),
 			HaveField("Message", ContainSubstring("install the Gateway API"))))
 		seen := w.observe(ctx, t, route)
-		err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
+		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
 		Expect(err).To(MatchError(ContainSubstring("install the Gateway API")))
 
 		_, err = envtest.InstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs()})

@@ -4,6 +4,7 @@ package providers
 
 import (
 	"context"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -11,6 +12,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
+	"github.com/strata-release/strata/controllers/traffic/ingress"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
 
@@ -20,6 +22,9 @@ import (
 // registry's Sources, and Services and EndpointSlices, by the label strata.dev/track.
 func New(ctx context.Context, m manager.Manager) (traffic.Registry, error) {
 	if err := traffic.SetupIndexes(ctx, m.GetFieldIndexer()); err != nil {
+		return nil, err
+	}
+	if err := ingress.Indexes(ctx, m.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
 	return over(m.GetClient(), m.GetAPIReader()), nil
@@ -40,12 +45,16 @@ func Look(ctx context.Context, c Indexing) (traffic.Registry, error) {
 	if err := gatewayapi.Indexes(ctx, c); err != nil {
 		return nil, err
 	}
+	if err := ingress.Indexes(ctx, c); err != nil {
+		return nil, err
+	}
 	return over(c, c), nil
 }
 
 func over(c client.Client, live client.Reader) traffic.Registry {
 	return traffic.Registry{
 		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live),
+		v1alpha1.RouteIngress:    ingress.New(c, live, time.Now),
 		v1alpha1.RouteService:    service.New(c, live),
 	}
 }

@@ -128,9 +128,11 @@ var _ = Describe("A route of type Service", func() {
 		other.Annotations["example.com/note"] = "mine"
 		Expect(w.direct.Update(ctx, other)).To(Succeed())
 		late := rollout.WriteRoute{Route: "internal", Weights: shares("shop-2", 100), Sequence: 2}
-		Expect(w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, late)).To(MatchError(traffic.IsStale, "IsStale"))
+		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, late)
+		Expect(err).To(MatchError(traffic.IsStale, "IsStale"))
 		Expect(stored(ctx).ResourceVersion).To(Equal(other.ResourceVersion))
-		Expect(w.registry.Apply(ctx, t, []v1alpha1.Route{route}, []traffic.Observed{{}}, late)).To(MatchError(traffic.IsStale, "IsStale"))
+		_, err = w.registry.Apply(ctx, t, []v1alpha1.Route{route}, []traffic.Observed{{}}, late)
+		Expect(err).To(MatchError(traffic.IsStale, "IsStale"))
 	})
 
 	It("repairs a Service that somebody edits", func(ctx context.Context) {
@@ -155,7 +157,7 @@ var _ = Describe("A route of type Service", func() {
 		Expect(w.direct.Create(ctx, theirs)).To(Succeed())
 		seen := w.observe(ctx, t, stableService("shop-web"))
 		Expect(seen[0].Route).To(And(HaveField("Presence", rollout.Foreign), HaveField("Reason", traffic.ReasonNameTaken)))
-		err := w.registry.Apply(ctx, t, []v1alpha1.Route{stableService("shop-web")}, seen,
+		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{stableService("shop-web")}, seen,
 			rollout.WriteRoute{Route: "internal", Weights: shares("shop-1", 100), Sequence: 1})
 		Expect(err).To(MatchError(traffic.ErrForeign))
 		Expect(stored(ctx).ResourceVersion).To(Equal(theirs.ResourceVersion))
@@ -179,11 +181,12 @@ var _ = Describe("A route of type Service", func() {
 var _ = Describe("A route of a type that has no provider", func() {
 	It("is a fact, not an error", func(ctx context.Context) {
 		t := track("default", "shop")
-		route := v1alpha1.Route{Name: "edge", Type: v1alpha1.RouteIngress}
+		route := v1alpha1.Route{Name: "edge", Type: "Mesh"}
 		seen := suite.observe(ctx, t, route)
 		Expect(seen[0].Route).To(And(HaveField("Reason", traffic.ReasonUnsupported), HaveField("Presence", rollout.Missing)))
-		err := suite.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "edge"})
+		_, err := suite.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "edge"})
 		Expect(err).To(MatchError(ContainSubstring("not supported")))
-		Expect(suite.registry.Apply(ctx, t, nil, nil, rollout.WriteRoute{Route: "edge"})).To(MatchError(ContainSubstring("no such route")))
+		_, err = suite.registry.Apply(ctx, t, nil, nil, rollout.WriteRoute{Route: "edge"})
+		Expect(err).To(MatchError(ContainSubstring("no such route")))
 	})
 })

@@ -179,7 +179,8 @@ func (w *world) observe(ctx context.Context, t traffic.Track, routes ...v1alpha1
 func (w *world) write(ctx context.Context, t traffic.Track, route v1alpha1.Route, sequence int64, weights []v1alpha1.ReleaseWeight) error {
 	GinkgoHelper()
 	routes := []v1alpha1.Route{route}
-	return w.registry.Apply(ctx, t, routes, w.fresh(ctx, t, route), rollout.WriteRoute{Route: route.Name, Weights: weights, Sequence: sequence})
+	_, err := w.registry.Apply(ctx, t, routes, w.fresh(ctx, t, route), rollout.WriteRoute{Route: route.Name, Weights: weights, Sequence: sequence})
+	return err
 }
 
 // fresh is an observation no older than the API server's object.

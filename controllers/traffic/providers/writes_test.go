@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,6 +23,7 @@ import (
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
+	"github.com/strata-release/strata/controllers/traffic/ingress"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
 
@@ -50,6 +53,13 @@ func each(t *testing.T, check func(p played)) {
 		api := playedAPI(t)
 		check(played{t, gatewayapi.New(api, api), api, public(gatewayapi.KindGRPCRoute), &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
 	})
+	t.Run("ingress", func(t *testing.T) {
+		api := playedAPI(t)
+		edge := v1alpha1.Route{Name: "edge", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress, Ingress: &v1alpha1.IngressRoute{
+			Dialect: v1alpha1.DialectNGINX, Name: "shop", ClassName: "nginx", Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}},
+		}}
+		check(played{t, ingress.New(api, api, time.Now), api, edge, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}})
+	})
 	t.Run("service", func(t *testing.T) {
 		api := playedAPI(t)
 		check(played{t, service.New(api, api), api, internal, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-web"}}})
@@ -62,7 +72,7 @@ func playedAPI(t *testing.T) client.Client {
 	builder := fake.NewClientBuilder().WithScheme(scheme)
 	for _, err := range []error{
 		clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme),
-		traffic.SetupIndexes(t.Context(), indexer{builder}), gatewayapi.Indexes(t.Context(), indexer{builder}),
+		traffic.SetupIndexes(t.Context(), indexer{builder}), gatewayapi.Indexes(t.Context(), indexer{builder}), ingress.Indexes(t.Context(), indexer{builder}),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -94,9 +104,10 @@ func (p played) observe() traffic.Observed {
 }
 
 func (p played) write(release string, sequence int64, observed traffic.Observed) error {
-	return p.Apply(p.Context(), anyPort, p.route, rollout.WriteRoute{
+	_, err := p.Apply(p.Context(), anyPort, p.route, rollout.WriteRoute{
 		Route: p.route.Name, Sequence: sequence, Weights: []v1alpha1.ReleaseWeight{{ReleaseName: release, WeightPercent: 100}},
 	}, observed)
+	return err
 }
 
 // expect holds the object against a release and a stamp, and answers with its

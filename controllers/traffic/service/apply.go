@@ -18,22 +18,22 @@ import (
 )
 
 // Apply implements traffic.Provider. The release with the most weight gets all.
-func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, observed traffic.Observed) error {
+func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, observed traffic.Observed) (client.Object, error) {
 	if observed.Route.Presence == rollout.Foreign {
-		return fmt.Errorf("%s: %w", observed.Route.Message, traffic.ErrForeign)
+		return nil, fmt.Errorf("%s: %w", observed.Route.Message, traffic.ErrForeign)
 	}
 	release := target(write.Weights)
 	if release == "" {
 		// Nothing is promoted yet: a Service without endpoints would help nobody.
-		return nil
+		return nil, nil
 	}
 	live, _ := observed.Object.(*corev1.Service)
 	spec, err := render(t, route, release, live)
 	if err != nil {
-		return fmt.Errorf("render Service %s: %w", route.Service.Name, err)
+		return nil, fmt.Errorf("render Service %s: %w", route.Service.Name, err)
 	}
 	if live == nil {
-		return p.create(ctx, t, route, write, spec)
+		return nil, p.create(ctx, t, route, write, spec)
 	}
 	return p.update(ctx, t, route, write, spec, live)
 }
@@ -52,14 +52,14 @@ func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.R
 
 // update writes the Service under the resourceVersion of live, or nothing where
 // nothing differs.
-func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, spec corev1.ServiceSpec, live *corev1.Service) error {
+func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute, spec corev1.ServiceSpec, live *corev1.Service) (client.Object, error) {
 	stamp := resources.StampOf(live)
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
-		return fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
+		return nil, fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
 	}
 	unchanged := same(spec, live.Spec)
 	if unchanged && stamp == write.Sequence && traffic.Goes(live, t) {
-		return nil
+		return nil, nil
 	}
 	object := live.DeepCopy()
 	if !unchanged {
@@ -69,9 +69,9 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 	}
 	traffic.Mark(object, t, route.Name, write.Sequence)
 	if err := p.client.Update(ctx, object, client.FieldOwner(traffic.FieldManager)); err != nil {
-		return fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
+		return nil, fmt.Errorf("update Service %s/%s: %w", live.Namespace, live.Name, err)
 	}
-	return nil
+	return live, nil
 }
 
 func target(weights []v1alpha1.ReleaseWeight) string {

@@ -1,0 +1,399 @@
+// Package ingress is the traffic provider of routes of type Ingress. Dialect NGINX,
+// that of ingress-nginx, has two Ingresses for each route of the track, owned whole by
+// the operator:
+//
+//	Ingress <name>                 the primary
+//	  class, rules, tls            as the track's spec says
+//	  backend of every path        Service R-C of the release that has the most
+//	Ingress <name>-canary          beside it, while another release has a share or may get one
+//	  the same class and rules     Service R-C of that release
+//	  nginx.ingress.kubernetes.io/canary: "true", canary-weight: its share, canary-weight-total: "100"
+//	annotation strata.dev/sequence on both: the record that they were written for
+//
+// One write cannot move both, and so a move may take several; next (legs.go) says which
+// comes when, and why no request is lost in between. Each is made by an Apply of its own,
+// from what was observed then: an operator that dies after any of them is followed by one
+// that goes on from there, or withdraws.
+//
+// What proves a write. Nothing in an Ingress says which generation its controller has
+// taken over. So a write counts once all of this holds:
+//
+//   - the primary has an address in status.loadBalancer: the controller of its class has
+//     taken it (it may be of a generation before);
+//   - every release with weight has ready endpoints at the port;
+//   - the primary need not move any more;
+//   - settleSeconds have passed since this process first saw both Ingresses as they are.
+//     After a restart they begin anew, but for what a record says was confirmed before.
+//
+// The last is a wait and no proof: docs/traffic/ingress-nginx.md says what it must cover.
+package ingress
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
+)
+
+// DefaultSettle is settleSeconds of a route that does not say. ingress-nginx syncs three
+// times in ten seconds at most, reloads, and then each worker looks once a second.
+const DefaultSettle = 10 * time.Second
+
+// Provider reads and writes Ingresses.
+type Provider struct {
+	// client reads from the cache, which holds what carries the operator's labels.
+	client client.Client
+	// live reads from the API server.
+	live client.Reader
+	now  func() time.Time
+
+	waiting traffic.Waiting
+	others  others
+
+	mu sync.Mutex
+	// seen is since when the Ingresses of a route are as they are, by the primary's name.
+	seen map[types.NamespacedName]sight
+	// noCanary are the names of canaries that were not there on a live read, and that
+	// this process has not created since.
+	noCanary map[types.NamespacedName]bool
+}
+
+// sight is since when this process knows Ingresses that look like this.
+type sight struct {
+	look  string
+	since time.Time
+}
+
+// New makes the provider; now is the clock. It reads by Indexes and by those of
+// traffic.SetupIndexes.
+func New(client client.Client, live client.Reader, now func() time.Time) *Provider {
+	return &Provider{client: client, live: live, now: now, seen: map[types.NamespacedName]sight{}, noCanary: map[types.NamespacedName]bool{}}
+}
+
+var _ traffic.Provider = &Provider{}
+
+// Sources implements traffic.Provider.
+func (p *Provider) Sources(c cache.Cache) []source.Source {
+	return []source.Source{source.Kind[client.Object](c, &networkingv1.Ingress{}, p.Handler())}
+}
+
+// Handler asks for the track of an Ingress, and for the tracks that wait for what it
+// claims, or did until now.
+func (p *Provider) Handler() handler.EventHandler { return p.waiting.Handler(byClaim) }
+
+// pair are the two Ingresses of a route, as they were read; nil while they are missing.
+type pair struct {
+	primary, canary *networkingv1.Ingress
+	// taken: the canary's name is somebody else's.
+	taken bool
+	legs
+	// settleTime is when what was written last is taken to be in force.
+	settleTime time.Time
+}
+
+// Observe implements traffic.Provider.
+func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.Route) (traffic.Observed, error) {
+	facts := rollout.Route{Name: route.Name, Type: route.Type}
+	if route.Ingress == nil || route.Ingress.Dialect != v1alpha1.DialectNGINX {
+		facts.Reason = traffic.ReasonUnsupported
+		facts.Message = "routes of type Ingress need ingress.dialect NGINX: this operator knows no other"
+		return traffic.Observed{Route: facts}, nil
+	}
+	key := types.NamespacedName{Namespace: t.Namespace, Name: route.Ingress.Name}
+	primary := &networkingv1.Ingress{}
+	found, err := traffic.Find(ctx, p.client, p.live, key, primary)
+	if err != nil {
+		return traffic.Observed{}, fmt.Errorf("get Ingress %s: %w", key, err)
+	}
+	if found && !traffic.Owned(primary, t, route.Name) {
+		facts.Presence, facts.Reason, facts.Message = rollout.Foreign, traffic.ReasonNameTaken, taken(key)
+		return traffic.Observed{Route: facts}, nil
+	}
+	both := pair{}
+	if found {
+		both.primary = primary
+	}
+	if both.canary, both.taken, err = p.findCanary(ctx, t, route); err != nil {
+		return traffic.Observed{}, err
+	}
+	if err := p.complete(ctx, &both, key, route.PortName, settleOf(route)); err != nil {
+		return traffic.Observed{}, err
+	}
+	if both.primary == nil {
+		return p.observeMissing(ctx, t, route, both)
+	}
+	return p.observeOurs(ctx, t, route, both)
+}
+
+func settleOf(route v1alpha1.Route) time.Duration {
+	if route.Ingress.SettleSeconds == nil {
+		return DefaultSettle
+	}
+	return time.Duration(*route.Ingress.SettleSeconds) * time.Second
+}
+
+func taken(key types.NamespacedName) string {
+	return fmt.Sprintf("Ingress %s is not of this route: it is left as it is; delete or rename it, or name another in the route", key)
+}
+
+// findCanary asks the API server once where the cache has no canary: a settled route has
+// none, and is not to cost a request each time.
+func (p *Provider) findCanary(ctx context.Context, t traffic.Track, route v1alpha1.Route) (canary *networkingv1.Ingress, taken bool, err error) {
+	key := types.NamespacedName{Namespace: t.Namespace, Name: canaryName(route.Ingress.Name)}
+	canary = &networkingv1.Ingress{}
+	err = p.client.Get(ctx, key, canary)
+	if apierrors.IsNotFound(err) && !p.isAbsent(key) {
+		err = p.live.Get(ctx, key, canary)
+	}
+	switch {
+	case apierrors.IsNotFound(err):
+		p.setAbsent(key, true)
+		return nil, false, nil
+	case err != nil:
+		return nil, false, fmt.Errorf("get Ingress %s: %w", key, err)
+	case !traffic.Owned(canary, t, route.Name):
+		return nil, true, nil
+	}
+	p.setAbsent(key, false)
+	return canary, false, nil
+}
+
+func (p *Provider) isAbsent(key types.NamespacedName) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.noCanary[key]
+}
+
+func (p *Provider) setAbsent(key types.NamespacedName, absent bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if absent {
+		p.noCanary[key] = true
+	} else {
+		delete(p.noCanary, key)
+	}
+}
+
+// complete reads the legs of a pair, and since when they are as they are.
+func (p *Provider) complete(ctx context.Context, both *pair, key types.NamespacedName, portName string, settle time.Duration) error {
+	both.legs = readLegs(both.primary, both.canary)
+	if both.primary != nil {
+		ready, err := p.ready(ctx, both.primary, portName)
+		if err != nil {
+			return err
+		}
+		both.alive = ready > 0
+	}
+	both.settleTime = p.sawAt(key, both.primary, both.canary).Add(settle)
+	both.settled = !p.now().Before(both.settleTime)
+	return nil
+}
+
+// ready is the fewest ready endpoints that a Service has which an Ingress leads to.
+func (p *Provider) ready(ctx context.Context, live *networkingv1.Ingress, portName string) (int, error) {
+	fewest := -1
+	for _, backend := range backendsOf(live) {
+		if backend.Service == nil {
+			return 0, nil
+		}
+		pods, err := traffic.ReadyPods(ctx, p.client, live.Namespace, backend.Service.Name, portName)
+		if err != nil {
+			return 0, err
+		}
+		if fewest < 0 || len(pods) < fewest {
+			fewest = len(pods)
+		}
+	}
+	return max(fewest, 0), nil
+}
+
+// sawAt is since when this process knows the Ingresses of a route as they are.
+func (p *Provider) sawAt(key types.NamespacedName, primary, canary *networkingv1.Ingress) time.Time {
+	look := lookOf(primary) + " " + lookOf(canary)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if primary == nil && canary == nil {
+		delete(p.seen, key)
+		return p.now()
+	}
+	if p.seen[key].look != look {
+		p.seen[key] = sight{look: look, since: p.now()}
+	}
+	return p.seen[key].since
+}
+
+// lookOf is all of an Ingress that its controller goes by; the stamp is not of it.
+func lookOf(live *networkingv1.Ingress) string {
+	if live == nil {
+		return ""
+	}
+	annotations := maps.Clone(live.Annotations)
+	delete(annotations, v1alpha1.AnnotationSequence)
+	return fmt.Sprintf("%s %d %q", live.UID, live.Generation, annotations)
+}
+
+func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1alpha1.Route, both pair) (traffic.Observed, error) {
+	facts := rollout.Route{
+		Name: route.Name, Type: route.Type, Weights: both.weights(), Reason: traffic.ReasonMissing,
+		Message: fmt.Sprintf("Ingress %s/%s does not exist yet", t.Namespace, route.Ingress.Name),
+	}
+	rival, err := p.rival(ctx, t, claimsOf(*route.Ingress), nil)
+	if err != nil {
+		return traffic.Observed{}, err
+	}
+	if rival != nil {
+		// Somebody else's traffic: nothing is created, as with a name that is taken.
+		facts.Presence, facts.Reason, facts.Message = rollout.Foreign, traffic.ReasonConflict, rival.message()
+	}
+	return observed(facts, both), nil
+}
+
+func observed(facts rollout.Route, both pair) traffic.Observed {
+	seen := traffic.Observed{Route: facts}
+	if both.primary != nil {
+		seen.Object = both.primary
+	}
+	if both.canary != nil {
+		seen.Beside = both.canary
+	}
+	return seen
+}
+
+func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alpha1.Route, both pair) (traffic.Observed, error) {
+	facts, err := p.factsOf(ctx, both, route)
+	if err != nil {
+		return traffic.Observed{}, err
+	}
+	asked, rival, err := p.asked(ctx, t, route, both.primary)
+	if err != nil {
+		return traffic.Observed{}, err
+	}
+	change, lacking := p.repair(t, asked, both)
+	due := both.moving() && (both.settled || !both.alive) || both.canary != nil && !both.fit
+	facts.Current = change == nil && lacking == "" && !due && goes(both, t)
+	switch {
+	case rival != nil:
+		facts.Reason, facts.Message = traffic.ReasonConflict, rival.message()
+		// What the primary claims itself may be another's by now. Then its weights mean
+		// nothing.
+		if rival.holds(claimsOfLive(both.primary)) {
+			facts.Verified = false
+		}
+	case lacking != "":
+		facts.Reason, facts.Message = traffic.ReasonNoPort, fmt.Sprintf("release %s has no port %s of component %s", lacking, route.PortName, route.ComponentName)
+	case change != nil:
+		facts.Reason, facts.Message = traffic.ReasonChanged, fmt.Sprintf("Ingress %s/%s is not what the track asks for, and is put right", t.Namespace, change.name)
+	case both.taken:
+		facts.Verified, facts.Reason = false, traffic.ReasonNameTaken
+		facts.Message = taken(types.NamespacedName{Namespace: t.Namespace, Name: canaryName(route.Ingress.Name)})
+	}
+	return observed(facts, both), nil
+}
+
+func goes(both pair, t traffic.Track) bool {
+	return traffic.Goes(both.primary, t) && (both.canary == nil || traffic.Goes(both.canary, t))
+}
+
+// asked is what a route asks for. While somebody else holds what it claims, it keeps the
+// claim that it has, so that weights can still move.
+func (p *Provider) asked(ctx context.Context, t traffic.Track, route v1alpha1.Route, live *networkingv1.Ingress) (v1alpha1.Route, *rival, error) {
+	rival, err := p.rival(ctx, t, claimsOf(*route.Ingress), live)
+	if rival == nil || err != nil {
+		return route, nil, err
+	}
+	kept := *route.Ingress
+	kept.ClassName, kept.Rules = ptr.Deref(live.Spec.IngressClassName, ""), nil
+	for _, rule := range live.Spec.Rules {
+		made := v1alpha1.IngressRule{Host: rule.Host}
+		if rule.HTTP != nil {
+			for _, path := range rule.HTTP.Paths {
+				made.Paths = append(made.Paths, v1alpha1.IngressPath{Path: path.Path, PathType: string(ptr.Deref(path.PathType, ""))})
+			}
+		}
+		kept.Rules = append(kept.Rules, made)
+	}
+	route.Ingress = &kept
+	return route, rival, nil
+}
+
+// factsOf is what the Ingresses say by themselves, whatever the track asks for.
+func (p *Provider) factsOf(ctx context.Context, both pair, route v1alpha1.Route) (rollout.Route, error) {
+	facts := rollout.Route{
+		Name: route.Name, Type: v1alpha1.RouteIngress, Presence: rollout.Ours, Weights: both.weights(),
+		Sequence: resources.StampOf(both.primary), SettleTime: both.settleTime,
+	}
+	facts.Newest = facts.Sequence
+	if both.canary != nil {
+		stamp := resources.StampOf(both.canary)
+		facts.Sequence, facts.Newest = min(facts.Sequence, stamp), max(facts.Newest, stamp)
+	}
+	reason, message, err := p.doubt(ctx, both, route.PortName)
+	facts.Reason, facts.Message, facts.Verified = reason, message, reason == ""
+	return facts, err
+}
+
+// doubt says why the Ingresses do not prove what they say; "" when they do, once they have
+// settled.
+func (p *Provider) doubt(ctx context.Context, both pair, portName string) (reason, message string, err error) {
+	class := ptr.Deref(both.primary.Spec.IngressClassName, "")
+	taken := len(both.primary.Status.LoadBalancer.Ingress) > 0
+	if !taken || !both.settled {
+		missing, err := p.classMissing(ctx, class)
+		if err != nil {
+			return "", "", err
+		}
+		if missing {
+			return traffic.ReasonClassMissing, fmt.Sprintf("IngressClass %s does not exist: install its controller, or correct className", class), nil
+		}
+	}
+	if !taken {
+		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet, or publishes no status",
+			both.primary.Namespace, both.primary.Name, class), nil
+	}
+	for _, l := range []struct {
+		live *networkingv1.Ingress
+		has  bool
+	}{{both.primary, both.canary == nil || both.weight < 100 || both.legs.canary == both.legs.primary}, {both.canary, both.canary != nil && both.weight > 0}} {
+		if !l.has {
+			continue
+		}
+		if ready, err := p.ready(ctx, l.live, portName); err != nil {
+			return "", "", err
+		} else if ready == 0 {
+			return traffic.ReasonNotResolved, fmt.Sprintf("what Ingress %s/%s leads to has no ready endpoints at port %s", l.live.Namespace, l.live.Name, portName), nil
+		}
+	}
+	if both.moving() {
+		return traffic.ReasonSettling, fmt.Sprintf("the canary has all requests; Ingress %s/%s follows it", both.primary.Namespace, both.primary.Name), nil
+	}
+	return "", "", nil
+}
+
+func (p *Provider) classMissing(ctx context.Context, name string) (bool, error) {
+	class := &metav1.PartialObjectMetadata{}
+	class.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("IngressClass"))
+	err := p.live.Get(ctx, types.NamespacedName{Name: name}, class)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get IngressClass %s: %w", name, err)
+	}
+	return false, nil
+}
