@@ -18,6 +18,7 @@ import (
 	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
+	"github.com/strata-release/strata/controllers/traffic/ingress"
 )
 
 // view is what a cache holds of one kind: the objects as they were after some change
@@ -128,9 +129,9 @@ func (q queue) Add(request reconcile.Request) {
 }
 
 // watchesOf are those that controllers.Setup would start.
-func watchesOf(cached client.Reader, routes handler.EventHandler) (all [kinds][]watch) {
+func watchesOf(cached client.Reader, routes, ingressRoutes handler.EventHandler) (all [kinds][]watch) {
 	all[tracks] = []watch{{&handler.EnqueueRequestForObject{}, []predicate.Predicate{controllers.OfInterest()}}}
-	all[httpRoutes] = []watch{{handler: routes}}
+	all[httpRoutes], all[ingresses] = []watch{{handler: routes}}, []watch{{handler: ingressRoutes}}
 	for _, w := range controllers.Watches() {
 		k := kindOf(w.Object)
 		all[k] = append(all[k], watch{w.Handler, w.Predicates})
@@ -156,7 +157,7 @@ func (i indexes) IndexField(_ context.Context, object client.Object, field strin
 // loopIndexes are those that the operator registers.
 var loopIndexes = sync.OnceValue(func() indexes {
 	all := indexes{}
-	for _, register := range []func(context.Context, client.FieldIndexer) error{controllers.Indexes, traffic.SetupIndexes, gatewayapi.Indexes} {
+	for _, register := range []func(context.Context, client.FieldIndexer) error{controllers.Indexes, traffic.SetupIndexes, gatewayapi.Indexes, ingress.Indexes} {
 		must(register(context.Background(), all))
 	}
 	return all

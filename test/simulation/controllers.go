@@ -8,6 +8,7 @@ import (
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -23,6 +24,7 @@ const (
 	endpoints
 	job
 	gateway
+	ingressController
 	garbage
 )
 
@@ -78,6 +80,8 @@ func (w *World) control() bool {
 		w.playJob(t.name)
 	case gateway:
 		w.playRoute(t.name)
+	case ingressController:
+		w.playIngress(t.name)
 	case garbage:
 		w.collect()
 	}
@@ -108,6 +112,11 @@ func (w *World) wakeControllers(k kind, c change) {
 	case *gatewayv1.HTTPRoute:
 		if c.before == nil || c.after == nil || c.before.GetGeneration() != c.after.GetGeneration() {
 			w.do(gateway, name, w.Now.Add(w.routerDelay))
+		}
+	case *networkingv1.Ingress:
+		w.tellEdge()
+		if c.before == nil {
+			w.do(ingressController, name, w.Now.Add(w.routerDelay))
 		}
 	}
 	if w.leavesGarbage(k, c) {

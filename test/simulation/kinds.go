@@ -8,6 +8,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,6 +37,7 @@ const (
 	// grpcRoutes are looked for, and there are none: the provider treats both kinds
 	// alike.
 	grpcRoutes
+	ingresses
 	autoscalers
 	budgets
 	// elsewhere are the records of the track that this one requires.
@@ -47,7 +49,7 @@ const (
 
 var kindNames = [kinds]string{
 	"ReleaseTrack", "ImmutableRelease", "ReleaseRecord", "ReleaseAction", "Deployment", "ControllerRevision", "Job",
-	"Service", "Pod", "EndpointSlice", "HTTPRoute", "GRPCRoute", "HorizontalPodAutoscaler",
+	"Service", "Pod", "EndpointSlice", "HTTPRoute", "GRPCRoute", "Ingress", "HorizontalPodAutoscaler",
 	"PodDisruptionBudget", "ReleaseRecord", "ConfigMap", "Secret",
 }
 
@@ -87,6 +89,8 @@ func kindOf(object any) kind {
 		return httpRoutes
 	case *gatewayv1.GRPCRoute, *gatewayv1.GRPCRouteList:
 		return grpcRoutes
+	case *networkingv1.Ingress, *networkingv1.IngressList:
+		return ingresses
 	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
 		return autoscalers
 	case *policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList:
@@ -132,6 +136,8 @@ func copyInto(from, into client.Object) {
 		o.DeepCopyInto(into.(*discoveryv1.EndpointSlice))
 	case *gatewayv1.HTTPRoute:
 		o.DeepCopyInto(into.(*gatewayv1.HTTPRoute))
+	case *networkingv1.Ingress:
+		o.DeepCopyInto(into.(*networkingv1.Ingress))
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		o.DeepCopyInto(into.(*autoscalingv2.HorizontalPodAutoscaler))
 	case *policyv1.PodDisruptionBudget:
@@ -171,6 +177,8 @@ func fill(list client.ObjectList, objects []client.Object) {
 		l.Items = items[gatewayv1.HTTPRoute](objects)
 	case *gatewayv1.GRPCRouteList:
 		l.Items = items[gatewayv1.GRPCRoute](objects)
+	case *networkingv1.IngressList:
+		l.Items = items[networkingv1.Ingress](objects)
 	case *autoscalingv2.HorizontalPodAutoscalerList:
 		l.Items = items[autoscalingv2.HorizontalPodAutoscaler](objects)
 	case *policyv1.PodDisruptionBudgetList:
@@ -207,6 +215,8 @@ func takeStatus(to, from client.Object) {
 		o.Status = from.(*corev1.Pod).Status
 	case *gatewayv1.HTTPRoute:
 		o.Status = from.(*gatewayv1.HTTPRoute).Status
+	case *networkingv1.Ingress:
+		o.Status = from.(*networkingv1.Ingress).Status
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		o.Status = from.(*autoscalingv2.HorizontalPodAutoscaler).Status
 	}
@@ -230,6 +240,8 @@ func sameSpec(a, b client.Object) (same, ok bool) {
 		return equality.Semantic.DeepEqual(o.Spec, b.(*batchv1.Job).Spec), true
 	case *gatewayv1.HTTPRoute:
 		return equality.Semantic.DeepEqual(o.Spec, b.(*gatewayv1.HTTPRoute).Spec), true
+	case *networkingv1.Ingress:
+		return equality.Semantic.DeepEqual(o.Spec, b.(*networkingv1.Ingress).Spec), true
 	case *policyv1.PodDisruptionBudget:
 		return equality.Semantic.DeepEqual(o.Spec, b.(*policyv1.PodDisruptionBudget).Spec), true
 	}
@@ -249,5 +261,7 @@ func clearStatus(object client.Object) {
 		o.Status = appsv1.DeploymentStatus{}
 	case *batchv1.Job:
 		o.Status = batchv1.JobStatus{}
+	case *networkingv1.Ingress:
+		o.Status = networkingv1.IngressStatus{}
 	}
 }

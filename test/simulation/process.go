@@ -20,6 +20,7 @@ import (
 	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
+	"github.com/strata-release/strata/controllers/traffic/ingress"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
 
@@ -70,12 +71,13 @@ var request = reconcile.Request{NamespacedName: types.NamespacedName{Namespace: 
 func (w *World) start(name string) *process {
 	p := &process{w: w, name: name, limiter: controllers.RateLimiter()}
 	cached, live := connection{p: p}, connection{p: p, live: true}
-	routes := gatewayapi.New(cached, live)
-	p.watches = watchesOf(cached, routes.Handler())
+	now := func() time.Time { return w.Now.Add(p.ahead) }
+	routes, ingressRoutes := gatewayapi.New(cached, live), ingress.New(cached, live, now)
+	p.watches = watchesOf(cached, routes.Handler(), ingressRoutes.Handler())
 	p.loop = controllers.New(cached, live, recorder{p}, controllers.Options{
-		Traffic:     traffic.Registry{v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteService: service.New(cached, live)},
+		Traffic:     traffic.Registry{v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteIngress: ingressRoutes, v1alpha1.RouteService: service.New(cached, live)},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: Actor,
-		Images: &p.registries, Now: func() time.Time { return w.Now.Add(p.ahead) },
+		Images: &p.registries, Now: now,
 	})
 	p.registries = registries{p: p, asked: map[types.UID]time.Time{}, passed: map[types.UID]bool{}}
 	if w.skewed && !w.fair {

@@ -96,6 +96,8 @@ func (w *World) check(p *process, write written) {
 		w.checkRelease(p, write)
 	case httpRoutes:
 		w.checkRoute(p, write)
+	case ingresses:
+		w.checkIngress(p, write)
 	case services:
 		if _, _, isRoute := carried(write.object()); isRoute {
 			w.checkRoute(p, write)
@@ -306,6 +308,8 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 		if object != nil {
 			w.checkPreview(spec, object)
 		}
+	case v1alpha1.RouteIngress:
+		w.checkEdge(state)
 	case v1alpha1.RouteService:
 		object := on[corev1.Service](&w.store, services, spec.Service.Name)
 		if object != nil && world.Shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {

@@ -59,6 +59,9 @@ func (w *World) checkRelease(p *process, write written) {
 
 // resolved: every Service that a route refers to is there, and so its router reports.
 func (w *World) resolved() bool {
+	if !w.edgeResolved() {
+		return false
+	}
 	for _, route := range each[gatewayv1.HTTPRoute](&w.store, httpRoutes) {
 		for _, rule := range route.Spec.Rules {
 			for _, backend := range rule.BackendRefs {
@@ -96,7 +99,7 @@ func (w *World) checkRestMarks() {
 
 // onRoute: a route object lists a release, be it one that the track no longer names.
 func (w *World) onRoute(release string) bool {
-	for _, k := range []kind{httpRoutes, services} {
+	for _, k := range []kind{httpRoutes, ingresses, services} {
 		for _, object := range w.shelves[k] {
 			_, weights, _ := carried(object)
 			if slices.ContainsFunc(weights, func(s v1alpha1.ReleaseWeight) bool { return s.ReleaseName == release }) {

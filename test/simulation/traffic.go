@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -126,6 +127,8 @@ func carried(object any) (route string, weights []v1alpha1.ReleaseWeight, ok boo
 			return "", nil, false
 		}
 		return o.Labels[v1alpha1.LabelRoute], []v1alpha1.ReleaseWeight{{ReleaseName: o.Spec.Selector[v1alpha1.LabelRelease], WeightPercent: 100}}, true
+	case *networkingv1.Ingress:
+		return o.Labels[v1alpha1.LabelRoute], []v1alpha1.ReleaseWeight{{ReleaseName: ledTo(o), WeightPercent: weightAt(o)}}, true
 	}
 	return "", nil, false
 }
@@ -149,6 +152,11 @@ func (w *World) noteTraffic() {
 		if ok && w.inSpec(route) {
 			note(w.wire[object.GetName()])
 		}
+	}
+	w.playEdge()
+	note(w.toldNow().shares())
+	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.Type == v1alpha1.RouteIngress }) {
+		note(w.edge.has.shares())
 	}
 	for _, object := range w.shelves[services] {
 		route, weights, ok := carried(object)

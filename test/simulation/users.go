@@ -105,6 +105,15 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 			routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
 		}
 	}
+	if which&1 > 0 && w.chance(30) {
+		routes[0] = v1alpha1.Route{
+			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress,
+			Ingress: &v1alpha1.IngressRoute{
+				Dialect: v1alpha1.DialectNGINX, Name: edgeName, ClassName: "nginx", SettleSeconds: ptr.To(int32(edgeSettles / time.Second)),
+				Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}},
+			},
+		}
+	}
 	if which&2 > 0 {
 		component := "web"
 		if w.shape.api {
@@ -196,6 +205,7 @@ func (w *World) disturb() {
 		w.take(services, name+"-web")
 	case 3:
 		w.take(httpRoutes, "shop-public")
+		w.take(ingresses, pick(w.dice, edgeName, edgeCanary))
 	case 4:
 		w.take(services, "shop-internal")
 	case 5:
@@ -247,7 +257,7 @@ func (w *World) wipe() {
 
 // touch is somebody who annotates an object: its resourceVersion is another one.
 func (w *World) touch() {
-	k := pick(w.dice, deployments, httpRoutes, services, releases, tracks, autoscalers)
+	k := pick(w.dice, deployments, httpRoutes, ingresses, services, releases, tracks, autoscalers)
 	if len(w.shelves[k]) == 0 {
 		return
 	}

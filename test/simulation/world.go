@@ -50,6 +50,8 @@ type World struct {
 	routerDelay time.Duration
 	// wire is what the gateway does with the requests of a route, by its object.
 	wire map[string][]v1alpha1.ReleaseWeight
+	// edge is ingress-nginx.
+	edge edge
 	// lead is how many things the cluster may do before an operator looks, of which it
 	// has done ahead.
 	lead, ahead int

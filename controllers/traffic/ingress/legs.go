@@ -14,8 +14,9 @@ type legs struct {
 	// canary is the same of the canary, and weight its share in percent.
 	canary string
 	weight int32
-	// fit: the canary is younger than the primary. See next.
-	fit bool
+	// fit: the canary is younger than the primary. See next. aged: what is made now will
+	// be younger than both.
+	fit, aged bool
 	// alive: what the primary leads to has ready endpoints.
 	alive bool
 	// settled: the controller of the Ingress has taken over what was written last.
@@ -75,6 +76,8 @@ func (l legs) next(want []v1alpha1.ReleaseWeight) step {
 		return step{verb: deleteCanary}
 	case l.primary == "":
 		return step{verb: setPrimary, release: most(want)}
+	case l.canary != "" && !l.fit && !l.aged:
+		return step{}
 	case l.canary != "" && !l.fit:
 		return step{verb: deleteCanary}
 	case share(want, l.primary) > 0:
@@ -118,10 +121,11 @@ func (l legs) nextMove(to string) step {
 }
 
 func (l legs) setCanary(release string, weight int32) step {
-	if l.canary == "" {
-		weight = 0
-	} else if l.canary == release && l.weight == weight {
+	switch {
+	case l.canary == "" && !l.aged, l.canary == release && l.weight == weight:
 		return step{}
+	case l.canary == "":
+		weight = 0
 	}
 	return step{verb: setCanary, release: release, weight: weight}
 }

@@ -60,7 +60,7 @@ func (l *legs) carry(t *testing.T, want []v1alpha1.ReleaseWeight) []string {
 
 func TestAMoveTakesTheWritesThatTheTableSays(t *testing.T) {
 	at := func(primary, canary string, weight int32) legs {
-		return legs{primary: primary, canary: canary, weight: weight, fit: true, alive: true, settled: true}
+		return legs{primary: primary, canary: canary, weight: weight, fit: true, aged: true, alive: true, settled: true}
 	}
 	dead := func(l legs) legs { l.alive = false; return l }
 	fresh := func(l legs) legs { l.settled = false; return l }
@@ -84,7 +84,7 @@ func TestAMoveTakesTheWritesThatTheTableSays(t *testing.T) {
 		"from a dead baseline":        {dead(fresh(at("a", "b", 0))), weights("b", 100), []string{"primary b, canary b: 0", "primary b, canary : 0"}},
 		"one that drained":            {at("b", "a", 0), weights("b", 100), []string{"primary b, canary : 0"}},
 		"another candidate":           {at("b", "a", 0), weights("b", 100, "c", 0), []string{"primary b, canary c: 0"}},
-		"a primary that is gone":      {legs{canary: "b", weight: 20, alive: true}, weights("a", 80, "b", 20), []string{"primary , canary : 0", "primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 20"}},
+		"a primary that is gone":      {legs{canary: "b", weight: 20, alive: true, aged: true}, weights("a", 80, "b", 20), []string{"primary , canary : 0", "primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 20"}},
 		"an older canary":             {old(at("a", "b", 20)), weights("a", 80, "b", 20), []string{"primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 20"}},
 		"a primary that leads astray": {at(unknown, "b", 20), weights("a", 80, "b", 20), []string{"primary a, canary b: 20"}},
 		"the other way round":         {at("b", "", 0), weights("a", 80, "b", 20), []string{"primary b, canary a: 0", "primary b, canary a: 80"}},
@@ -134,7 +134,7 @@ func TestNoWriteLosesARequest(t *testing.T) {
 	releases := []string{"a", "b", "c"}
 	for seed := range uint64(2000) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		l := legs{primary: "a", alive: true, settled: true, fit: true}
+		l := legs{primary: "a", alive: true, settled: true, fit: true, aged: true}
 		n := &nginx{primary: "a", lists: []string{"a"}}
 		now := weights("a", 100)
 		// granted is what was asked for since ingress-nginx last had all that was.

@@ -18,9 +18,10 @@
 // What proves a write. Nothing in an Ingress says which generation its controller has
 // taken over. So a write counts once all of this holds:
 //
-//   - the primary has an address in status.loadBalancer: the controller of its class has
-//     taken it (it may be of a generation before);
-//   - every release with weight has ready endpoints at the port;
+//   - both have an address in status.loadBalancer: the controller of their class has taken
+//     them (in a generation before, maybe);
+//   - the Services that they lead to exist; that these have ready endpoints is asked before a
+//     weight is raised, in the same observation;
 //   - the primary need not move any more;
 //   - settleSeconds have passed since this process first saw both Ingresses as they are.
 //     After a restart they begin anew, but for what a record says was confirmed before.
@@ -35,6 +36,7 @@ import (
 	"sync"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -54,6 +56,10 @@ import (
 // DefaultSettle is settleSeconds of a route that does not say. ingress-nginx syncs three
 // times in ten seconds at most, reloads, and then each worker looks once a second.
 const DefaultSettle = 10 * time.Second
+
+// agedAfter is the age of an Ingress by which another one that is made is younger: times
+// of creation are whole seconds.
+const agedAfter = 2 * time.Second
 
 // Provider reads and writes Ingresses.
 type Provider struct {
@@ -201,7 +207,10 @@ func (p *Provider) complete(ctx context.Context, both *pair, key types.Namespace
 		both.alive = ready > 0
 	}
 	both.settleTime = p.sawAt(key, both.primary, both.canary).Add(settle)
-	both.settled = !p.now().Before(both.settleTime)
+	both.settled, both.aged = !p.now().Before(both.settleTime), true
+	for _, live := range both.there() {
+		both.aged = both.aged && !p.now().Before(live.CreationTimestamp.Add(agedAfter))
+	}
 	return nil
 }
 
@@ -285,7 +294,7 @@ func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alp
 		return traffic.Observed{}, err
 	}
 	change, lacking := p.repair(t, asked, both)
-	due := both.moving() && (both.settled || !both.alive) || both.canary != nil && !both.fit
+	due := both.moving() && (both.settled || !both.alive) || both.canary != nil && !both.fit && both.aged
 	facts.Current = change == nil && lacking == "" && !due && goes(both, t)
 	switch {
 	case rival != nil:
@@ -343,14 +352,14 @@ func (p *Provider) factsOf(ctx context.Context, both pair, route v1alpha1.Route)
 		stamp := resources.StampOf(both.canary)
 		facts.Sequence, facts.Newest = min(facts.Sequence, stamp), max(facts.Newest, stamp)
 	}
-	reason, message, err := p.doubt(ctx, both, route.PortName)
+	reason, message, err := p.doubt(ctx, both)
 	facts.Reason, facts.Message, facts.Verified = reason, message, reason == ""
 	return facts, err
 }
 
 // doubt says why the Ingresses do not prove what they say; "" when they do, once they have
 // settled.
-func (p *Provider) doubt(ctx context.Context, both pair, portName string) (reason, message string, err error) {
+func (p *Provider) doubt(ctx context.Context, both pair) (reason, message string, err error) {
 	class := ptr.Deref(both.primary.Spec.IngressClassName, "")
 	taken := len(both.primary.Status.LoadBalancer.Ingress) > 0
 	if !taken || !both.settled {
@@ -366,23 +375,43 @@ func (p *Provider) doubt(ctx context.Context, both pair, portName string) (reaso
 		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet, or publishes no status",
 			both.primary.Namespace, both.primary.Name, class), nil
 	}
-	for _, l := range []struct {
-		live *networkingv1.Ingress
-		has  bool
-	}{{both.primary, both.canary == nil || both.weight < 100 || both.legs.canary == both.legs.primary}, {both.canary, both.canary != nil && both.weight > 0}} {
-		if !l.has {
-			continue
-		}
-		if ready, err := p.ready(ctx, l.live, portName); err != nil {
+	for _, live := range both.there() {
+		missing, err := p.serviceMissing(ctx, live)
+		if err != nil {
 			return "", "", err
-		} else if ready == 0 {
-			return traffic.ReasonNotResolved, fmt.Sprintf("what Ingress %s/%s leads to has no ready endpoints at port %s", l.live.Namespace, l.live.Name, portName), nil
 		}
+		if missing != "" {
+			return traffic.ReasonNotResolved, fmt.Sprintf("Ingress %s/%s leads to Service %s, which does not exist", live.Namespace, live.Name, missing), nil
+		}
+	}
+	if canary := both.canary; canary != nil && len(canary.Status.LoadBalancer.Ingress) == 0 {
+		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet", canary.Namespace, canary.Name, class), nil
+	}
+	if both.canary != nil && !both.fit {
+		return traffic.ReasonSettling, fmt.Sprintf("Ingress %s/%s is not younger than its primary, and is made anew", both.canary.Namespace, both.canary.Name), nil
 	}
 	if both.moving() {
 		return traffic.ReasonSettling, fmt.Sprintf("the canary has all requests; Ingress %s/%s follows it", both.primary.Namespace, both.primary.Name), nil
 	}
 	return "", "", nil
+}
+
+// serviceMissing names a Service that an Ingress leads to and that is not there.
+func (p *Provider) serviceMissing(ctx context.Context, live *networkingv1.Ingress) (string, error) {
+	for _, backend := range backendsOf(live) {
+		if backend.Service == nil {
+			continue
+		}
+		key := types.NamespacedName{Namespace: live.Namespace, Name: backend.Service.Name}
+		err := p.client.Get(ctx, key, &corev1.Service{})
+		if apierrors.IsNotFound(err) {
+			return key.Name, nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("get Service %s: %w", key, err)
+		}
+	}
+	return "", nil
 }
 
 func (p *Provider) classMissing(ctx context.Context, name string) (bool, error) {
