@@ -212,8 +212,8 @@ var malformedTracks = []malformed{
 
 	{"spec/traffic/routes/0/gatewayAPI/kind", `"TCPRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "TCPRoute", "HTTPRoute", "GRPCRoute"}},
 	{"spec/traffic/routes/0/gatewayAPI/grpcRules", `[{"matches": [{"method": {"service": "shop.Cart"}}]}]`, []string{"spec.traffic.routes[0].gatewayAPI.grpcRules", "an HTTPRoute has rules"}},
-	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"nginx","name":"x"}}`,
-		[]string{"spec.traffic.routes[1].type", "Ingress", "not supported yet"}},
+	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"ALB","name":"x","className":"alb","rules":[{"host":"shop.example.com"}]}}`,
+		[]string{"spec.traffic.routes[1].ingress.dialect", "ALB", "not supported yet"}},
 }
 
 const goodAction = `

@@ -202,7 +202,7 @@ func waitUntilGuarded() {
 		track := newTrack(namespace, "probe")
 		track.Spec.Traffic = &v1alpha1.TrafficSpec{Routes: []v1alpha1.Route{{
 			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress,
-			Ingress: &v1alpha1.IngressRoute{Dialect: "nginx", Name: "shop"},
+			Ingress: &v1alpha1.IngressRoute{Dialect: v1alpha1.DialectALB, Name: "shop", ClassName: "alb", Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}}},
 		}}}
 		g.Expect(admin.Create(ctx, track)).To(MatchError(ContainSubstring("not supported yet")))
 		// Refused by the last policy of the table.

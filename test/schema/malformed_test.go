@@ -145,7 +145,21 @@ const (
 	public   = "spec.traffic.routes[0]"
 	internal = "spec.traffic.routes[1]"
 	gateway  = public + ".gatewayAPI"
+	edge     = "spec.traffic.routes[2]"
+	ingress  = edge + ".ingress"
 )
+
+// anEdge is a route of type Ingress to a port of web, with some fields of its ingress
+// changed; nil: without one.
+func anEdge(name, portName string, changes ...any) map[string]any {
+	made := object("dialect", "NGINX", "name", "shop", "className", "nginx", "rules", list(object("host", "shop.example.com")))
+	for i := 0; i < len(changes); i += 2 {
+		if made[changes[i].(string)] = changes[i+1]; changes[i+1] == nil {
+			delete(made, changes[i].(string))
+		}
+	}
+	return object("name", name, "componentName", "web", "portName", portName, "type", "Ingress", "ingress", made)
+}
 
 var malformedTracks = []malformed{
 	{"metadata.name", x(41), "metadata.name", "must have at most 40"},
@@ -188,7 +202,28 @@ var malformedTracks = []malformed{
 	{public + ".type", "Service", public + ".gatewayAPI", "gatewayAPI must be set when type is GatewayAPI, and only then"},
 	{public + ".type", "Ingress", public + ".ingress", "ingress must be set when type is Ingress, and only then"},
 	{public + ".service", object("name", "shop"), public + ".service", "only then"},
-	{public + ".ingress", object("name", "shop", "dialect", "nginx"), public + ".ingress", "only then"},
+	{public + ".ingress", anEdge("edge", "http")["ingress"], public + ".ingress", "only then"},
+	{edge, anEdge("edge", "http", "dialect", "Magic"), ingress + ".dialect", `Unsupported value: "Magic"`},
+	{edge, anEdge("edge", "http", "dialect", nil), ingress + ".dialect", requiredValue},
+	{edge, anEdge("edge", "http", "name", "Shop"), ingress + ".name", `"Shop"`},
+	{edge, anEdge("edge", "http", "name", x(241)), ingress + ".name", tooLong},
+	{edge, anEdge("edge", "http", "className", nil), ingress + ".className", requiredValue},
+	{edge, anEdge("edge", "http", "rules", list()), ingress + ".rules", "at least 1 item"},
+	{edge, anEdge("edge", "http", "rules", list(object("host", "a.example.com"), object("host", "a.example.com"))), ingress + ".rules", "each host may have one rule"},
+	{edge, anEdge("edge", "http", "rules", list(object("host", "a.example.com:80"))), ingress + ".rules[0].host", `"a.example.com:80"`},
+	{edge, anEdge("edge", "http", "rules", times(17, func(i int) any { return object("host", fmt.Sprint("h", i)) })), ingress + ".rules", tooMany},
+	{edge, anEdge("edge", "http", "rules", list(object("paths", list(object("path", "shop", "pathType", "Exact"))))), ingress + ".rules[0].paths[0].path", `"shop"`},
+	{edge, anEdge("edge", "http", "rules", list(object("paths", list(object("path", "/a//b", "pathType", "Exact"))))), ingress + ".rules[0].paths[0].path", "no empty, . or .. segments"},
+	{edge, anEdge("edge", "http", "rules", list(object("paths", list(object("path", "/", "pathType", "ImplementationSpecific"))))), ingress + ".rules[0].paths[0].pathType", unsupported},
+	{edge, anEdge("edge", "http", "rules", list(object("paths", list(object("path", "/", "pathType", "Exact"), object("path", "/", "pathType", "Exact"))))), ingress + ".rules[0].paths", "named once for each pathType"},
+	{edge, anEdge("edge", "http", "tls", list(object("hosts", list("a.example.com")))), ingress + ".tls[0].secretName", requiredValue},
+	{edge, anEdge("edge", "http", "settleSeconds", int64(0)), ingress + ".settleSeconds", "Invalid value: 0"},
+	{edge, anEdge("edge", "http", "annotations", object("strata.dev/sequence", "9")), ingress + ".annotations", "strata.dev/ is reserved"},
+	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/canary-weight", "9")), ingress + ".annotations", "canary annotations are the operator's"},
+	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/server-snippet", x(4097))), ingress + ".annotations", tooLong},
+	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin")), "spec.traffic.routes", "two routes must not name the same Ingress"},
+	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin", "name", "shop-canary")), "spec.traffic.routes", "nor one the canary of the other"},
+	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "http", "name", "other")), "spec.traffic.routes", "must not lead to the same port of a component"},
 	{gateway, nil, public + ".gatewayAPI", "must be set when type is GatewayAPI"},
 	{internal + ".service", nil, internal + ".service", "must be set when type is Service"},
 	{internal + ".service.name", "Shop", internal + ".service.name", `"Shop"`},

@@ -49,6 +49,9 @@
 // In some worlds clocks differ: what the rules ask of time is then less by that. In some a
 // policy asks for a check of images, and registries are down for a while (policies.go).
 //
+// Some tracks have an Ingress and its canary, which ingress-nginx takes over (edge.go)
+// within the time that it is given: were it away for longer, nothing would tell.
+//
 // Not simulated: admission (users here do what guards refuse), records that are lost,
 // more than one track (of a required one only the records are played), marks of CRDs,
 // and what a real API server does to objects by defaulting.

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,6 +69,7 @@ func (c *Cluster) play(ctx context.Context, scheme *runtime.Scheme) (stop func()
 		{name: "endpoints", kind: &corev1.Service{}, reconcile: s.service, watches: map[client.Object]handler.MapFunc{&corev1.Pod{}: s.servicesOf}},
 		{name: "job", kind: &batchv1.Job{}, reconcile: s.job},
 		{name: "gateway", kind: &gatewayv1.HTTPRoute{}, reconcile: s.route},
+		{name: "ingress", kind: &networkingv1.Ingress{}, reconcile: s.ingress},
 		{name: "garbage", kind: &v1alpha1.ImmutableRelease{}, reconcile: s.garbage},
 	} {
 		w, err := p.add(mgr)

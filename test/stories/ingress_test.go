@@ -1,0 +1,210 @@
+package stories
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/test/harness"
+	"github.com/strata-release/strata/test/stories/cluster"
+)
+
+var updateIngress = flag.Bool("update-ingress", false, "write testdata/ingress-nginx.golden anew")
+
+// ingressRoute makes the public route of a track an Ingress that is given a second.
+func ingressRoute(t *v1alpha1.ReleaseTrack) {
+	public := &t.Spec.Traffic.Routes[0]
+	public.Type, public.GatewayAPI = v1alpha1.RouteIngress, nil
+	public.Ingress = &v1alpha1.IngressRoute{
+		Dialect: v1alpha1.DialectNGINX, Name: "shop", ClassName: "nginx", SettleSeconds: ptr.To[int32](1),
+		Rules: []v1alpha1.IngressRule{{Host: harness.Host(t.Namespace), Paths: []v1alpha1.IngressPath{{Path: "/", PathType: "Prefix"}, {Path: "/healthz", PathType: "Exact"}}}},
+		TLS:   []v1alpha1.IngressTLS{{Hosts: []string{harness.Host(t.Namespace)}, SecretName: "shop-tls"}},
+		Annotations: map[string]v1alpha1.AnnotationValue{
+			"nginx.ingress.kubernetes.io/proxy-body-size": "8m", "nginx.ingress.kubernetes.io/affinity": "cookie", "cert-manager.io/cluster-issuer": "public",
+		},
+	}
+}
+
+// ingressClass makes the class that ingressRoute names.
+func (w *world) ingressClass(ctx context.Context) {
+	GinkgoHelper()
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}, Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}
+	if err := w.Client.Create(ctx, class); !apierrors.IsAlreadyExists(err) {
+		Expect(err).NotTo(HaveOccurred())
+	}
+}
+
+// ingressHistory keeps what is written of the Ingresses of a namespace, but for stamps.
+type ingressHistory struct {
+	mu   sync.Mutex
+	told strings.Builder
+}
+
+func (w *world) watchIngresses(ctx context.Context) *ingressHistory {
+	GinkgoHelper()
+	watcher, err := w.Client.Watch(context.WithoutCancel(ctx), &networkingv1.IngressList{}, client.InNamespace(w.namespace))
+	Expect(err).NotTo(HaveOccurred())
+	DeferCleanup(watcher.Stop)
+	h := &ingressHistory{}
+	go func() {
+		seen := map[types.UID]string{}
+		for event := range watcher.ResultChan() {
+			live, ok := event.Object.(*networkingv1.Ingress)
+			if !ok {
+				continue
+			}
+			text := ingressText(live, w.namespace)
+			if event.Type == watch.Modified && seen[live.UID] == text {
+				continue
+			}
+			seen[live.UID] = text
+			if event.Type == watch.Deleted {
+				text = ""
+			}
+			h.tell("%s Ingress %s\n%s", map[watch.EventType]string{watch.Added: "create", watch.Modified: "update", watch.Deleted: "delete"}[event.Type], live.Name, text)
+		}
+	}()
+	return h
+}
+
+func (h *ingressHistory) tell(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	fmt.Fprintf(&h.told, format, args...)
+}
+
+// String tells all. A namespace has a name of its own in each run.
+func (h *ingressHistory) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.told.String()
+}
+
+// ingressText is what the controller of an Ingress goes by.
+func ingressText(live *networkingv1.Ingress, namespace string) string {
+	annotations := maps.Clone(live.Annotations)
+	delete(annotations, v1alpha1.AnnotationSequence)
+	text, err := yaml.Marshal(map[string]any{"annotations": annotations, "labels": live.Labels, "spec": live.Spec})
+	Expect(err).NotTo(HaveOccurred())
+	return "    " + strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(string(text), namespace, "shop")), "\n", "\n    ") + "\n"
+}
+
+func (w *world) ingress(ctx context.Context, name string) (*networkingv1.Ingress, error) {
+	live := &networkingv1.Ingress{}
+	return live, w.Client.Get(ctx, types.NamespacedName{Namespace: w.namespace, Name: name}, live)
+}
+
+// untilNoCanary waits until the canary is gone, and the track at rest.
+func (w *world) untilNoCanary(ctx context.Context, version string) {
+	GinkgoHelper()
+	Eventually(ctx, func() bool { _, err := w.ingress(ctx, "shop-canary"); return apierrors.IsNotFound(err) }).Should(BeTrue())
+	w.untilSettled(ctx, version)
+}
+
+var _ = story("an Ingress and its canary, through a rollout, a rollback, an abort and the deletion of the track", func(ctx context.Context, w *world) {
+	w.ingressClass(ctx)
+	history := w.watchIngresses(ctx)
+	begin := func(what string) { history.tell("\n# %s\n", what) }
+
+	begin("1.0.0, the first release")
+	w.goLive(ctx, w.track(ingressRoute, harness.Steps(harness.Step(20, 1))), w.release("1.0.0"))
+
+	begin("2.0.0, by a step of 20")
+	w.create(ctx, w.release("2.0.0"))
+	w.untilSettled(ctx, "2.0.0")
+
+	begin("a rollback to 1.0.0, which is warm; 2.0.0 is not kept")
+	w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
+	w.untilRecord(ctx, "1.0.0", v1alpha1.EventRolledBack)
+	w.untilNoCanary(ctx, "1.0.0")
+
+	begin("3.0.0, aborted at 20")
+	track, err := w.Track(ctx, w.namespace)
+	Expect(err).NotTo(HaveOccurred())
+	w.patch(ctx, track, `{"spec":{"rollout":{"steps":[{"weightPercent":20,"holdSeconds":600}]}}}`)
+	w.create(ctx, w.release("3.0.0"))
+	w.untilWeight(ctx, "3.0.0", 20)
+	w.act(ctx, v1alpha1.ActionAbort, "3.0.0", attempt(1))
+	w.untilVerdict(ctx, "3.0.0", 1, v1alpha1.EventAborted)
+	w.untilNoCanary(ctx, "1.0.0")
+
+	begin("the track is deleted: the Ingress serves on")
+	Expect(w.Client.Delete(ctx, track)).To(Succeed())
+	Consistently(ctx, func() error { _, err := w.ingress(ctx, "shop"); return err }).WithTimeout(1e9).Should(Succeed())
+
+	golden := filepath.Join("testdata", "ingress-nginx.golden")
+	if *updateIngress {
+		Expect(os.MkdirAll("testdata", 0o755)).To(Succeed())
+		Expect(os.WriteFile(golden, []byte(strings.TrimLeft(history.String(), "\n")), 0o644)).To(Succeed())
+	}
+	want, err := os.ReadFile(golden)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(strings.TrimLeft(history.String(), "\n")).To(Equal(string(want)), "if it is meant: go test ./test/stories -update-ingress -ginkgo.focus='an Ingress and its canary'")
+})
+
+var _ = story("an Ingress that somebody edits in the middle of a rollout is put right, and the rollout goes on", func(ctx context.Context, w *world) {
+	w.ingressClass(ctx)
+	w.goLive(ctx, w.track(ingressRoute, harness.Steps(harness.Step(20, 3))), w.release("1.0.0"))
+	w.create(ctx, w.release("2.0.0"))
+	w.untilWeight(ctx, "2.0.0", 20)
+	for _, name := range []string{"shop", "shop-canary"} {
+		live, err := w.ingress(ctx, name)
+		Expect(err).NotTo(HaveOccurred())
+		w.patch(ctx, live.DeepCopy(), `{"metadata":{"annotations":{"nginx.ingress.kubernetes.io/canary-weight":"90","nginx.ingress.kubernetes.io/canary":null}},"spec":{"rules":[{"host":"other.example.com"}]}}`)
+		Eventually(ctx, func(g Gomega) {
+			now, err := w.ingress(ctx, name)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(ingressText(now, w.namespace)).To(Equal(ingressText(live, w.namespace)))
+		}).Should(Succeed())
+	}
+	w.untilSettled(ctx, "2.0.0")
+})
+
+var _ = story("an IngressClass that does not exist is said so, and waited for", func(ctx context.Context, w *world) {
+	w.create(ctx, w.track(ingressRoute, func(t *v1alpha1.ReleaseTrack) { t.Spec.Traffic.Routes[0].Ingress.ClassName = "late" }), w.release("1.0.0"))
+	w.untilTrack(ctx, v1alpha1.ConditionTrafficShifted, And(HavePrefix("TrafficShifted=False IngressClassMissing"), ContainSubstring("IngressClass late does not exist")))
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "late"}, Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}
+	w.create(ctx, class)
+	DeferCleanup(func(ctx SpecContext) { Expect(w.Client.Delete(ctx, class)).To(Succeed()) })
+	w.gatewaySays(cluster.Route{}) // Whoever is played looks again.
+	w.untilSettled(ctx, "1.0.0")
+})
+
+var _ = story("what the Ingress of somebody else claims is left to it: by name, and by host and path", func(ctx context.Context, w *world) {
+	w.ingressClass(ctx)
+	theirs := &networkingv1.Ingress{
+		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop"},
+		Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("nginx"), Rules: []networkingv1.IngressRule{{
+			Host: harness.Host(w.namespace),
+			IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{{
+				Path: "/", PathType: ptr.To(networkingv1.PathTypeImplementationSpecific),
+				Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "theirs", Port: networkingv1.ServiceBackendPort{Number: 80}}},
+			}}}},
+		}}},
+	}
+	w.create(ctx, theirs, w.track(ingressRoute), w.release("1.0.0"))
+	w.untilTrack(ctx, v1alpha1.ConditionRolloutBlocked, HavePrefix("RolloutBlocked=True RouteNameTaken"))
+	Expect(w.Client.Delete(ctx, theirs)).To(Succeed())
+	theirs.Name, theirs.ResourceVersion = "theirs", ""
+	w.create(ctx, theirs)
+	w.untilTrack(ctx, v1alpha1.ConditionRolloutBlocked, And(HavePrefix("RolloutBlocked=True RouteConflict"), ContainSubstring("Ingress "+w.namespace+"/theirs has the same class, host and path")))
+	Expect(w.Client.Delete(ctx, theirs)).To(Succeed())
+	w.untilSettled(ctx, "1.0.0")
+})
