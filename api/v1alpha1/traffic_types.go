@@ -22,7 +22,7 @@ type TrafficSpec struct {
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.service)).all(r, self.exists_one(o, has(o.service) && o.service.name == r.service.name))",message="two routes must not name the same Service"
-	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && (o.ingress.name == r.ingress.name || o.ingress.name == r.ingress.name + '-canary')))",message="two routes must not name the same Ingress, nor one the canary of the other"
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && o.ingress.name == r.ingress.name))",message="two routes must not name the same Ingress"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress) && r.ingress.dialect == 'NGINX').all(r, self.exists_one(o, has(o.ingress) && o.ingress.dialect == 'NGINX' && o.componentName == r.componentName && o.portName == r.portName))",message="two Ingress routes with dialect NGINX must not lead to the same port of a component: ingress-nginx has one weight for each Service; give one route the rules of both"
 	Routes []Route `json:"routes,omitempty"`
 }
@@ -255,9 +255,11 @@ type IngressRoute struct {
 	Dialect IngressDialect `json:"dialect"`
 
 	// name of the Ingress, in the track's namespace; the operator makes and owns it, and
-	// with dialect NGINX beside it <name>-canary. 1 to 240 characters.
+	// with dialect NGINX beside it <name>-canary. 1 to 240 characters that do not end in
+	// -canary.
 	//
 	// +required
+	// +kubebuilder:validation:XValidation:rule="!self.endsWith('-canary')",message="the operator names the canary of an Ingress so"
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=240
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`

@@ -222,7 +222,7 @@ var malformedTracks = []malformed{
 	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/canary-weight", "9")), ingress + ".annotations", "canary annotations are the operator's"},
 	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/server-snippet", x(4097))), ingress + ".annotations", tooLong},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin")), "spec.traffic.routes", "two routes must not name the same Ingress"},
-	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin", "name", "shop-canary")), "spec.traffic.routes", "nor one the canary of the other"},
+	{edge, anEdge("edge", "http", "name", "shop-canary"), ingress + ".name", "the operator names the canary of an Ingress so"},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "http", "name", "other")), "spec.traffic.routes", "must not lead to the same port of a component"},
 	{gateway, nil, public + ".gatewayAPI", "must be set when type is GatewayAPI"},
 	{internal + ".service", nil, internal + ".service", "must be set when type is Service"},

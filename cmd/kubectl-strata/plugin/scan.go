@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/labels"
@@ -43,8 +44,9 @@ func (s *scanner) IndexField(_ context.Context, object client.Object, field stri
 	return nil
 }
 
-// List implements client.Reader. What is found by an index in the whole cluster, and the
-// user may not list there, is listed in the namespace of the session; unseen tells.
+// List implements client.Reader. What is found by an index in the whole cluster, or is
+// an Ingress, and the user may not list there, is listed in the namespace of the session;
+// unseen tells.
 func (s *scanner) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
 	asked := (&client.ListOptions{}).ApplyOptions(options)
 	gvk, err := s.GroupVersionKindFor(list)
@@ -65,7 +67,7 @@ func (s *scanner) List(ctx context.Context, list client.ObjectList, options ...c
 		asked.FieldSelector, asked.LabelSelector = nil, ofTracks()
 	}
 	err = s.Client.List(ctx, list, asked)
-	if apierrors.IsForbidden(err) && asked.Namespace != s.namespace && (asked.Namespace != "" || extract != nil) {
+	if apierrors.IsForbidden(err) && asked.Namespace != s.namespace && (asked.Namespace != "" || extract != nil || gvk.Group == networkingv1.GroupName) {
 		s.note(strings.TrimSuffix(gvk.Kind, "List"), asked.Namespace)
 		if asked.Namespace == "" {
 			asked.Namespace = s.namespace

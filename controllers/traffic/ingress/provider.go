@@ -31,8 +31,11 @@ package ingress
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
+	"strings"
 	"sync"
 	"time"
 
@@ -247,14 +250,16 @@ func (p *Provider) sawAt(key types.NamespacedName, primary, canary *networkingv1
 	return p.seen[key].since
 }
 
-// lookOf is all of an Ingress that its controller goes by; the stamp is not of it.
+// lookOf is all of an Ingress that its controller goes by, as a hash: the stamp is not of
+// it, nor what others annotate.
 func lookOf(live *networkingv1.Ingress) string {
 	if live == nil {
 		return ""
 	}
 	annotations := maps.Clone(live.Annotations)
-	delete(annotations, v1alpha1.AnnotationSequence)
-	return fmt.Sprintf("%s %d %q", live.UID, live.Generation, annotations)
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return !strings.HasPrefix(key, nginxPrefix) })
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %q", live.UID, live.Generation, annotations))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1alpha1.Route, both pair) (traffic.Observed, error) {
@@ -362,14 +367,8 @@ func (p *Provider) factsOf(ctx context.Context, both pair, route v1alpha1.Route)
 func (p *Provider) doubt(ctx context.Context, both pair) (reason, message string, err error) {
 	class := ptr.Deref(both.primary.Spec.IngressClassName, "")
 	taken := len(both.primary.Status.LoadBalancer.Ingress) > 0
-	if !taken || !both.settled {
-		missing, err := p.classMissing(ctx, class)
-		if err != nil {
-			return "", "", err
-		}
-		if missing {
-			return traffic.ReasonClassMissing, fmt.Sprintf("IngressClass %s does not exist: install its controller, or correct className", class), nil
-		}
+	if (!taken || !both.settled) && p.classMissing(ctx, class) {
+		return traffic.ReasonClassMissing, fmt.Sprintf("IngressClass %s does not exist: install its controller, or correct className", class), nil
 	}
 	if !taken {
 		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet, or publishes no status",
@@ -414,15 +413,10 @@ func (p *Provider) serviceMissing(ctx context.Context, live *networkingv1.Ingres
 	return "", nil
 }
 
-func (p *Provider) classMissing(ctx context.Context, name string) (bool, error) {
+// classMissing says of an Ingress that nobody takes why that is. An error leaves it open:
+// the route is not verified for that.
+func (p *Provider) classMissing(ctx context.Context, name string) bool {
 	class := &metav1.PartialObjectMetadata{}
 	class.SetGroupVersionKind(networkingv1.SchemeGroupVersion.WithKind("IngressClass"))
-	err := p.live.Get(ctx, types.NamespacedName{Name: name}, class)
-	if apierrors.IsNotFound(err) {
-		return true, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("get IngressClass %s: %w", name, err)
-	}
-	return false, nil
+	return apierrors.IsNotFound(p.live.Get(ctx, types.NamespacedName{Name: name}, class))
 }
