@@ -132,7 +132,7 @@ var _ = story("an Ingress and its canary, through a rollout, a rollback, an abor
 
 	begin("a rollback to 1.0.0, which is warm; 2.0.0 is not kept")
 	w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
-	w.untilRecord(ctx, "1.0.0", v1alpha1.EventRolledBack)
+	w.untilRecord(ctx, "2.0.0", v1alpha1.EventRolledBack)
 	w.untilNoCanary(ctx, "1.0.0")
 
 	begin("3.0.0, aborted at 20")
