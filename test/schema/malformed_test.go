@@ -220,7 +220,7 @@ var malformedTracks = []malformed{
 	{edge, anEdge("edge", "http", "settleSeconds", int64(0)), ingress + ".settleSeconds", "Invalid value: 0"},
 	{edge, anEdge("edge", "http", "annotations", object("strata.dev/sequence", "9")), ingress + ".annotations", "strata.dev/ is reserved"},
 	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/canary-weight", "9")), ingress + ".annotations", "canary annotations are the operator's"},
-	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/server-snippet", x(4097))), ingress + ".annotations", tooLong},
+	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/server-snippet", x(4097))), ingress + ".annotations.nginx.ingress.kubernetes.io/server-snippet", tooLong},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin")), "spec.traffic.routes", "two routes must not name the same Ingress"},
 	{edge, anEdge("edge", "http", "name", "shop-canary"), ingress + ".name", "the operator names the canary of an Ingress so"},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "http", "name", "other")), "spec.traffic.routes", "must not lead to the same port of a component"},
