@@ -134,15 +134,21 @@ func (w *World) checkIngress(p *process, write written) {
 			w.violate("EndpointsReady", "%s: %s is raised to %d without ready endpoints", write, s.ReleaseName, s.WeightPercent)
 		}
 	}
-	if write.verb == "create" && name == edgeCanary && now.weight > 0 {
+	w.checkCanary(write, now)
+	w.playEdge()
+	if moved := before.primary != "" && before.primary != now.primary; moved && component != "" && alive(before.primary) && !slices.Contains(w.edge.lists, now.primary) {
+		w.violate("Answered", "%s: ingress-nginx knows no endpoints of %s yet, and %s has some", write, now.primary, before.primary)
+	}
+}
+
+// checkCanary: it is created without weight, and never comes first where both lead to one
+// release.
+func (w *World) checkCanary(write written, now told) {
+	if write.verb == "create" && write.object().GetName() == edgeCanary && now.weight > 0 {
 		w.violate("Canary", "%s: it has weight from the first", write)
 	}
 	if now.canary == now.primary && !now.younger {
 		w.violate("Canary", "%s: both lead to %s, and the canary comes first", write, now.primary)
-	}
-	w.playEdge()
-	if moved := before.primary != "" && before.primary != now.primary; moved && component != "" && alive(before.primary) && !slices.Contains(w.edge.lists, now.primary) {
-		w.violate("Answered", "%s: ingress-nginx knows no endpoints of %s yet, and %s has some", write, now.primary, before.primary)
 	}
 }
 
