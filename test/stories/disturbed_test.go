@@ -198,45 +198,49 @@ var _ = It("the operator is stopped at any write, or loses its lease, or sees th
 	if *everyWrite {
 		all, together = allDisturbances(told), 24
 	}
-	counts, problems := map[string][]bool{}, []string{}
+	var outcomes []outcome
 	for batch := range slices.Chunk(all, together) {
-		for i, outcome := range disturbTogether(ctx, batch) {
-			key := batch[i].name + ", " + string(batch[i].fault.Kind)
-			counts[key] = append(counts[key], outcome.struck)
-			if outcome.problem != "" {
-				problems = append(problems, batch[i].String()+": "+outcome.problem)
-			}
-		}
+		outcomes = append(outcomes, disturbTogether(ctx, batch)...)
 		if *everyWrite {
-			fmt.Printf("%s: %d more told, %d problems so far\n", time.Now().Format(time.TimeOnly), len(batch), len(problems))
+			fmt.Printf("%s: %d of %d\n%s", time.Now().Format(time.TimeOnly), len(outcomes), len(all), problemsOf(outcomes[len(outcomes)-len(batch):]))
 		}
 	}
-	AddReportEntry("disturbed", ReportEntryVisibilityAlways, tableOf(told, counts))
-	if len(problems) > 0 {
-		Fail(fmt.Sprintf("%d of %d went otherwise:\n%s", len(problems), len(all), strings.Join(problems, "\n")))
+	AddReportEntry("disturbed", ReportEntryVisibilityAlways, tableOf(told, outcomes))
+	if problems := problemsOf(outcomes); problems != "" {
+		Fail("these went otherwise:\n" + problems)
 	}
-	struck := 0
-	for _, outcomes := range counts {
-		for _, s := range outcomes {
-			if s {
-				struck++
-			}
-		}
-	}
-	// A fault at the last writes may be too late: statuses are sometimes written together.
-	Expect(struck).To(BeNumerically(">=", len(all)*9/10), "most faults must have happened")
+	never := slices.DeleteFunc(slices.Clone(outcomes), func(o outcome) bool { return o.struck })
+	// A fault at the last writes may come too late: statuses are sometimes written together.
+	Expect(len(never)).To(BeNumerically("<=", len(all)/10), "faults that did not happen: %v", never)
 })
 
+func problemsOf(outcomes []outcome) string {
+	var b strings.Builder
+	for _, o := range outcomes {
+		if o.problem != "" {
+			fmt.Fprintf(&b, "%s: %s\n", o.disturbance, o.problem)
+		}
+	}
+	return b.String()
+}
+
 // tableOf says how many faults of each kind happened, of how many that were tried.
-func tableOf(told []*undisturbed, counts map[string][]bool) string {
+func tableOf(told []*undisturbed, outcomes []outcome) string {
 	var b strings.Builder
 	for _, t := range told {
 		fmt.Fprintf(&b, "\n%s, %d writes, %d records:", t.name, t.writes, t.records())
 		for _, kind := range faults {
-			outcomes := counts[t.name+", "+string(kind)]
-			if len(outcomes) > 0 {
-				struck := len(outcomes) - len(slices.DeleteFunc(slices.Clone(outcomes), func(struck bool) bool { return struck }))
-				fmt.Fprintf(&b, " %s %d of %d", kind, struck, len(outcomes))
+			tried, struck := 0, 0
+			for _, o := range outcomes {
+				if o.undisturbed == t && o.fault.Kind == kind {
+					tried++
+					if o.struck {
+						struck++
+					}
+				}
+			}
+			if tried > 0 {
+				fmt.Fprintf(&b, " %s %d of %d", kind, struck, tried)
 			}
 		}
 	}
@@ -278,7 +282,7 @@ func tellAll(ctx context.Context) []*undisturbed {
 			u.writes, u.end = w.operators[0].Writes(), w.photograph(ctx)
 			Expect(w.moves()).To(Equal(t.moves), t.name)
 			w.expectIntact(ctx)
-			w.close()
+			w.close(ctx)
 		})
 	}
 	group.Wait()
@@ -310,15 +314,17 @@ func untilAtRest(ctx context.Context, operator *cluster.Operator, quiet time.Dur
 }
 
 // close ends what would go on until the end of the spec.
-func (w *world) close() {
+func (w *world) close(ctx context.Context) {
 	GinkgoHelper()
 	w.stopOperators()
 	w.routes.Stop()
+	Expect(w.DropNamespace(ctx, w.namespace)).To(Succeed())
 }
 
 // outcome of a disturbance: whether the fault has happened, and what was not as in the
 // undisturbed tale.
 type outcome struct {
+	disturbance
 	struck  bool
 	problem string
 }
@@ -341,8 +347,9 @@ func disturbTogether(ctx context.Context, batch []disturbance) []outcome {
 	Expect(settling.Stop()).To(Succeed())
 	outcomes := make([]outcome, len(batch))
 	inParallel(batch, func(i int, d disturbance) {
-		outcomes[i] = worlds[i].disturb(ctx, d)
-		worlds[i].close()
+		outcomes[i].disturbance = d
+		outcomes[i].struck, outcomes[i].problem = worlds[i].disturb(ctx, d)
+		worlds[i].close(ctx)
 	})
 	return outcomes
 }
@@ -359,12 +366,12 @@ func inParallel[T any](all []T, do func(int, T)) {
 }
 
 // disturb tells a tale to its end by operators to which something happens.
-func (w *world) disturb(ctx context.Context, d disturbance) outcome {
+func (w *world) disturb(ctx context.Context, d disturbance) (struck bool, problem string) {
 	GinkgoHelper()
 	before := w.photograph(ctx)
 	first := w.startFaulty(d.fault)
 	d.begins(ctx, w)
-	struck := w.untilStruck(ctx, first, d)
+	struck = w.untilStruck(ctx, first, d)
 	switch d.fault.Kind {
 	case cluster.Killed, cluster.Unanswered:
 		for going := struck && d.again; going; {
@@ -376,7 +383,7 @@ func (w *world) disturb(ctx context.Context, d disturbance) outcome {
 		if struck {
 			w.startOperator()
 			if problem := w.untilAsIn(ctx, d); problem != "" {
-				return outcome{struck, "before the first leader wakes up: " + problem}
+				return struck, "before the first leader wakes up: " + problem
 			}
 			first.Wake()
 		}
@@ -388,24 +395,24 @@ func (w *world) disturb(ctx context.Context, d disturbance) outcome {
 		untilAtRest(ctx, first, time.Second)
 	}
 	if problem := w.untilAsIn(ctx, d); problem != "" {
-		return outcome{struck, problem}
+		return struck, problem
 	}
 	w.stopOperators()
 	end := w.photograph(ctx)
 	if problem := end.from(d.end); problem != "" {
-		return outcome{struck, "after the end: " + problem}
+		return struck, "after the end: " + problem
 	}
 	if replaced := end.replaced(before); len(replaced) > 0 {
-		return outcome{struck, fmt.Sprintf("replaced: %v", replaced)}
+		return struck, fmt.Sprintf("replaced: %v", replaced)
 	}
 	if moves := w.moves(); !slices.Equal(moves, d.moves) {
-		return outcome{struck, fmt.Sprintf("weights went %q", moves)}
+		return struck, fmt.Sprintf("weights went %q", moves)
 	}
 	if err := ledger.Verify(w.records(ctx)); err != nil {
-		return outcome{struck, err.Error()}
+		return struck, err.Error()
 	}
 	w.expectIntact(ctx)
-	return outcome{struck: struck}
+	return struck, ""
 }
 
 func (w *world) startFaulty(fault cluster.Fault) *cluster.Operator {
