@@ -374,7 +374,10 @@ func (w *world) disturb(ctx context.Context, d disturbance) (struck bool, proble
 	struck = w.untilStruck(ctx, first, d)
 	switch d.fault.Kind {
 	case cluster.Killed, cluster.Unanswered:
-		for going := struck && d.again; going; {
+		for going, rounds := struck && d.again, int64(0); going; rounds++ {
+			if rounds > 10*d.writes {
+				return struck, fmt.Sprintf("%d operators in a row got nowhere", rounds)
+			}
 			w.stopOperators()
 			going = w.untilStruck(ctx, w.startFaulty(d.fault), d)
 		}

@@ -62,7 +62,12 @@ var differs = map[string][]string{
 	"ReleaseRecord": {"spec.digest", "spec.previousDigest"},
 	"ReleaseTrack":  {"status.records.headDigest"},
 	"Service":       {"spec.clusterIP", "spec.clusterIPs"},
-	"EndpointSlice": {"metadata.generation"}, // Not ours: how often pods were counted on the way.
+	// Not ours: how often pods were counted on the way.
+	"EndpointSlice": {"metadata.generation"},
+	// In how many writes a route got where it is: two leaders see records apart that one
+	// carries out together. Its weights on the way are compared, and so is what the log has
+	// of the router's answer.
+	"HTTPRoute": {"metadata.generation", "status"},
 }
 
 var (

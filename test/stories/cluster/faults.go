@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -91,29 +92,37 @@ type roundTripper func(*http.Request) (*http.Response, error)
 func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 func (l *link) strike(next http.RoundTripper, request *http.Request) (*http.Response, error) {
-	ends := l.fault.Kind == Killed || l.fault.Kind == Unanswered
-	l.cut.Store(ends)
-	close(l.struck)
 	switch l.fault.Kind {
-	case Killed:
-		return nil, errCutOff
+	case Killed, Unanswered:
+		l.cut.Store(true)
+		defer close(l.struck) // By then, what is carried out has been.
+		return nil, errors.Join(errCutOff, l.carryOut(next, request))
 	case Asleep:
+		close(l.struck)
 		select {
 		case <-l.awake:
 		case <-request.Context().Done():
 			return nil, request.Context().Err()
 		}
 	case Frozen:
+		close(l.struck)
 		time.AfterFunc(freezeTime, func() { close(l.thawed) })
+	case Doubled:
+		close(l.struck)
 	}
-	response, err := next.RoundTrip(request)
-	if !ends {
-		return response, err
+	return next.RoundTrip(request)
+}
+
+// carryOut has a write carried out that nobody waits for.
+func (l *link) carryOut(next http.RoundTripper, request *http.Request) error {
+	if l.fault.Kind == Killed {
+		return nil
 	}
-	if err == nil {
-		err = response.Body.Close()
+	response, err := next.RoundTrip(request.WithContext(context.WithoutCancel(request.Context())))
+	if err != nil {
+		return err
 	}
-	return nil, errors.Join(errCutOff, err)
+	return response.Body.Close()
 }
 
 // read lets reads pass, but holds back what a watch tells while it is frozen.
