@@ -67,7 +67,7 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 # The stories wait for much of their time while all else computes: they run side by side.
 # A part tells what it has to tell when it has ended, and none is left out because another
 # has failed. Each can be made alone.
-TEST_PARTS := test-stories test-packages test-planner test-tools
+TEST_PARTS := test-stories test-packages test-planner test-tools test-alerts
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
@@ -90,6 +90,10 @@ test-tools:
 	go -C hack/release test ./...
 	go -C test/argocd test ./...
 
+# Prometheus' engine is built in some minutes, once.
+test-alerts:
+	$(WITH_API_SERVER) go -C test/alerts test -count=1 -vet=off -ldflags=-w -timeout 20m ./...
+
 # Runs stories in several processes. Go knows whether it is up to date.
 .PHONY: bin/ginkgo
 bin/ginkgo:
@@ -111,6 +115,10 @@ fuzz: ## Fuzz everything that can be, each for FUZZTIME= (30s); make test runs w
 			go test ./$$dir -run '^$$' -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),30s) || exit 1; \
 		done; \
 	done
+
+.PHONY: test-kill
+test-kill: envtest-assets ## Disturb the operator at every write of whole tales, on a real API server: TALE= and FAULT= pick one (docs/proof.md).
+	$(WITH_API_SERVER) go test ./test/stories -count=1 -vet=off -timeout 2h -v -ginkgo.focus 'stopped at any write' -every-write $(if $(TALE),-tale '$(TALE)') $(if $(FAULT),-fault $(FAULT))
 
 .PHONY: bench-admission
 bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
@@ -147,7 +155,7 @@ vet: ## Run go vet.
 .PHONY: lint
 lint: bin/golangci-lint ## Run the linters: style, and which package may import which.
 	bin/golangci-lint run ./...
-	for module in hack/cluster hack/release test/argocd; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+	for module in hack/cluster hack/release test/argocd test/alerts; do (cd $$module && $(CURDIR)/bin/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
 
 # A program of its own module: built in a minute, and then kept.
 bin/golangci-lint: hack/lint/go.mod

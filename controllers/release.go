@@ -24,6 +24,11 @@ func (f findings) releaseStatus(release *v1alpha1.ImmutableRelease) {
 		if tests := f.testStatuses(facts); tests != nil {
 			s.Tests = tests
 		}
+		// The seal of a release that is not live is not read. Its records tell of it, also
+		// where nobody came to report it while it was.
+		if sealed := f.Log.Digests[release.Spec.Version]; sealed.UID == release.UID {
+			s.Digest, s.ContentDigest = sealed.Digest, f.Log.ContentDigests[release.Spec.Version]
+		}
 	}
 	if facts.Sealed != nil {
 		s.Digest, s.ContentDigest = facts.Sealed.Digest, facts.Sealed.ContentDigest

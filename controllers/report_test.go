@@ -10,6 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/metrics"
@@ -104,5 +106,29 @@ func TestWhoHasTheNameOfStableIsNotRetired(t *testing.T) {
 		if is == nil || is.Status != want || is.Reason != "RestoredDiffers" || !strings.Contains(is.Message, "another content") {
 			t.Errorf("%s: %+v", of, is)
 		}
+	}
+}
+
+// A release that was retired before anybody came to report it says that it is sealed, and
+// by which digest: its records tell. So it does after a restore without statuses.
+func TestRetiredReleaseIsKnownByItsRecords(t *testing.T) {
+	b := newBench(t)
+	b.retain(v1alpha1.RetentionSpec{WarmReleases: ptr.To[int32](0)})
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	b.settle("shop-2.0")
+	b.pass(5)
+	release := &v1alpha1.ImmutableRelease{}
+	b.must(b.api.Get(b.Context(), client.ObjectKey{Namespace: shop.Namespace, Name: "shop-1.0"}, release))
+	digest, content := release.Status.Digest, release.Status.ContentDigest
+	release.Status = v1alpha1.ImmutableReleaseStatus{}
+	b.must(b.api.Status().Update(b.Context(), release))
+	b.pass(15)
+	b.expect("shop-1.0", v1alpha1.ConditionReady, "True Retired", "")
+	b.expect("shop-1.0", v1alpha1.ConditionSealed, "True Sealed", "")
+	b.must(b.api.Get(b.Context(), client.ObjectKeyFromObject(release), release))
+	if digest == "" || release.Status.Digest != digest || release.Status.ContentDigest != content {
+		t.Errorf("digests %q and %q, want %q and %q", release.Status.Digest, release.Status.ContentDigest, digest, content)
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/debug"
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/traffic"
@@ -71,6 +72,8 @@ type Options struct {
 	MaxConcurrentReconciles int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Looks remember what came of each look at a track, for people; nil: nobody asks.
+	Looks *debug.Looks
 }
 
 // TrackReconciler moves tracks.
@@ -122,7 +125,10 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		}
 		b = b.WatchesRawSource(options.Images.Source())
 	}
-	r := New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
+	var r reconcile.Reconciler = New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
+	if options.Looks != nil {
+		r = options.Looks.Keep(r)
+	}
 	if err := b.Complete(r); err != nil {
 		return fmt.Errorf("set up the controller of tracks: %w", err)
 	}
@@ -209,6 +215,16 @@ func children() []client.Object {
 // label too.
 func bounds() []client.Object {
 	return []client.Object{&autoscalingv2.HorizontalPodAutoscaler{}, &policyv1.PodDisruptionBudget{}}
+}
+
+// Cached are empty lists of the kinds that the cache holds.
+func Cached() []client.ObjectList {
+	return []client.ObjectList{
+		&v1alpha1.ReleaseTrackList{}, &v1alpha1.ImmutableReleaseList{}, &v1alpha1.ReleaseRecordList{}, &v1alpha1.ReleaseActionList{},
+		&appsv1.DeploymentList{}, &appsv1.ControllerRevisionList{}, &batchv1.JobList{},
+		&corev1.ServiceList{}, &corev1.PodList{}, &discoveryv1.EndpointSliceList{},
+		&autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{},
+	}
 }
 
 // Indexes registers the indexes that the reconciler reads by. It is called once,

@@ -51,6 +51,7 @@ func bind(flags *flag.FlagSet, o *operator.Options) {
 	flags.IntVar(&o.Burst, "kube-api-burst", 100, "Requests to the API server at once.")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443", "Address of /metrics; 0 turns it off.")
 	flags.BoolVar(&o.MetricsSecure, "metrics-secure", true, "Serve metrics by TLS, to those who may get /metrics.")
+	flags.BoolVar(&o.DebugPages, "debug-pages", false, "Serve /strata/debug/tracks and /strata/debug/pprof/ where metrics are served, to those who may get them.")
 	flags.StringVar(&o.HealthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns it off.")
 	flags.IntVar(&o.WebhookPort, "webhook-port", 9443, "Port on which admission requests are answered.")
 	flags.StringVar(&o.WebhookHost, "webhook-host", "", "Address on which they are answered; all by default.")

@@ -7,6 +7,7 @@
 //	strata_drift_total{namespace,track}                  objects of releases that were found changed
 //	strata_guard_drift_total{kind,name}                  policies and webhook configurations that were found changed
 //	strata_guards_left                                   of them, those that differ and are left: who writes them does not stop; none while nobody compares them
+//	strata_webhook_certificate_expiry_timestamp_seconds  when the certificate ends that the webhook is served by
 //	strata_api_writes_total{verb,resource}               requests that change something in the cluster
 //
 // Labels are bounded: a track has one series of weight, one at most of blocked
@@ -55,6 +56,11 @@ var (
 		Help: "Policies and webhook configurations of Strata that are not as installed, and are left because they are written again and again.",
 	}, nil)
 
+	certificateExpiry = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "strata_webhook_certificate_expiry_timestamp_seconds",
+		Help: "When the certificate ends that the webhook is served by, in seconds since 1970.",
+	}, nil)
+
 	stages = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "strata_stage_duration_seconds",
 		Help:    "Time that a rollout spent in a stage.",
@@ -86,7 +92,7 @@ type (
 
 // Register adds all series to a registry. It fails when they are there already.
 func Register(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{rollouts, drifts, guardDrifts, guardsLeft, stages, weights, blocks, writes} {
+	for _, collector := range []prometheus.Collector{rollouts, drifts, guardDrifts, guardsLeft, certificateExpiry, stages, weights, blocks, writes} {
 		if err := registry.Register(collector); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
@@ -113,6 +119,11 @@ func SetGuardsLeft(count int) { guardsLeft.WithLabelValues().Set(float64(count))
 
 // ForgetGuardsLeft takes the series away: nobody compares the guards.
 func ForgetGuardsLeft() { guardsLeft.Reset() }
+
+// SetCertificateExpiry says when the certificate ends that this replica serves.
+func SetCertificateExpiry(end time.Time) {
+	certificateExpiry.WithLabelValues().Set(float64(end.Unix()))
+}
 
 // ObserveStage counts the time that a rollout spent in a stage it has left.
 func ObserveStage(stage string, duration time.Duration) {

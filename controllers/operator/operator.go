@@ -19,6 +19,7 @@ import (
 	"github.com/strata-release/strata/controllers/admission"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/admission/upkeep"
+	"github.com/strata-release/strata/controllers/debug"
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/metrics"
 	"github.com/strata-release/strata/controllers/registry"
@@ -57,6 +58,9 @@ type Options struct {
 	// MetricsSecure serves metrics by TLS, to those alone whom the API server lets
 	// get /metrics.
 	MetricsSecure bool
+	// DebugPages serves what package debug shows, where metrics are served, and to those
+	// alone whom the API server lets get it: MetricsSecure must be set.
+	DebugPages bool
 	// HealthAddress is host:port of /healthz and /readyz, or "0" for none.
 	HealthAddress string
 	// WebhookHost and WebhookPort are where admission requests are answered; all
@@ -83,6 +87,9 @@ func (o Options) username() string {
 func New(ctx context.Context, config *rest.Config, options Options) (ctrl.Manager, error) {
 	if options.Namespace == "" || options.ServiceAccount == "" {
 		return nil, errors.New("set up the operator: its namespace and its ServiceAccount must be told")
+	}
+	if options.DebugPages && (!options.MetricsSecure || options.MetricsAddress == "0") {
+		return nil, errors.New("set up the operator: debug pages are served with the metrics, to those who may get them: metrics must be on, and secure")
 	}
 	config = requests(config, options)
 	managerOptions, err := managerOptions(options)
@@ -158,6 +165,10 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 	if err != nil {
 		return fmt.Errorf("set up traffic: %w", err)
 	}
+	looks, err := addDebugPages(mgr, options)
+	if err != nil {
+		return err
+	}
 	if err := controllers.Setup(mgr, controllers.Options{
 		Traffic:     routes,
 		SnapshotKey: key,
@@ -168,6 +179,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 		}),
 		Actor:                   options.username(),
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+		Looks:                   looks,
 	}); err != nil {
 		return err
 	}
@@ -186,4 +198,21 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 		Port:      options.WebhookPort,
 		Hosts:     options.WebhookNames,
 	})
+}
+
+// addDebugPages adds them to the server of the metrics; nil where nobody wants them.
+func addDebugPages(mgr ctrl.Manager, options Options) (*debug.Looks, error) {
+	if !options.DebugPages {
+		return nil, nil
+	}
+	pages := debug.Pages{
+		Version: options.Version, Cache: mgr.GetCache(), Kinds: controllers.Cached, Elected: mgr.Elected(),
+		Looks: debug.NewLooks(), Metrics: ctrlmetrics.Registry,
+	}
+	for path, handler := range pages.Handlers() {
+		if err := mgr.AddMetricsServerExtraHandler(path, handler); err != nil {
+			return nil, fmt.Errorf("serve %s: %w", path, err)
+		}
+	}
+	return pages.Looks, nil
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -31,7 +32,11 @@ func TestStories(t *testing.T) {
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	ctrl.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
+	logger := zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true))
+	if *everyWrite {
+		logger = logr.Discard() // Of a thousand operators nobody reads the logs.
+	}
+	ctrl.SetLogger(logger)
 	repository, err := filepath.Abs("../..")
 	Expect(err).NotTo(HaveOccurred())
 	scratch, err := os.MkdirTemp("", "strata-stories-")
@@ -40,7 +45,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	suite, err = cluster.Start(context.WithoutCancel(ctx), repository, scratch)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(suite.Stop()).To(Succeed()) })
-	if GinkgoParallelProcess() == 1 {
+	if GinkgoParallelProcess() == 1 && !*everyWrite {
 		rollOutCounted(ctx)
 	}
 })

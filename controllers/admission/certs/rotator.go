@@ -24,6 +24,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/strata-release/strata/controllers/metrics"
 )
 
 // Keys of the Secret beside the standard tls.crt and tls.key.
@@ -119,6 +121,10 @@ func (r *Rotator) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 		// Another replica was first: take what it wrote.
 		material, next, err = r.renew(ctx)
 	}
+	if err != nil && len(material.Certificate) > 0 {
+		// What is due and cannot be renewed serves for as long as it lasts.
+		return reconcile.Result{}, errors.Join(err, r.serve(material))
+	}
 	if err != nil {
 		return reconcile.Result{}, err
 	}
@@ -131,6 +137,8 @@ func (r *Rotator) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 	return reconcile.Result{RequeueAfter: next}, nil
 }
 
+// renew is what the Secret holds now, also where that could not be renewed; nothing where
+// it could not be read.
 func (r *Rotator) renew(ctx context.Context) (Material, time.Duration, error) {
 	secret := &corev1.Secret{}
 	err := r.live.Get(ctx, r.options.Secret, secret)
@@ -158,7 +166,7 @@ func (r *Rotator) renew(ctx context.Context) (Material, time.Duration, error) {
 		err = r.client.Update(ctx, secret)
 	}
 	if err != nil {
-		return Material{}, 0, fmt.Errorf("write Secret %s: %w", r.options.Secret, err)
+		return held, 0, fmt.Errorf("write Secret %s: %w", r.options.Secret, err)
 	}
 	log.FromContext(ctx).Info("Renewed the certificate of the webhook", "secret", r.options.Secret.String())
 	return renewed, next, nil
@@ -171,6 +179,7 @@ func (r *Rotator) serve(m Material) error {
 	}
 	if served := r.serving.Load(); served == nil || !bytes.Equal(served.Certificate[0], cert.Certificate[0]) {
 		r.serving.Store(&cert)
+		metrics.SetCertificateExpiry(cert.Leaf.NotAfter)
 	}
 	return nil
 }

@@ -33,6 +33,7 @@ type Cluster struct {
 	environment *envtest.Environment
 	// operator is the configuration of the operator's own user.
 	operator   *rest.Config
+	user       *envtest.AuthenticatedUser
 	behaviours behaviours
 	wakers     []waker
 	stop       func() error
@@ -110,7 +111,7 @@ func (c *Cluster) furnish(ctx context.Context, repository string) error {
 	if err != nil {
 		return fmt.Errorf("add the operator's user: %w", err)
 	}
-	c.operator = user.Config()
+	c.user, c.operator = user, user.Config()
 	if err := c.makeGateway(ctx); err != nil {
 		return err
 	}
@@ -163,6 +164,27 @@ func (c *Cluster) grant(ctx context.Context, path string) error {
 				return fmt.Errorf("create %T %s: %w", object, object.GetName(), err)
 			}
 		}
+	}
+	return nil
+}
+
+// OperatorKubeconfig is for an operator that is a program of its own.
+func (c *Cluster) OperatorKubeconfig() ([]byte, error) { return c.user.KubeConfig() }
+
+// DropNamespace takes a namespace away at once, and leaves what is in it where it is: there
+// is no namespace controller. Every operator that starts is told of all namespaces.
+func (c *Cluster) DropNamespace(ctx context.Context, name string) error {
+	namespace := &corev1.Namespace{}
+	if err := c.Client.Get(ctx, types.NamespacedName{Name: name}, namespace); err != nil {
+		return fmt.Errorf("get namespace %s: %w", name, err)
+	}
+	if err := c.Client.Delete(ctx, namespace); err != nil {
+		return fmt.Errorf("delete namespace %s: %w", name, err)
+	}
+	namespace.Spec.Finalizers = nil
+	namespace.ResourceVersion = ""
+	if err := c.Client.SubResource("finalize").Update(ctx, namespace); err != nil {
+		return fmt.Errorf("finalize namespace %s: %w", name, err)
 	}
 	return nil
 }

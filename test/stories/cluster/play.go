@@ -67,7 +67,7 @@ func (c *Cluster) play(ctx context.Context, scheme *runtime.Scheme) (stop func()
 		}},
 		{name: "kubelet", kind: &corev1.Pod{}, reconcile: s.pod},
 		{name: "endpoints", kind: &corev1.Service{}, reconcile: s.service, watches: map[client.Object]handler.MapFunc{&corev1.Pod{}: s.servicesOf}},
-		{name: "job", kind: &batchv1.Job{}, reconcile: s.job},
+		{name: "job", kind: &batchv1.Job{}, reconcile: s.job, watches: map[client.Object]handler.MapFunc{&corev1.Pod{}: ownerOf("Job")}},
 		{name: "gateway", kind: &gatewayv1.HTTPRoute{}, reconcile: s.route},
 		{name: "ingress", kind: &networkingv1.Ingress{}, reconcile: s.ingress},
 		{name: "garbage", kind: &v1alpha1.ImmutableRelease{}, reconcile: s.garbage},
