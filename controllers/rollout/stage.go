@@ -75,6 +75,9 @@ func (v view) after() time.Duration {
 	if due, ok := v.pruneTime(); ok {
 		moments = append(moments, due)
 	}
+	if t := v.Track.Template; t != nil && t.Taken != "" {
+		moments = append(moments, v.Now.Add(lookAgain))
+	}
 	moments = append(moments, v.accessMoments()...)
 	moments = append(moments, v.lapseTimes()...)
 	for _, a := range v.Answered {
