@@ -38,18 +38,14 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 	wanted := resources.TemplateRelease(w.track)
 	t := &rollout.Template{ReleaseName: wanted.Name, Version: wanted.Spec.Version, RequestedBy: w.track.Annotations[v1alpha1.AnnotationRequestedBy]}
 	w.Track.Template = t
-	for i := range w.releases {
-		there := &w.releases[i]
-		if there.Spec.Version == wanted.Spec.Version {
-			var err error
-			t.Differs, err = differsFrom(there, wanted)
-			return err
-		}
-		if there.Name == wanted.Name {
-			t.Taken = "which is that of version " + there.Spec.Version
-		}
+	if there := w.releaseOf(wanted); there != nil {
+		var err error
+		t.Of = there.Name
+		t.Differs, err = differsFrom(there, wanted)
+		return err
 	}
-	if t.Taken != "" {
+	if there := w.release(wanted.Name); there != nil {
+		t.Taken = "which is that of version " + there.Spec.Version
 		return nil
 	}
 	other := &v1alpha1.ImmutableRelease{}
@@ -71,6 +67,22 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 		t.ContentDigest, note.template = digest, storedTemplate{w.track.UID, w.track.Generation, digest}
 	}
 	return err
+}
+
+// releaseOf is the release of the version that is wanted: the one of that name, else the
+// oldest; nil where none has the version.
+func (w *world) releaseOf(wanted *v1alpha1.ImmutableRelease) *v1alpha1.ImmutableRelease {
+	var oldest *v1alpha1.ImmutableRelease
+	for i := range w.releases {
+		switch there := &w.releases[i]; {
+		case there.Spec.Version != wanted.Spec.Version:
+		case there.Name == wanted.Name:
+			return there
+		case oldest == nil || there.CreationTimestamp.Before(&oldest.CreationTimestamp):
+			oldest = there
+		}
+	}
+	return oldest
 }
 
 // readTemplate reads the release of the template as the API server stored it, with the

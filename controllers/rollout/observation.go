@@ -88,10 +88,12 @@ type Template struct {
 	// ContentDigest of the template as the API server stored it; "" where it was not read,
 	// which it is while no release has the version.
 	ContentDigest string
+	// Of is the release that has the version: the one of that name, else the oldest; "" where
+	// none has.
+	Of string
 	// Taken says whose the name is, if it is that of another release; "" where it is free.
 	Taken string
-	// Differs says in what the release that has the version is another one than the template
-	// says; "" for nothing.
+	// Differs says in what that release is another one than the template says; "" for nothing.
 	Differs string
 }
 

@@ -104,7 +104,7 @@ func (v view) template() (reason, message string) {
 	}
 	const raise = "change it, and raise its version"
 	had := v.Log.ContentDigests[t.Version]
-	switch r := v.ofVersion(t.Version); {
+	switch r := v.release(t.Of); {
 	case r != nil && t.Differs != "":
 		return ReasonVersionReused, fmt.Sprintf("spec.releaseTemplate has version %s and other content than release %s of that version: %s; a version has one content for ever: raise it", t.Version, r.Name, t.Differs)
 	case r != nil && v.verdict(r).IsNegative():

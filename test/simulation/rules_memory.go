@@ -92,8 +92,9 @@ func (w *World) checkRestTemplate() {
 		return
 	}
 	var of *v1alpha1.ImmutableRelease
+	name := resources.TemplateRelease(track).Name
 	for _, r := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
-		if r.Spec.Version == track.Spec.ReleaseTemplate.Version {
+		if r.Spec.Version == track.Spec.ReleaseTemplate.Version && (of == nil || of.Name != name && (r.Name == name || r.CreationTimestamp.Before(&of.CreationTimestamp))) {
 			of = r
 		}
 	}

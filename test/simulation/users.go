@@ -128,7 +128,7 @@ func (w *World) user() {
 		return
 	}
 	switch n := w.draw(100); {
-	case n < 24:
+	case n < 28:
 		w.publish()
 	case n < 30:
 		w.editTemplate()
@@ -291,6 +291,10 @@ func (w *World) anyRelease() string {
 
 // publish makes the next release, or, now and then, one under a name that was there.
 func (w *World) publish() {
+	if w.inPlace && w.chance(70) {
+		w.editTemplate()
+		return
+	}
 	n := w.published + 1
 	if w.published > 0 && w.chance(15) {
 		n = w.between(1, w.published)
@@ -323,13 +327,13 @@ func (w *World) drawScript(release *v1alpha1.ImmutableRelease) *script {
 // template away. The same version with other content is refused, but for what admission
 // does not see now and then: that of a release which it was not asked about.
 func (w *World) editTemplate() {
-	if w.chance(10) {
+	if w.track().Spec.ReleaseTemplate != nil && w.chance(10) {
 		w.tell("> no template")
 		w.editTrack(func(spec *v1alpha1.ReleaseTrackSpec) { spec.ReleaseTemplate = nil })
 		return
 	}
 	n := w.published + 1
-	if w.chance(25) {
+	if w.published > 0 && w.chance(25) {
 		n = w.between(1, w.published)
 	}
 	wanted := w.track().DeepCopy()

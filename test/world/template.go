@@ -2,6 +2,8 @@ package world
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 
@@ -34,11 +36,16 @@ func (w *World) observeTemplate(c *Objects) *rollout.Template {
 		return nil
 	}
 	t := &rollout.Template{ReleaseName: wanted.Name, Version: wanted.Spec.Version, RequestedBy: w.TemplateScript.RequestedBy}
-	for _, r := range c.Releases {
-		if r.Spec.Version != t.Version {
-			continue
+	var of *Release
+	for _, name := range slices.Sorted(maps.Keys(c.Releases)) {
+		r := c.Releases[name]
+		if r.Spec.Version == t.Version && (of == nil || of.Name != wanted.Name && (name == wanted.Name || r.Created.Before(of.Created))) {
+			of = r
 		}
-		if !equality.Semantic.DeepEqual(r.Spec, wanted.Spec) || w.script(r.Name).Content != w.TemplateScript.Content {
+	}
+	if of != nil {
+		t.Of = of.Name
+		if !equality.Semantic.DeepEqual(of.Spec, wanted.Spec) || w.script(of.Name).Content != w.TemplateScript.Content {
 			t.Differs = "its content"
 		}
 		return t
