@@ -49,6 +49,26 @@ func (s *session) tryApply(ctx context.Context, object *unstructured.Unstructure
 	return nil
 }
 
+// tryRelease asks for a release; one of a template is the operator's to create, and was
+// judged with its track.
+func (s *session) tryRelease(ctx context.Context, release both[v1alpha1.ImmutableRelease], p *planned) error {
+	object := release.document.object
+	if !release.inTemplate {
+		return s.tryApply(ctx, object, p)
+	}
+	there := &unstructured.Unstructured{}
+	there.SetGroupVersionKind(object.GroupVersionKind())
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: orNone(object.GetNamespace(), s.namespace), Name: object.GetName()}, there)
+	switch {
+	case apierrors.IsNotFound(err):
+		p.Outcome = outcomeCreated
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", p.Object, err)
+	}
+	return compare(there, object, p)
+}
+
 func compare(there, object *unstructured.Unstructured, p *planned) error {
 	var texts [2][]byte
 	for i, o := range []*unstructured.Unstructured{there, object} {
@@ -95,10 +115,11 @@ const foreseen = 8
 
 // foresee asks the planner which records would follow at once if the release were there.
 // It answers with the track of the cluster where the files have none.
-func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableRelease, track **v1alpha1.ReleaseTrack, p *planned) error {
+func (s *session) foresee(ctx context.Context, of both[v1alpha1.ImmutableRelease], track **v1alpha1.ReleaseTrack, p *planned) error {
 	if p.Outcome == outcomeRefused {
 		return nil
 	}
+	release := of.object
 	key := client.ObjectKey{Namespace: orNone(release.Namespace, s.namespace), Name: release.Spec.TrackName}
 	o, _, err := s.look(ctx, key)
 	if err != nil {
@@ -121,8 +142,12 @@ func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableReleas
 	}
 	o.Track.Spec = (*track).Spec
 	p.first = o.Log.Head == nil || o.Log.Head.State.Stable == nil
-	if p.Outcome == outcomeCreated {
-		o.Releases = append(o.Releases, rollout.Release{Name: release.Name, UID: plannedUID, CreationTime: o.Now, Spec: &release.Spec})
+	planned := rollout.Release{Name: release.Name, UID: plannedUID, CreationTime: o.Now, Spec: &release.Spec}
+	switch {
+	case p.Outcome == outcomeCreated && of.inTemplate:
+		o.Track.Template = &rollout.Template{ReleaseName: release.Name, Version: release.Spec.Version, ContentDigest: p.ContentDigest}
+	case p.Outcome == outcomeCreated:
+		o.Releases = append(o.Releases, planned)
 	}
 	var list v1alpha1.ReleaseRecordList
 	if err := s.client.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingFields{"spec.trackName": key.Name}); err != nil {
@@ -142,6 +167,14 @@ func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableReleas
 		p.Next = append(p.Next, fmt.Sprintf("%s%s: %s", e.Event, about, oneLine(orNone(e.Message, e.Reason))))
 		list.Items = append(list.Items, *ledger.Record(key.Namespace, ledger.Chain(key.Name, o.Log.Head, *e, s.Now())))
 		o.Log = ledger.Read(list.Items)
+		if e.Event == v1alpha1.EventPublished && of.inTemplate && e.Release.Name == release.Name {
+			planned.CreationTime = o.Now
+			o.Releases = append(o.Releases, planned)
+		}
+	}
+	if reason, message := rollout.Ask(o).Template(); of.inTemplate && p.Outcome == outcomeCreated && reason != rollout.ReasonPublished {
+		p.Next = append(p.Next, "it would not be created: "+message)
+		return nil
 	}
 	if p.Outcome == outcomeCreated && !opened {
 		p.Next = append(p.Next, "it would not be tried now: "+notTried(o, release.Name))

@@ -245,7 +245,7 @@ var crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?co
 	`[o.schema.openAPIV3Schema.properties.spec].all(o0, [v.schema.openAPIV3Schema.properties.spec].all(v0, ` + fieldsKept(0) + `)))))`
 
 // crdDepth is how deep the fields of spec are looked at: all of them (TestCRDDepth).
-const crdDepth = 12
+const crdDepth = 13
 
 // fieldsKept says that the schema v<level> has all fields of o<level>, and so on below.
 // The items of a list are seen as the list itself. A list of one is how CEL names a value.
