@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -137,23 +138,31 @@ func (s *session) foresee(ctx context.Context, of both[v1alpha1.ImmutableRelease
 			return nil
 		}
 	}
+	var list v1alpha1.ReleaseRecordList
+	if err := s.client.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingFields{"spec.trackName": key.Name}); err != nil {
+		return fmt.Errorf("list the records of track %s: %w", key, err)
+	}
 	if o.Track == nil {
 		o.Track = &rollout.Track{}
 	}
 	o.Track.Spec = (*track).Spec
 	p.first = o.Log.Head == nil || o.Log.Head.State.Stable == nil
+	p.foresee(o, of, list.Items, s.Now)
+	return nil
+}
+
+// foresee plays what the planner decides until the release is the candidate. That of a
+// template is there once a record says so.
+func (p *planned) foresee(o rollout.Observation, of both[v1alpha1.ImmutableRelease], records []v1alpha1.ReleaseRecord, now func() time.Time) {
+	release, opened := of.object, false
 	planned := rollout.Release{Name: release.Name, UID: plannedUID, CreationTime: o.Now, Spec: &release.Spec}
+	template := &rollout.Template{ReleaseName: release.Name, Version: release.Spec.Version, ContentDigest: p.ContentDigest}
 	switch {
 	case p.Outcome == outcomeCreated && of.inTemplate:
-		o.Track.Template = &rollout.Template{ReleaseName: release.Name, Version: release.Spec.Version, ContentDigest: p.ContentDigest}
+		o.Track.Template = template
 	case p.Outcome == outcomeCreated:
 		o.Releases = append(o.Releases, planned)
 	}
-	var list v1alpha1.ReleaseRecordList
-	if err := s.client.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingFields{"spec.trackName": key.Name}); err != nil {
-		return fmt.Errorf("list the records of track %s: %w", key, err)
-	}
-	opened := false
 	for range foreseen {
 		e := rollout.Compute(o).Append
 		if e == nil || opened {
@@ -165,21 +174,20 @@ func (s *session) foresee(ctx context.Context, of both[v1alpha1.ImmutableRelease
 			about = " " + e.Release.Name
 		}
 		p.Next = append(p.Next, fmt.Sprintf("%s%s: %s", e.Event, about, oneLine(orNone(e.Message, e.Reason))))
-		list.Items = append(list.Items, *ledger.Record(key.Namespace, ledger.Chain(key.Name, o.Log.Head, *e, s.Now())))
-		o.Log = ledger.Read(list.Items)
-		if e.Event == v1alpha1.EventPublished && of.inTemplate && e.Release.Name == release.Name {
-			planned.CreationTime = o.Now
-			o.Releases = append(o.Releases, planned)
+		records = append(records, *ledger.Record(o.Namespace, ledger.Chain(o.TrackName, o.Log.Head, *e, now())))
+		o.Log = ledger.Read(records)
+		if e.Event == v1alpha1.EventPublished && of.inTemplate {
+			o.Releases, template.Of = append(o.Releases, planned), release.Name
 		}
 	}
-	if reason, message := rollout.Ask(o).Template(); of.inTemplate && p.Outcome == outcomeCreated && reason != rollout.ReasonPublished {
+	reason, message := rollout.Ask(o).Template()
+	switch {
+	case p.Outcome != outcomeCreated || opened:
+	case of.inTemplate && reason != rollout.ReasonPublished:
 		p.Next = append(p.Next, "it would not be created: "+message)
-		return nil
-	}
-	if p.Outcome == outcomeCreated && !opened {
+	default:
 		p.Next = append(p.Next, "it would not be tried now: "+notTried(o, release.Name))
 	}
-	return nil
 }
 
 // notTried says why a release that is new is not the candidate.
