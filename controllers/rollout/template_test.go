@@ -153,3 +153,37 @@ func TestPublish(t *testing.T) {
 		}
 	}
 }
+
+// What was recorded is created, until it was seen, and nothing else.
+func TestCreateRelease(t *testing.T) {
+	for name, test := range map[string]struct {
+		change  func(*rollout.Observation)
+		creates bool
+		stalled string
+	}{
+		"what was recorded": {func(*rollout.Observation) {}, true, ""},
+		"other content":     {func(o *rollout.Observation) { o.Track.Template.ContentDigest = "sha256:2" }, false, "VersionReused"},
+		"it was not read":   {func(o *rollout.Observation) { o.Track.Template.ContentDigest = "" }, false, ""},
+		"another version":   {func(o *rollout.Observation) { o.Track.Template.Version = "1.2"; o.Track.Template.Taken = "x" }, false, "NameTaken"},
+		"its name is taken": {func(o *rollout.Observation) { o.Track.Template.Taken = "x" }, false, "NameTaken"},
+		"the template went": {func(o *rollout.Observation) { o.Track.Template = nil }, false, ""},
+		"it was seen":       {func(o *rollout.Observation) { o.Log.Head.State.Published.Pending = false }, false, ""},
+		"the log is broken": {func(o *rollout.Observation) { o.Log.Broken = "record 1 was edited" }, false, "LogBroken"},
+	} {
+		o := rollout.Observation{Now: world.Start, Actor: world.Actor, Track: &rollout.Track{
+			Spec: track(), Template: &rollout.Template{ReleaseName: "shop-1-1", Version: "1.1", ContentDigest: "sha256:1"},
+		}, Log: rollout.Log{
+			Head:           &v1alpha1.ReleaseRecordSpec{Sequence: 1, State: v1alpha1.TrackState{Published: &v1alpha1.PublishedRelease{Name: "shop-1-1", Version: "1.1", Pending: true}}},
+			ContentDigests: map[string]string{"1.1": "sha256:1"},
+		}}
+		test.change(&o)
+		plan := rollout.Compute(o)
+		created := len(plan.Do) == 1 && plan.Do[0] == rollout.Action(rollout.CreateRelease{Release: "shop-1-1", Version: "1.1", ContentDigest: "sha256:1"})
+		if plan.Append != nil || created != test.creates || !test.creates && len(plan.Do) > 0 {
+			t.Errorf("%s: %+v %+v", name, plan.Append, plan.Do)
+		}
+		if got := plan.Stalled; (got == nil) != (test.stalled == "") || got != nil && got.Reason != test.stalled {
+			t.Errorf("%s: stalled as %+v, want %q", name, got, test.stalled)
+		}
+	}
+}
