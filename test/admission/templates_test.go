@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/admission/guards"
 )
 
 const manifestOfTrack = `apiVersion: strata.dev/v1alpha1
@@ -107,6 +108,29 @@ var _ = Describe("The template of a track", func() {
 		by("ann")
 	})
 
+	It("is changed in nobody else's name where nothing is stamped", Serial, func() {
+		jo, ann := newUser(namespace, "jo", "create", "get", "update", "patch"), newUser(namespace, "ann", "create", "get", "update", "patch")
+		track := withTemplate("shop", "1")
+		Expect(ann.Create(ctx, track)).To(Succeed())
+		_, binding := guards.RequestedBy(guards.InCluster)
+		Expect(admin.Delete(ctx, binding)).To(Succeed())
+		DeferCleanup(func() { install(guards.PoliciesFile); waitUntilGuarded() })
+		change := func(by string) error {
+			patch := client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"annotations":{"note":"x"`+by+`}},"spec":{"releaseTemplate":{"version":"2"}}}`))
+			return jo.Patch(ctx, track.DeepCopy(), patch, client.DryRunAll)
+		}
+		Eventually(func() error { return change("") }).Should(MatchError(ContainSubstring("STRATA-046")))
+		Expect(change(`,"strata.dev/requested-by":"jo"`)).To(Succeed())
+	})
+
+	It("comes back from a backup under the name of who brings it", func() {
+		track := newTrack(namespace, "shop")
+		track.Annotations = map[string]string{v1alpha1.AnnotationRequestedBy: "ann"}
+		jo := newUser(namespace, "jo", "create", "get", "update", "patch")
+		Expect(jo.Create(ctx, track)).To(Succeed())
+		Expect(track.Annotations).To(HaveKeyWithValue(v1alpha1.AnnotationRequestedBy, "jo"))
+	})
+
 	It("is changed by who may create releases, and by nobody else", func() {
 		track := withTemplate("shop", "1")
 		Expect(admin.Create(ctx, track)).To(Succeed())
@@ -118,7 +142,7 @@ var _ = Describe("The template of a track", func() {
 		Eventually(func() error {
 			return editor.Patch(ctx, track, client.RawPatch("application/merge-patch+json", []byte(`{"spec":{"deletionPolicy":"Delete"}}`)))
 		}).Should(Succeed())
-		lacks := MatchError(And(ContainSubstring("create"), ContainSubstring("immutablereleases.strata.dev"), ContainSubstring("editor")))
+		lacks := MatchError(And(ContainSubstring("STRATA-045"), ContainSubstring("create"), ContainSubstring("immutablereleases.strata.dev"), ContainSubstring("editor")))
 		Expect(raise(editor, track.DeepCopy(), "2")).To(lacks)
 		Expect(editor.Create(ctx, withTemplate("basket", "1"))).To(lacks)
 		Expect(editor.Create(ctx, newTrack(namespace, "basket"))).To(Succeed())

@@ -114,7 +114,8 @@ func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `\'
 // own manifest is no change. The stamp is put back last: it tells the two apart.
 func RequestedBy(operator Identity) (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicyBinding) {
 	const name = "strata-requested-by"
-	const publishes = `(request.resource.resource == 'releasetracks' ? ` + newTemplate + ` : oldObject == null)`
+	// A track that comes with a stamp, as from a backup, gets that of who creates it.
+	const publishes = `(request.resource.resource == 'releasetracks' ? (` + newTemplate + ` || (oldObject == null && '` + v1alpha1.AnnotationRequestedBy + `' in object.metadata.?annotations.orValue({}))) : oldObject == null)`
 	fail := admissionv1.Fail
 	return &admissionv1.MutatingAdmissionPolicy{
 			TypeMeta:   typeMeta("MutatingAdmissionPolicy"),
