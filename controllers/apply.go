@@ -148,6 +148,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 		return r.mark(ctx, w, a.Release, strconv.FormatInt(a.Sequence, 10))
 	case rollout.LiftMark:
 		return r.mark(ctx, w, a.Release, nil)
+	case rollout.CreateRelease:
+		return r.createRelease(ctx, w, a)
 	case rollout.DeleteRelease:
 		release := w.release(a.Release)
 		return r.delete(ctx, w, release, asObserved(release))

@@ -8,6 +8,8 @@
 //	             which pods; and that opens, closes and replaces them
 //	restored.go  ... the part of it that knows again what a backup brought back, and
 //	             takes it over
+//	template.go  ... the part of it that reads spec.releaseTemplate; and that creates its
+//	             release
 //	policies.go  ... the part of it that holds a release to policies
 //	required.go  ... the part of it that asks the logs of required tracks
 //	podless.go   ... the part of it that asks why a test Job has no pod

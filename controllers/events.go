@@ -48,10 +48,20 @@ func trackNotices(before, after *v1alpha1.ReleaseTrackStatus) []notice {
 	if isStalled && !sameCondition(before.Conditions, *stalled) {
 		notices = append(notices, notice{warning: true, reason: stalled.Reason, action: "Rollout", message: stalled.Message})
 	}
+	notices = append(notices, publishedNotices(before, after)...)
 	if b := after.BlockedBy; b != nil && !isTold(after, isStalled && b.Reason == stalled.Reason) && (before.BlockedBy == nil || before.BlockedBy.Reason != b.Reason) {
 		notices = append(notices, notice{reason: b.Reason, action: "Gate", message: b.Message})
 	}
 	return notices
+}
+
+// publishedNotices: a template that stalls its track is told with that.
+func publishedNotices(before, after *v1alpha1.ReleaseTrackStatus) []notice {
+	published := meta.FindStatusCondition(after.Conditions, v1alpha1.ConditionPublished)
+	if published == nil || published.Reason != rollout.ReasonReleaseGone || sameCondition(before.Conditions, *published) {
+		return nil
+	}
+	return []notice{{warning: true, reason: published.Reason, action: "Publish", message: published.Message}}
 }
 
 // isTold says whether what a track waits for is no news: it is told as what stalls the

@@ -90,9 +90,11 @@ func (s *told) publish(n int, script played.Script) {
 	name, version := fmt.Sprintf("shop-%d", n), fmt.Sprintf("%d.0", n)
 	s.user("publish "+name, func() {
 		s.Publish(name, v1alpha1.ImmutableReleaseSpec{
-			TrackName: played.TrackName, Version: version,
-			Components: []v1alpha1.Component{{Name: "web", Replicas: 2, Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}}}},
-			Tests:      []v1alpha1.ReleaseTest{{Name: "smoke", When: v1alpha1.BeforeTraffic, DeadlineSeconds: ptr.To[int32](60)}},
+			TrackName: played.TrackName, ReleaseTemplate: v1alpha1.ReleaseTemplate{
+				Version:    version,
+				Components: []v1alpha1.Component{{Name: "web", Replicas: 2, Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}}}},
+				Tests:      []v1alpha1.ReleaseTest{{Name: "smoke", When: v1alpha1.BeforeTraffic, DeadlineSeconds: ptr.To[int32](60)}},
+			},
 		}, script)
 	})
 }

@@ -22,7 +22,7 @@ func Look(ctx context.Context, c client.Client, routes traffic.Registry, key typ
 	w := &world{key: key, lists: listOptionsOf(key), live: true}
 	w.Now, w.Namespace, w.TrackName = r.now(), key.Namespace, key.Name
 	for _, read := range []func(context.Context, *world, reading) error{
-		r.observeTrack, r.observePolicies, r.observeReleases, r.observeLog, r.observeActions,
+		r.observeTrack, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeLog, r.observeActions,
 		r.observeChildren, r.observePodless, observeTold, r.observeRequired, r.observeSelectors, r.observeRoutes,
 	} {
 		if err := read(ctx, w, how); err != nil {

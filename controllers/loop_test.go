@@ -163,10 +163,10 @@ func (b *bench) publish(version string, changes ...func(*v1alpha1.ImmutableRelea
 	b.Helper()
 	release := &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "shop-" + version, Generation: 1},
-		Spec: v1alpha1.ImmutableReleaseSpec{TrackName: shop.Name, Version: version, Components: []v1alpha1.Component{{
+		Spec: v1alpha1.ImmutableReleaseSpec{TrackName: shop.Name, ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: version, Components: []v1alpha1.Component{{
 			Name: "web", Replicas: 1, Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}},
 			Template: pod(),
-		}}},
+		}}}},
 	}
 	for _, change := range changes {
 		change(&release.Spec)

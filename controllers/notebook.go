@@ -45,6 +45,8 @@ type notebook struct {
 	// asSealed are the children that were compared with their seal and do not differ: by
 	// UID, what they were then.
 	asSealed map[types.UID]string
+	// template is what was read last of spec.releaseTemplate.
+	template storedTemplate
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }

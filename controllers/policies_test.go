@@ -71,7 +71,7 @@ func TestReleaseThatServesForTooLongIsStale(t *testing.T) {
 // What keeps a release from being sealed is never an error: an error would keep the
 // track from going back too.
 func TestPoliciesKeepOnlyFromSealing(t *testing.T) {
-	release := &v1alpha1.ImmutableRelease{Spec: v1alpha1.ImmutableReleaseSpec{Components: []v1alpha1.Component{{Name: "web"}}}}
+	release := &v1alpha1.ImmutableRelease{Spec: v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{Components: []v1alpha1.Component{{Name: "web"}}}}}
 	release.Spec.Components[0].Template.Spec.HostPID = true
 	for reason, w := range map[string]*world{
 		"PoliciesUnread":   {policyUnread: errors.New("no connection")},
@@ -125,7 +125,7 @@ func TestImagesAreRightOrNotSealed(t *testing.T) {
 // was never sealed.
 func TestSealsWithoutAnOwnerNeedARecord(t *testing.T) {
 	asking := policyOf(t, v1alpha1.ReleasePolicySpec{RegistryAccess: &v1alpha1.RegistryAccessPolicy{}})
-	release := &rollout.Release{Name: "shop-1", Spec: &v1alpha1.ImmutableReleaseSpec{Version: "1"}}
+	release := &rollout.Release{Name: "shop-1", Spec: &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: "1"}}}
 	for name, test := range map[string]struct {
 		policy   policy.Effective
 		unread   error

@@ -64,7 +64,7 @@ func stageSeconds(t *testing.T, registry *prometheus.Registry) string {
 
 // Statuses of ten times as many releases cost about ten times as much.
 func TestStatusesAreLinear(t *testing.T) {
-	spec := &v1alpha1.ImmutableReleaseSpec{Version: "1", Components: []v1alpha1.Component{{Name: "web"}}}
+	spec := &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: "1", Components: []v1alpha1.Component{{Name: "web"}}}}
 	cost := func(n int) int64 {
 		w := &world{places: map[string]int{}, track: &v1alpha1.ReleaseTrack{}}
 		w.Track = &rollout.Track{}
@@ -91,7 +91,7 @@ func TestStatusesAreLinear(t *testing.T) {
 // What has taken the name of stable and is not what was sealed under it has not
 // arrived, whatever the log says of its version.
 func TestWhoHasTheNameOfStableIsNotRetired(t *testing.T) {
-	spec := &v1alpha1.ImmutableReleaseSpec{Version: "1.0", Components: []v1alpha1.Component{{Name: "web"}}}
+	spec := &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: "1.0", Components: []v1alpha1.Component{{Name: "web"}}}}
 	w := &world{places: map[string]int{"shop-1": 0}, track: &v1alpha1.ReleaseTrack{}}
 	w.Track = &rollout.Track{}
 	was := v1alpha1.ReleaseRef{Name: "shop-1", UID: "was", Version: "1.0"}

@@ -38,6 +38,7 @@ func (f findings) trackStatus(track *v1alpha1.ReleaseTrack) {
 	f.trackAvailable(c)
 	f.trackShifted(c)
 	f.trackBlocked(c)
+	f.trackPublished(c)
 }
 
 // trackReady sums up: the stage is Ready's reason.
@@ -64,14 +65,14 @@ func (f findings) trackReady(c conditions) {
 	c.setIf(v1alpha1.ConditionReconciling, moving && stalled == nil, reason, message)
 }
 
-// moving: an attempt is open, a rollback is under way, weight has to go back, or
-// routers do not carry yet what was decided.
+// moving: an attempt is open, a rollback is under way, weight has to go back, routers do
+// not carry yet what was decided, or a release is still to be created.
 func (f findings) moving() bool {
 	if f.plan.Stage != rollout.Settled && f.plan.Stage != rollout.Stalled || f.failure != nil {
 		return true
 	}
 	_, _, carried, any := f.answers.Carried()
-	return f.state().Candidate != nil || f.recalled() != nil || any && !carried
+	return f.state().Candidate != nil || f.recalled() != nil || any && !carried || f.publishing()
 }
 
 // movingReason is the stage. Where that has nothing to say of what is under way, what
@@ -79,6 +80,9 @@ func (f findings) moving() bool {
 func (f findings) movingReason() string {
 	if blocked := f.blocked(); blocked != nil && f.plan.Stage == rollout.Settled {
 		return blocked.Reason
+	}
+	if f.plan.Stage == rollout.Settled && f.publishing() {
+		return rollout.ReasonPublishing
 	}
 	return string(f.plan.Stage)
 }
@@ -89,6 +93,9 @@ func (f findings) movingMessage() string {
 	}
 	if c := f.state().Candidate; c != nil {
 		return fmt.Sprintf("%s is at %d %%", c.Name, f.weightOf(c.Name))
+	}
+	if reason, message := f.answers.Template(); reason == rollout.ReasonPublishing {
+		return message
 	}
 	return ""
 }

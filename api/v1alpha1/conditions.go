@@ -92,4 +92,13 @@ const (
 	// somebody to do something; reason and message are those of status.blockedBy.
 	// False: nothing is waited for.
 	ConditionRolloutBlocked = "RolloutBlocked"
+
+	// ConditionPublished is about spec.releaseTemplate. It is there while the track has one.
+	//
+	// True: its version has its release; the message says which, and whether it had its
+	// verdict.
+	// False: it has none yet (reason Publishing), or will have none until somebody changes
+	// the template: the version has another content (VersionReused), its release is gone
+	// (ReleaseGone), or another release has the name (NameTaken).
+	ConditionPublished = "Published"
 )

@@ -60,6 +60,12 @@ type ImmutableReleaseSpec struct {
 	// +kubebuilder:validation:Pattern=`^[a-z]([-a-z0-9]*[a-z0-9])?$`
 	TrackName string `json:"trackName"`
 
+	ReleaseTemplate `json:",inline"`
+}
+
+// ReleaseTemplate is all that a release says but for its track: what a track says of the
+// release that it creates.
+type ReleaseTemplate struct {
 	// version is the version of the application, for example 1.4.2. In its track a
 	// version stands for one content for ever. It becomes a label: 1 to 63 letters,
 	// digits, '-', '_' and '.', with a letter or digit at both ends.

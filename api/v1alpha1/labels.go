@@ -50,7 +50,8 @@ const (
 	// AnnotationPreview, on a route object, is the header by which its last rules select the
 	// requests for the candidate.
 	AnnotationPreview = ReservedPrefix + "preview"
-	// AnnotationRequestedBy is the user who created a release.
+	// AnnotationRequestedBy is the user who created a release, or who changed
+	// spec.releaseTemplate of a track last.
 	AnnotationRequestedBy = ReservedPrefix + "requested-by"
 	// AnnotationImages lists, on a pod and its template, the images that the release
 	// runs in it, separated by spaces: admission refuses any other.

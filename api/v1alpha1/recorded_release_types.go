@@ -14,7 +14,8 @@ type RecordedRelease struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
-	// uid of the release: a re-created object of the same name has another.
+	// uid of the release: a re-created object of the same name has another. Empty in the
+	// record Published that comes before its creation.
 	//
 	// +required
 	UID types.UID `json:"uid"`
@@ -25,7 +26,7 @@ type RecordedRelease struct {
 	// +optional
 	FormerUID types.UID `json:"formerUID,omitempty"`
 
-	// creationTime of the release.
+	// creationTime of the release; in that record, the time at which it was decided.
 	//
 	// +required
 	CreationTime metav1.Time `json:"creationTime"`

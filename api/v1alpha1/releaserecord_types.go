@@ -41,7 +41,7 @@ type ReleaseRecordList struct {
 
 // RecordEvent is what a record decides or notes.
 //
-// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Restored;Refused;Pruned;BreakGlass;Drift
+// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Restored;Refused;Pruned;BreakGlass;Drift;Published
 type RecordEvent string
 
 const (
@@ -87,6 +87,8 @@ const (
 	EventBreakGlass RecordEvent = "BreakGlass"
 	// EventDrift: something that runs was found changed, and repaired.
 	EventDrift RecordEvent = "Drift"
+	// EventPublished: the release of spec.releaseTemplate is created, or is there.
+	EventPublished RecordEvent = "Published"
 )
 
 // IsVerdict says whether an event ends an attempt.

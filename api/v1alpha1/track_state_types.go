@@ -58,6 +58,32 @@ type TrackState struct {
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=16
 	Opened []OpenedAccess `json:"opened,omitempty"`
+
+	// published is the release that spec.releaseTemplate of the track asked for last. Unset:
+	// none was.
+	//
+	// +optional
+	Published *PublishedRelease `json:"published,omitempty"`
+}
+
+// PublishedRelease is the release of a spec.releaseTemplate.
+type PublishedRelease struct {
+	// name of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+
+	// version of the release.
+	//
+	// +required
+	// +kubebuilder:validation:MaxLength=63
+	Version string `json:"version"`
+
+	// pending says whether the release was not seen yet: it is still to be created.
+	//
+	// +optional
+	Pending bool `json:"pending,omitempty"`
 }
 
 // MaxOpened is how much interactive access a track has open at once.

@@ -142,7 +142,7 @@ func TestTheOperatorCannotGrowItsPermissions(t *testing.T) {
 // comes with, and no other.
 func guardNames(resource string) []string {
 	if strings.HasPrefix(resource, "mutating") {
-		policy, _ := guards.RequestedBy()
+		policy, _ := guards.RequestedBy(guards.InCluster)
 		return []string{policy.Name}
 	}
 	var names []string

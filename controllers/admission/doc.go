@@ -5,6 +5,7 @@
 //	release.go     a release is good, its version is free; a changed spec is
 //	               refused with the difference and the name of the next release
 //	track.go       a track is good
+//	template.go    what its template would publish is good, and its author's to publish
 //	action.go      who asks is who is named, and may
 //	record.go      records are the operator's
 //	policy.go      a policy is good
@@ -15,7 +16,7 @@
 //
 // What is refused by policies inside the API server, and what is sent here at
 // all, is the table of package guards. No request is ever changed. The network is
-// asked in three cases alone: whether a user may do what a ReleaseAction asks, or may
-// run pods as a ServiceAccount of a release, and for the content of a release that has
-// the version of a new one.
+// asked in three cases alone: whether a user may do what a ReleaseAction asks, may publish
+// by a template, or may run pods as a ServiceAccount of a release, and for the content of
+// a release that has the version, or the name, of a new one.
 package admission

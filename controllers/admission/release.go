@@ -19,6 +19,11 @@ import (
 type releaseHandler struct {
 	decoder  admission.Decoder
 	operator guards.Identity
+	published
+}
+
+// published judges what somebody publishes, as an object or by the template of a track.
+type published struct {
 	versions *versions
 	policies *policies
 }
@@ -48,36 +53,39 @@ func (h *releaseHandler) Handle(ctx context.Context, req admission.Request) admi
 	if err != nil {
 		return unreadable(req, err)
 	}
-	errs = validation.ValidatePromotions(rel, content)
-	taken, err := h.versions.takenBy(ctx, rel, content)
+	errs, warnings, err := h.judge(ctx, req, rel, content)
 	if err != nil {
 		return unanswerable(err)
+	}
+	track := &v1alpha1.ReleaseTrack{}
+	err = h.versions.cached.Get(ctx, client.ObjectKey{Namespace: rel.Namespace, Name: rel.Spec.TrackName}, track)
+	if client.IgnoreNotFound(err) != nil {
+		return unanswerable(err)
+	}
+	return answer(req, errs).WithWarnings(append(warnings, unproven(track, rel, content)...)...)
+}
+
+// judge says what other releases, and the policies of the namespace, have against a
+// release of that content.
+func (p published) judge(ctx context.Context, req admission.Request, rel *v1alpha1.ImmutableRelease, content string) (field.ErrorList, []string, error) {
+	errs := validation.ValidatePromotions(rel, content)
+	taken, err := p.versions.takenBy(ctx, rel, content)
+	if err != nil {
+		return nil, nil, err
 	}
 	if taken != "" {
 		errs = append(errs, field.Invalid(field.NewPath("spec", "version"), rel.Spec.Version, fmt.Sprintf(
 			"release %s of track %s has this version with other content: give this release another version",
 			taken, rel.Spec.TrackName)))
 	}
-	denied, warnings, err := h.policies.judge(ctx, req, &rel.Spec)
-	if err != nil {
-		return unanswerable(err)
-	}
-	unproven, err := h.unproven(ctx, rel, content)
-	if err != nil {
-		return unanswerable(err)
-	}
-	return answer(req, append(errs, denied...)).WithWarnings(append(warnings, unproven...)...)
+	denied, warnings, err := p.policies.judge(ctx, req, &rel.Spec)
+	return append(errs, denied...), warnings, err
 }
 
 // unproven warns of a release that lacks a promotion which its track asks for: nothing can
 // be added to it later. It is no more than a warning: a release that was promoted here
 // once needs none.
-func (h *releaseHandler) unproven(ctx context.Context, rel *v1alpha1.ImmutableRelease, content string) ([]string, error) {
-	track := &v1alpha1.ReleaseTrack{}
-	err := h.versions.cached.Get(ctx, client.ObjectKey{Namespace: rel.Namespace, Name: rel.Spec.TrackName}, track)
-	if err != nil {
-		return nil, client.IgnoreNotFound(err)
-	}
+func unproven(track *v1alpha1.ReleaseTrack, rel *v1alpha1.ImmutableRelease, content string) []string {
 	var warnings []string
 	for _, required := range track.Spec.Requires {
 		if required.PublicKey == "" {
@@ -88,7 +96,7 @@ func (h *releaseHandler) unproven(ctx context.Context, rel *v1alpha1.ImmutableRe
 				track.Name, required.Namespace, required.TrackName, err))
 		}
 	}
-	return warnings, nil
+	return warnings
 }
 
 // reservedBy says who asks, for what is reserved.
@@ -97,11 +105,15 @@ func reservedBy(req admission.Request, operator guards.Identity) validation.Auth
 }
 
 // explainHandler says in words what the schema is about to refuse: a changed
-// spec, and images by tag. It decides nothing; see guards.Explaining.
+// spec, a changed template of the same version, and images by tag. It decides nothing;
+// see guards.Explaining.
 type explainHandler struct{ decoder admission.Decoder }
 
 // Handle explains. What it cannot read it leaves to the schema.
 func (h *explainHandler) Handle(_ context.Context, req admission.Request) admission.Response {
+	if req.Kind.Kind == "ReleaseTrack" {
+		return h.explainTrack(req)
+	}
 	if req.Operation == admissionv1.Update {
 		return explainChange(req)
 	}

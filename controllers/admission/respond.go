@@ -17,6 +17,7 @@ const maxErrors = 20
 // Rules of the table of guarded routes under which requests are refused here too.
 const (
 	ruleSpec       = "STRATA-002"
+	ruleTemplate   = "STRATA-047"
 	ruleRecords    = "STRATA-005"
 	ruleRecord     = "STRATA-006"
 	ruleDeployment = "STRATA-010"

@@ -126,11 +126,11 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 	if err != nil {
 		return err
 	}
+	judges := published{versions, &policies{reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()}}
 	for path, handler := range map[string]admission.Handler{
-		guards.PathRelease: &releaseHandler{decoder: decoder, operator: operator, versions: versions,
-			policies: &policies{reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()}},
+		guards.PathRelease:    &releaseHandler{decoder: decoder, operator: operator, published: judges},
 		guards.PathExplain:    &explainHandler{decoder: decoder},
-		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator},
+		guards.PathTrack:      &trackHandler{decoder: decoder, operator: operator, published: judges},
 		guards.PathAction:     &actionHandler{decoder: decoder, operator: operator, reader: mgr.GetClient(), live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathRecord:     &recordHandler{decoder: decoder, operator: operator, live: mgr.GetAPIReader(), writer: mgr.GetClient()},
 		guards.PathPolicy:     &policyHandler{decoder: decoder},

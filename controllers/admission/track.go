@@ -5,6 +5,7 @@ import (
 
 	admissionv1 "k8s.io/api/admission/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -16,26 +17,41 @@ import (
 type trackHandler struct {
 	decoder  admission.Decoder
 	operator guards.Identity
+	published
 }
 
 // Handle refuses a spec that could not work. A spec that stays as it is passes:
-// a check that is newer than the track must not keep its labels from changing.
-func (h *trackHandler) Handle(_ context.Context, req admission.Request) admission.Response {
+// a check that is newer than the track must not keep its labels from changing. So does a
+// template.
+func (h *trackHandler) Handle(ctx context.Context, req admission.Request) admission.Response {
 	track := &v1alpha1.ReleaseTrack{}
 	if err := h.decoder.Decode(req, track); err != nil {
 		return unreadable(req, err)
 	}
-	if req.Operation != admissionv1.Update {
-		errs := validation.ReservedMetadata(track, nil, reservedBy(req, h.operator))
-		return answer(req, append(errs, validation.ValidateTrack(track)...))
+	var old *v1alpha1.ReleaseTrack
+	if req.Operation == admissionv1.Update {
+		old = &v1alpha1.ReleaseTrack{}
+		if err := h.decoder.DecodeRaw(req.OldObject, old); err != nil {
+			return unreadable(req, err)
+		}
 	}
-	old := &v1alpha1.ReleaseTrack{}
-	if err := h.decoder.DecodeRaw(req.OldObject, old); err != nil {
+	template, err := changesTemplate(req, track)
+	if err != nil {
 		return unreadable(req, err)
 	}
-	errs := validation.ReservedMetadata(track, old, reservedBy(req, h.operator))
-	if !equality.Semantic.DeepEqual(track.Spec, old.Spec) {
-		errs = append(errs, validation.ValidateTrack(track)...)
+	author := reservedBy(req, h.operator)
+	author.Publishes = template
+	var errs field.ErrorList
+	if old == nil {
+		errs = append(validation.ReservedMetadata(track, nil, author), validation.ValidateTrack(track)...)
+	} else {
+		errs = validation.ReservedMetadata(track, old, author)
+		if !equality.Semantic.DeepEqual(track.Spec, old.Spec) {
+			errs = append(errs, validation.ValidateTrack(track)...)
+		}
 	}
-	return answer(req, errs)
+	if len(errs) > 0 || !template {
+		return answer(req, errs)
+	}
+	return h.judgeTemplate(ctx, req, track, old)
 }

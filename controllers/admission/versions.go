@@ -69,14 +69,12 @@ func (v *versions) takenBy(ctx context.Context, rel *v1alpha1.ImmutableRelease, 
 // sameContent compares by digest what was sent with what is stored: a typed
 // object from the cache does not tell "0.5" from "500m".
 func (v *versions) sameContent(ctx context.Context, other *v1alpha1.ImmutableRelease, ours string) (bool, error) {
-	stored := &unstructured.Unstructured{}
-	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ImmutableRelease"))
-	err := v.live.Get(ctx, client.ObjectKeyFromObject(other), stored)
-	if apierrors.IsNotFound(err) {
-		return true, nil // it went meanwhile
-	}
+	stored, err := v.stored(ctx, client.ObjectKeyFromObject(other))
 	if err != nil {
-		return false, fmt.Errorf("read release %s: %w", other.Name, err)
+		return false, err
+	}
+	if stored == nil {
+		return true, nil // it went meanwhile
 	}
 	theirs, err := json.Marshal(stored.Object["spec"])
 	if err != nil {
@@ -89,6 +87,21 @@ func (v *versions) sameContent(ctx context.Context, other *v1alpha1.ImmutableRel
 	return ours == digest, nil
 }
 
+// stored is a release as the API server has it, read live; nil where there is none of that
+// name.
+func (v *versions) stored(ctx context.Context, key client.ObjectKey) (*unstructured.Unstructured, error) {
+	stored := &unstructured.Unstructured{}
+	stored.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ImmutableRelease"))
+	err := v.live.Get(ctx, key, stored)
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read release %s: %w", key.Name, err)
+	}
+	return stored, nil
+}
+
 // sentContent is the content digest of a release as it was sent.
 func sentContent(raw []byte) (string, error) {
 	var sent struct {
@@ -97,7 +110,11 @@ func sentContent(raw []byte) (string, error) {
 	if err := json.Unmarshal(raw, &sent); err != nil {
 		return "", fmt.Errorf("decode the release: %w", err)
 	}
-	digest, err := snapshot.ContentDigest(sent.Spec)
+	return contentOf(sent.Spec)
+}
+
+func contentOf(spec []byte) (string, error) {
+	digest, err := snapshot.ContentDigest(spec)
 	if err != nil {
 		return "", fmt.Errorf("digest of the release: %w", err)
 	}

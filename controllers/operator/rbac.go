@@ -8,7 +8,7 @@ package operator
 // The kinds of Strata: the operator reports on them, appends to the log, marks the
 // releases that are held, and deletes what retention does not keep.
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases;releasetracks;releaseactions;releasepolicies,verbs=get;list;watch
-// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=patch;delete
+// +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases,verbs=create;patch;delete
 // +kubebuilder:rbac:groups=strata.dev,resources=releaseactions,verbs=delete
 // +kubebuilder:rbac:groups=strata.dev,resources=releaserecords,verbs=get;list;watch;create;delete
 // +kubebuilder:rbac:groups=strata.dev,resources=immutablereleases/status;releasetracks/status;releaseactions/status,verbs=patch

@@ -56,10 +56,10 @@ func releaseOf(t *testing.T, podSpec string) *v1alpha1.ImmutableReleaseSpec {
 		t.Fatal(err)
 	}
 	template := corev1.PodTemplateSpec{Spec: pod}
-	return &v1alpha1.ImmutableReleaseSpec{
+	return &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{
 		Components: []v1alpha1.Component{{Name: "web", Template: template}},
 		Tests:      []v1alpha1.ReleaseTest{{Name: "smoke", Template: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template}}}},
-	}
+	}}
 }
 
 func TestSelectedNamespaces(t *testing.T) {

@@ -29,6 +29,21 @@ const (
 // told apart again.
 var plainName = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
 
+// notName is what a version has that a name has not.
+var notName = regexp.MustCompile(`[^a-z0-9]+`)
+
+// VersionName is a version as names have it: in lower case, with hyphens for all but
+// letters and digits. Two versions may have one name.
+func VersionName(version string) string {
+	return strings.Trim(notName.ReplaceAllString(strings.ToLower(version), "-"), "-")
+}
+
+// ReleaseName names the release that a track creates for a version:
+// <track>-<version as names have it>. It may be longer than a release's name may be.
+func ReleaseName(track, version string) string {
+	return track + "-" + VersionName(version)
+}
+
 // ChildName names the Deployment, the Service, the HorizontalPodAutoscaler and the
 // PodDisruptionBudget of a component. It is unique in
 // the namespace because component names have no hyphen.

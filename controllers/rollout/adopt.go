@@ -32,6 +32,10 @@ func (v view) adopt() *Entry {
 		return seen == nil || seen.Presence != Ours
 	})
 	v.moveAll(&e.State, ref)
+	if t := v.Track.Template; t != nil {
+		// Whether it had a release, and how that fared, is not known either.
+		e.State.Published = &v1alpha1.PublishedRelease{Name: t.ReleaseName, Version: t.Version}
+	}
 	e.Confirm, e.LastStamp = true, v.lastStamp()
 	return e
 }

@@ -142,6 +142,15 @@ func (a Answers) Carried() (reason, message string, carried, any bool) {
 	return reason, message, ok && !a.v.unverified(), len(a.v.state.Routes) > 0
 }
 
+// Template says how spec.releaseTemplate stands, by one of the reasons of package rollout;
+// an empty reason: the track has none.
+func (a Answers) Template() (reason, message string) {
+	if a.v.Track == nil {
+		return "", ""
+	}
+	return a.v.template()
+}
+
 // Claimant is another release that has the version of r already, and so keeps r
 // from ever being deployed; nil when there is none.
 func (a Answers) Claimant(r *Release) *Release {

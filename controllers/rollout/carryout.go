@@ -32,6 +32,7 @@ func (v view) carryOut() []Action {
 	do = append(do, v.deleteReleases()...)
 	do = append(do, v.deleteRecords()...)
 	do = append(do, v.deleteActions()...)
+	do = append(do, v.createRelease()...)
 	return do
 }
 

@@ -20,10 +20,12 @@ var decisions = []struct {
 	{"withdraw", view.withdraw},
 	{"recordDrift", view.recordDrift},
 	{"takeRoutes", view.takeRoutes},
+	{"publish", view.publish},
 	{"openAttempt", view.openAttempt},
 	{"raiseWeight", view.raiseWeight},
 	{"promote", view.promote},
 	{"passOver", view.passOver},
+	{"recordCreated", view.recordCreated},
 	{"retire", view.retire},
 	{"recordUse", view.recordUse},
 	{"closeAccess", view.closeAccess},
@@ -52,6 +54,7 @@ func Compute(o Observation) Plan {
 		for _, d := range decisions {
 			if e := d.decide(v); e != nil {
 				v.noteSizes(&e.State)
+				v.noteCreated(&e.State)
 				plan.Append = e
 				return plan
 			}

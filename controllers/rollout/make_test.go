@@ -73,7 +73,7 @@ func warm(releases, seconds int32) func(*v1alpha1.ReleaseTrackSpec) {
 // release makes the spec of a release: component web of two pods with a port,
 // no tests, unless changed.
 func release(version string, changes ...func(*v1alpha1.ImmutableReleaseSpec)) v1alpha1.ImmutableReleaseSpec {
-	spec := v1alpha1.ImmutableReleaseSpec{TrackName: world.TrackName, Version: version, Components: []v1alpha1.Component{component("web", 2)}}
+	spec := v1alpha1.ImmutableReleaseSpec{TrackName: world.TrackName, ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: version, Components: []v1alpha1.Component{component("web", 2)}}}
 	for _, change := range changes {
 		change(&spec)
 	}

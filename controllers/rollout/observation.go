@@ -68,12 +68,33 @@ type Track struct {
 	UID        types.UID
 	Generation int64
 	Spec       v1alpha1.ReleaseTrackSpec
+	// Template is what spec.releaseTemplate asks for; nil without one.
+	Template *Template
 	// Scaled: a policy names somebody else who may change the number of pods.
 	Scaled bool
 	// Approvals are what policies ask of them.
 	Approvals Approvals
 	// Deleting: the track, or its namespace, is on its way out. Nothing is done.
 	Deleting bool
+}
+
+// Template is the release that a track has in spec.releaseTemplate.
+type Template struct {
+	// ReleaseName is what its release is called.
+	ReleaseName string
+	Version     string
+	// RequestedBy is who changed the template last; "" where nobody knows.
+	RequestedBy string
+	// ContentDigest of the template as the API server stored it; "" where it was not read,
+	// which it is while no release has the version.
+	ContentDigest string
+	// Of is the release that has the version: the one of that name, else the oldest; "" where
+	// none has.
+	Of string
+	// Taken says whose the name is, if it is that of another release; "" where it is free.
+	Taken string
+	// Differs says in what that release is another one than the template says; "" for nothing.
+	Differs string
 }
 
 // Approvals is what the approval of a step takes.

@@ -76,6 +76,14 @@ type MarkHeld struct {
 // LiftMark takes the mark off a release that is held no longer.
 type LiftMark struct{ Release string }
 
+// CreateRelease creates a release from spec.releaseTemplate, if that has this version and
+// content still: what the API server stored, all of it, and nothing else.
+type CreateRelease struct {
+	Release       string
+	Version       string
+	ContentDigest string
+}
+
 // DeleteRelease deletes a release object that nothing needs any more.
 type DeleteRelease struct{ Release string }
 
@@ -220,6 +228,7 @@ func (WriteRoute) action()      {}
 func (DeleteChildren) action()  {}
 func (MarkHeld) action()        {}
 func (LiftMark) action()        {}
+func (CreateRelease) action()   {}
 func (DeleteRelease) action()   {}
 func (DeleteRecords) action()   {}
 func (DeleteAction) action()    {}

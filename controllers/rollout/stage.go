@@ -78,6 +78,9 @@ func (v view) after() time.Duration {
 	for _, route := range v.Routes {
 		moments = append(moments, route.SettleTime)
 	}
+	if t := v.Track.Template; t != nil && t.Taken != "" {
+		moments = append(moments, v.Now.Add(lookAgain))
+	}
 	moments = append(moments, v.accessMoments()...)
 	moments = append(moments, v.lapseTimes()...)
 	for _, a := range v.Answered {

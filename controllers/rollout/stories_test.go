@@ -93,6 +93,14 @@ var stories = map[string]func(*testing.T){
 	"route-object-deleted":      routeObjectDeleted,
 	"routes-replaced-under-way": routesReplacedUnderWay,
 	"log-broken":                logBroken,
+	// One object that is edited in place.
+	"template":                 template,
+	"template-pinned":          templatePinned,
+	"template-under-way":       templateUnderWay,
+	"template-release-deleted": templateReleaseDeleted,
+	"template-content-differs": templateContentDiffers,
+	"template-name-taken":      templateNameTaken,
+	"template-records-lost":    templateRecordsLost,
 	// What is lost, and comes back.
 	"records-lost-and-tried":   recordsLostAndTried,
 	"records-lost-and-pinned":  recordsLostAndPinned,

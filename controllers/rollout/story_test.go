@@ -26,8 +26,8 @@ type story struct {
 	// planner makes all writes; nil: a new one is started for each.
 	planner *world.Planner
 	lines   []string
-	// outlook is the last stage and gate that were told.
-	outlook string
+	// outlook is the last stage and gate that were told, standing what was of the template.
+	outlook, standing string
 }
 
 func newStory(t *testing.T, spec v1alpha1.ReleaseTrackSpec) *story {
@@ -203,6 +203,11 @@ func (s *story) see(plan rollout.Plan) {
 	if plan.Append == nil && outlook != s.outlook {
 		s.outlook = outlook
 		s.tell("=", "%s", outlook)
+	}
+	reason, message := rollout.Ask(s.Observe()).Template()
+	if standing := reason + ": " + message; plan.Append == nil && reason != "" && standing != s.standing {
+		s.standing = standing
+		s.tell("=", "template, %s", standing)
 	}
 }
 

@@ -30,6 +30,36 @@ func (e *explorer) publish() {
 	if _, there := e.Releases[name]; there {
 		return
 	}
+	spec, script := e.drawRelease(n)
+	e.tell("> publish %s, version %s", name, spec.Version)
+	e.Publish(name, spec, script)
+	if len(e.Track.Spec.Requires) > 0 && e.chance(60) {
+		e.decideElsewhere(name)
+	}
+	if e.chance(20) {
+		e.Releases[name].Owner = "Argo CD"
+	}
+}
+
+// editTemplate writes the next version into the track, or one that was there, also with
+// other content, as admission would refuse; or takes the template away.
+func (e *explorer) editTemplate() {
+	if e.chance(10) {
+		e.tell("> no template")
+		e.SetTemplate(nil, world.Script{})
+		return
+	}
+	n := len(e.Scripts) + 1
+	if e.chance(25) {
+		n = 1 + e.random.IntN(n)
+	}
+	spec, script := e.drawRelease(n)
+	e.tell("> template of version %s", spec.Version)
+	e.SetTemplate(&spec.ReleaseTemplate, script)
+}
+
+// drawRelease is the n-th release, and how it behaves.
+func (e *explorer) drawRelease(n int) (v1alpha1.ImmutableReleaseSpec, world.Script) {
 	spec := release(fmt.Sprintf("%d.0", n), with(e.components()...))
 	script := world.Script{ReadyAfter: time.Duration(1+e.random.IntN(9)) * time.Second, Tests: map[string]world.TestScript{}}
 	if e.chance(8) {
@@ -40,7 +70,7 @@ func (e *explorer) publish() {
 	}
 	if e.chance(5) {
 		spec.Version = "1.0"
-		script.Content = name
+		script.Content = fmt.Sprintf("shop-%d", n)
 	}
 	if e.chance(40) {
 		tested("smoke", v1alpha1.BeforeTraffic)(&spec)
@@ -61,14 +91,7 @@ func (e *explorer) publish() {
 	for i := range spec.Tests {
 		spec.Tests[i].DeadlineSeconds = ptr(int32(30))
 	}
-	e.tell("> publish %s, version %s", name, spec.Version)
-	e.Publish(name, spec, script)
-	if len(e.Track.Spec.Requires) > 0 && e.chance(60) {
-		e.decideElsewhere(name)
-	}
-	if e.chance(20) {
-		e.Releases[name].Owner = "Argo CD"
-	}
+	return spec, script
 }
 
 // components of a release: web, often autoscaled, api, and often a worker.
@@ -115,8 +138,10 @@ func (e *explorer) user() {
 		return
 	}
 	switch n := e.random.IntN(100); {
-	case n < 27:
+	case n < 23:
 		e.publish()
+	case n < 27:
+		e.editTemplate()
 	case n < 30:
 		e.enter(name)
 	case n < 55:

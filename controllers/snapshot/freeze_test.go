@@ -61,9 +61,11 @@ func release() *v1alpha1.ImmutableRelease {
 	rel := &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Name: "shop-1-4-2", Namespace: "shop", UID: "0c7b6b54"},
 		Spec: v1alpha1.ImmutableReleaseSpec{
-			TrackName: "shop", Version: "1.4.2",
-			Components: []v1alpha1.Component{{Name: "web"}},
-			Tests:      []v1alpha1.ReleaseTest{{Name: "smoke"}},
+			TrackName: "shop", ReleaseTemplate: v1alpha1.ReleaseTemplate{
+				Version:    "1.4.2",
+				Components: []v1alpha1.Component{{Name: "web"}},
+				Tests:      []v1alpha1.ReleaseTest{{Name: "smoke"}},
+			},
 		},
 	}
 	rel.Spec.Components[0].Template.Spec.Containers = []corev1.Container{web}

@@ -41,14 +41,14 @@ func everyWay() corev1.PodSpec {
 }
 
 func TestReferences(t *testing.T) {
-	spec := &v1alpha1.ImmutableReleaseSpec{
+	spec := &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{
 		Components: []v1alpha1.Component{{}, {}},
 		Tests:      []v1alpha1.ReleaseTest{{}},
 		Config: &v1alpha1.ReleaseConfig{
 			Dynamic: []v1alpha1.ConfigReference{{Kind: v1alpha1.SecretKind, Name: "s-env"}, {Kind: v1alpha1.SecretKind, Name: "c-env"}},
 			Frozen:  []v1alpha1.ConfigReference{{Kind: v1alpha1.SecretKind, Name: "s-volume"}},
 		},
-	}
+	}}
 	spec.Components[0].Template.Spec = everyWay()
 	spec.Components[1].Template.Spec = everyWay()
 	spec.Tests[0].Template.Spec.Template.Spec.Containers = []corev1.Container{{
@@ -73,7 +73,7 @@ func TestReferences(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	spec := &v1alpha1.ImmutableReleaseSpec{
+	spec := &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{
 		Components: []v1alpha1.Component{{}},
 		Tests:      []v1alpha1.ReleaseTest{{}},
 		Config: &v1alpha1.ReleaseConfig{
@@ -84,7 +84,7 @@ func TestCheck(t *testing.T) {
 				{Kind: v1alpha1.ConfigMapKind, Name: "c-env"},
 			},
 		},
-	}
+	}}
 	pod := everyWay()
 	pod.InitContainers[0].EnvFrom[0].SecretRef.Optional = ptr.To(true)
 	pod.Containers[0].EnvFrom[0].ConfigMapRef.Optional = ptr.To(true)
@@ -121,7 +121,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestReferencesWithoutAny(t *testing.T) {
-	spec := &v1alpha1.ImmutableReleaseSpec{Components: []v1alpha1.Component{{}}}
+	spec := &v1alpha1.ImmutableReleaseSpec{ReleaseTemplate: v1alpha1.ReleaseTemplate{Components: []v1alpha1.Component{{}}}}
 	if references := References(spec); len(references) != 0 {
 		t.Errorf("references %v", references)
 	}

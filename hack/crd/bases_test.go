@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
 
@@ -58,14 +59,15 @@ func TestSpecsAreStoredAsWritten(t *testing.T) {
 		if s.XPreserveUnknownFields != nil {
 			t.Errorf("%s %s takes unknown fields, which a comparison may miss", kind, path)
 		}
-		if s.Type == "array" && slices.Contains(frozenKinds, kind) && (s.XListType == nil || *s.XListType != "atomic") {
+		inContent := slices.Contains(frozenKinds, kind) || strings.HasPrefix(path, "spec.releaseTemplate.")
+		if s.Type == "array" && inContent && s.XListType != nil && *s.XListType != "atomic" {
 			t.Errorf("%s %s is a list without order", kind, path)
 		}
 		if s.XMapType != nil && *s.XMapType != "atomic" {
 			t.Errorf("%s %s is a map of many owners", kind, path)
 		}
 		for _, r := range s.XValidations {
-			if path != "spec" && strings.Contains(r.Rule, "oldSelf") {
+			if !slices.Contains(contents, path) && strings.Contains(r.Rule, "oldSelf") {
 				t.Errorf("%s %s compares with an old item, which an atomic list does not have: %s", kind, path, r.Rule)
 			}
 		}
@@ -112,8 +114,25 @@ func TestEveryImageIsPinned(t *testing.T) {
 			t.Errorf("%s %s takes %q", kind, path, s.Pattern)
 		}
 	})
-	if found != 6 {
-		t.Errorf("%d places for images, want containers, init containers and volumes of components and tests", found)
+	if found != 12 {
+		t.Errorf("%d places for images, want containers, init containers and volumes of components and tests, of releases and of the template in a track", found)
+	}
+}
+
+// What a track creates a release from takes and refuses what the release does: nothing of
+// it could not be created, and nothing is lost.
+func TestTheTemplateIsARelease(t *testing.T) {
+	all := bases(t)
+	release, template := all["ImmutableRelease"].Properties["spec"], all["ReleaseTrack"].Properties["spec"].Properties["releaseTemplate"]
+	delete(release.Properties, "trackName")
+	release.Required = slices.DeleteFunc(release.Required, func(name string) bool { return name == "trackName" })
+	if len(template.XValidations) != 1 || *template.XMapType != "atomic" {
+		t.Errorf("the template has the rules %v and the type %v", template.XValidations, template.XMapType)
+	}
+	release.XValidations, template.XValidations = nil, nil
+	release.Description, template.Description = "", ""
+	if diff := cmp.Diff(release, template); diff != "" {
+		t.Errorf("the template is no release (-release +template):\n%s", diff)
 	}
 }
 

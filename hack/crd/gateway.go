@@ -33,6 +33,19 @@ func dropExperimental(root *schema) {
 	})
 }
 
+// ofGatewayAPI are the paths of its own fields.
+var ofGatewayAPI = regexp.MustCompile(`^spec\.traffic\.routes\[\]\.gatewayAPI\.((parentRefs|hostnames)\[\]|(rules|grpcRules)\[\]\.(matches|filters|timeouts)[.\[])`)
+
+// dropRouteDescriptions removes the descriptions of the Gateway API's own fields, which
+// "kubectl explain httproute.spec" has: tracks would be too large for client-side apply.
+func dropRouteDescriptions(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if ofGatewayAPI.MatchString(path) {
+			s.Description = ""
+		}
+	})
+}
+
 // The paths that a rule may match, in characters. Upstream allows 1024; with 16
 // routes of 16 rules of 16 matches, the rule that looks at every character would be
 // refused for its estimated cost.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -35,6 +36,7 @@ var steps = []func(root *schema){
 	checkPods,
 	uniqueNames,
 	dropTemplateDescriptions,
+	dropRouteDescriptions,
 
 	boundImportedFields,
 	reflowDescriptions,
@@ -102,44 +104,38 @@ func dropDefaults(root *schema) {
 	})
 }
 
-// makeFrozenAtomic makes a spec that never changes, and all lists and maps in it,
-// atomic. Items of a keyed list have no order for the API server: init containers that
-// change places would be equal to what was there, be admitted and stored. It also
-// makes managedFields a tenth. Other specs keep their keyed lists: several writers may
+// makeFrozenAtomic makes what never changes, or never under one version, and all lists
+// and maps in it, atomic. Items of a keyed list have no order for the API server: init
+// containers that change places would be equal to what was there, be admitted and stored.
+// It also makes managedFields a tenth. All else keeps its keyed lists: several writers may
 // own items of them, and keys are unique at no cost.
 func makeFrozenAtomic(root *schema) {
-	if spec := root.Properties["spec"]; !isFrozen(&spec) {
-		return
+	for _, content := range contents {
+		at(root, content, func(s *schema) {
+			if isFrozen(s) {
+				makeAtomic(s)
+			}
+		})
 	}
-	walk("", root, func(path string, s *schema) {
-		if !inSpec(path) {
-			return
-		}
-		if s.Type == "array" {
-			s.XListType = ptr.To("atomic")
-			s.XListMapKeys = nil
-		}
-		if s.XMapType != nil || path == "spec" {
-			s.XMapType = ptr.To("atomic")
-		}
-	})
 }
 
-// isFrozen says whether a schema refuses every change.
+// makeAtomic leaves unsaid that a list is atomic, which it is where nothing is said, and
+// that an object below an atomic one is: that is 13 KB of JSON each time.
+func makeAtomic(root *schema) {
+	walk("", root, func(_ string, s *schema) { s.XListType, s.XListMapKeys, s.XMapType = nil, nil, nil })
+	root.XMapType = ptr.To("atomic")
+}
+
+// isFrozen says whether a schema compares itself as a whole with what was there.
 func isFrozen(s *schema) bool {
-	for _, r := range s.XValidations {
-		if r.Rule == "self == oldSelf" {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.XValidations, func(r apiextensionsv1.ValidationRule) bool { return strings.HasSuffix(r.Rule, "self == oldSelf") })
 }
 
-// dropNestedTransitionRules removes the rules below spec that read oldSelf: in an
+// dropNestedTransitionRules removes the rules below these that read oldSelf: in an
 // atomic list there is no old item to compare with, and the CRD would be refused.
 func dropNestedTransitionRules(root *schema) {
 	walk("", root, func(path string, s *schema) {
-		if !inSpec(path) || path == "spec" {
+		if !inSpec(path) || slices.Contains(contents, path) {
 			return
 		}
 		var kept apiextensionsv1.ValidationRules

@@ -44,15 +44,15 @@ func TestDefaultsGoFromSpecAlone(t *testing.T) {
 func TestListsOfFrozenSpecsHaveAnOrder(t *testing.T) {
 	for _, frozen := range []bool{true, false} {
 		spec := properties(map[string]schema{"items": {Type: "array", XListType: ptr.To("map"), XListMapKeys: []string{"name"}}})
-		want := "map"
+		want := ptr.To("map")
 		if frozen {
-			want = "atomic"
+			want = nil // Atomic.
 			rule(&spec, "", "self == oldSelf", "immutable")
 		}
 		root := properties(map[string]schema{"spec": spec})
 		makeFrozenAtomic(&root)
-		if got := root.Properties["spec"].Properties["items"]; *got.XListType != want || (got.XListMapKeys == nil) != frozen {
-			t.Errorf("frozen %t: a list became %s by %v", frozen, *got.XListType, got.XListMapKeys)
+		if got := root.Properties["spec"].Properties["items"]; !ptr.Equal(got.XListType, want) || (got.XListMapKeys == nil) != frozen {
+			t.Errorf("frozen %t: a list became %s by %v", frozen, ptr.Deref(got.XListType, "atomic"), got.XListMapKeys)
 		}
 	}
 }

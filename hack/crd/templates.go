@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/utils/ptr"
@@ -55,7 +57,7 @@ func refuseEphemeralContainers(root *schema) {
 // (name, namespace), what would keep a namespace from being deleted (finalizers), and
 // labels and annotations that the operator alone writes.
 func restrictMetadata(root *schema) {
-	for _, metadata := range []string{podTemplates[0], podTemplates[1], jobTemplate} {
+	for _, metadata := range append(below(podTemplates, ""), jobTemplates...) {
 		at(root, metadata+".metadata", func(s *schema) {
 			rule(s, "", "!has(self.name) && !has(self.namespace) && !has(self.finalizers)",
 				"the metadata of a template may have labels and annotations only")
@@ -73,25 +75,32 @@ func restrictMetadata(root *schema) {
 // restrictComponentPods refuses what a Deployment refuses, and what ties pods to a
 // node so that two releases cannot run beside each other.
 func restrictComponentPods(root *schema) {
-	pod := componentTemplate + ".spec"
-	at(root, pod, func(s *schema) {
-		rule(s, ".activeDeadlineSeconds", "!has(self.activeDeadlineSeconds)",
-			"the pods of a component run for ever: activeDeadlineSeconds is not available")
-		rule(s, ".hostNetwork", "!has(self.hostNetwork) || !self.hostNetwork",
-			"the pods of two releases run beside each other: hostNetwork is not available")
-	})
-	at(root, pod+".restartPolicy", func(s *schema) { s.Enum = enum("Always") })
-	for _, list := range []string{"containers", "initContainers"} {
-		at(root, pod+"."+list+"[].ports[].hostPort", func(s *schema) {
-			s.Enum = []apiextensionsv1.JSON{{Raw: []byte("0")}}
+	for _, pod := range below(componentTemplates, ".spec") {
+		at(root, pod, func(s *schema) {
+			rule(s, ".activeDeadlineSeconds", "!has(self.activeDeadlineSeconds)",
+				"the pods of a component run for ever: activeDeadlineSeconds is not available")
+			rule(s, ".hostNetwork", "!has(self.hostNetwork) || !self.hostNetwork",
+				"the pods of two releases run beside each other: hostNetwork is not available")
 		})
+		at(root, pod+".restartPolicy", func(s *schema) { s.Enum = enum("Always") })
+		for _, list := range []string{"containers", "initContainers"} {
+			at(root, pod+"."+list+"[].ports[].hostPort", func(s *schema) {
+				s.Enum = []apiextensionsv1.JSON{{Raw: []byte("0")}}
+			})
+		}
 	}
 }
 
 // restrictJobs refuses what would let a test pass, wait, vanish or claim pods by
 // other means than its own success.
 func restrictJobs(root *schema) {
-	at(root, jobTemplate+".spec", func(s *schema) {
+	for _, job := range below(jobTemplates, ".spec") {
+		restrictJob(root, job)
+	}
+}
+
+func restrictJob(root *schema, job string) {
+	at(root, job, func(s *schema) {
 		for _, refused := range []struct{ field, why string }{
 			{"suspend", "a test that waits for somebody is not a gate"},
 			{"managedBy", "the result is that of the Job controller"},
@@ -107,16 +116,16 @@ func restrictJobs(root *schema) {
 		}
 	})
 	for _, field := range []string{"parallelism", "completions"} {
-		at(root, jobTemplate+".spec."+field, func(s *schema) { s.Minimum, s.Maximum = ptr.To[float64](1), ptr.To[float64](1) })
+		at(root, job+"."+field, func(s *schema) { s.Minimum, s.Maximum = ptr.To[float64](1), ptr.To[float64](1) })
 	}
-	apply(root, jobTemplate+".spec", map[string]check{
+	apply(root, job, map[string]check{
 		".backoffLimit":          between(0, maxID),
 		".activeDeadlineSeconds": between(1, maxID),
 		".completionMode":        oneOf("NonIndexed"),
 		".podReplacementPolicy":  oneOf("TerminatingOrFailed", "Failed"),
 	})
-	at(root, jobTemplate+".spec.template.spec", func(s *schema) { require(s, "restartPolicy") })
-	at(root, jobTemplate+".spec.template.spec.restartPolicy", func(s *schema) { s.Enum = enum("Never", "OnFailure") })
+	at(root, job+".template.spec", func(s *schema) { require(s, "restartPolicy") })
+	at(root, job+".template.spec.restartPolicy", func(s *schema) { s.Enum = enum("Never", "OnFailure") })
 }
 
 // uniqueNames gives back what the lists lost when they became atomic. Each list of
@@ -137,11 +146,12 @@ func unique(names string) string {
 }
 
 // dropTemplateDescriptions removes the descriptions of Kubernetes' own fields, which
-// "kubectl explain deployment.spec.template" has: with them a CRD is 680 KB of JSON,
-// too large for client-side apply.
+// "kubectl explain deployment.spec.template" and "kubectl explain hpa.spec" have: with them
+// a CRD is 680 KB of JSON, too large for client-side apply.
 func dropTemplateDescriptions(root *schema) {
+	own := append(below(contents, ".components[].autoscaling.metrics[]"), below(contents, ".components[].autoscaling.behavior.")...)
 	walk("", root, func(path string, s *schema) {
-		if inTemplate(path) {
+		if inTemplate(path) || slices.ContainsFunc(own, func(above string) bool { return strings.HasPrefix(path, above) }) {
 			s.Description = ""
 		}
 	})

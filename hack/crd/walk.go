@@ -40,23 +40,32 @@ func inSpec(path string) bool {
 	return path == "spec" || strings.HasPrefix(path, "spec.")
 }
 
-// Where the API embeds whole templates of Kubernetes.
-const (
-	componentTemplate = "spec.components[].template"
-	jobTemplate       = "spec.tests[].template"
+// contents are the paths at which a whole release stands, which is stored as written and
+// compared as a whole: the release itself, and what a track creates one from.
+var contents = []string{"spec", "spec.releaseTemplate"}
+
+// Where these embed whole templates of Kubernetes.
+var (
+	componentTemplates = below(contents, ".components[].template")
+	jobTemplates       = below(contents, ".tests[].template")
+	// podTemplates are the paths of all pod templates.
+	podTemplates = append(below(componentTemplates, ""), below(jobTemplates, ".spec.template")...)
+	// embedded is what every path below one of them begins with.
+	embedded = append(below(componentTemplates, "."), below(jobTemplates, ".")...)
 )
 
-// podTemplates are the paths of all pod templates.
-var podTemplates = []string{componentTemplate, jobTemplate + ".spec.template"}
+// below adds to every path.
+func below(paths []string, more string) []string {
+	longer := make([]string, len(paths))
+	for i, path := range paths {
+		longer[i] = path + more
+	}
+	return longer
+}
 
 // inTemplate says whether a path lies below a template.
 func inTemplate(path string) bool {
-	for _, t := range []string{componentTemplate, jobTemplate} {
-		if strings.HasPrefix(path, t+".") {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(embedded, func(t string) bool { return strings.HasPrefix(path, t) })
 }
 
 // require adds to the required properties.

@@ -11,6 +11,7 @@ const (
 	requires = "controllers/rollout/requires.go"
 	settings = "controllers/rollout/settings.go"
 	stalled  = "controllers/rollout/stalled.go"
+	template = "controllers/rollout/template.go"
 	workers  = "controllers/rollout/workers.go"
 )
 
@@ -87,6 +88,17 @@ var rules = []mutant{
 		`opened || live != nil && `, `opened && live != nil && `, planning},
 	{"replayed-after-pruning", "carries out an action again whose record is gone", answers,
 		` || !a.CreationTimestamp.After(v.Log.ActionsSince) {`, ` {`, planning},
+
+	{"template-created-again", "creates the release of a template again that was deleted", template,
+		` || v.hadVersion(t.Version) {`, ` {`, planning},
+	{"template-other-content", "creates under a version what it is not recorded with", template,
+		` || t.ContentDigest != v.Log.ContentDigests[p.Version] {`, ` {`, planning},
+	{"template-name-taken", "publishes a version whose release would have the name of another one", template,
+		` || t.Taken != "" || v.ofVersion`, ` || v.ofVersion`, planning},
+	{"template-untold", "does not say that a template has other content than the release of its version", template,
+		`case r != nil && t.Differs != "":`, `case false:`, planning},
+	{"template-tried-after-loss", "tries what the template had when the records were lost", adopting,
+		`if t := v.Track.Template; t != nil {`, `if t := v.Track.Template; false {`, planning},
 
 	{"adopted-split", "takes a release for stable that has a part of the weight", adopting,
 		`len(shares) != 1 || name`, `len(shares) == 0 || name`, planning},

@@ -65,18 +65,20 @@ func newRelease(namespace, name, track, version string) *v1alpha1.ImmutableRelea
 	return &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
 		Spec: v1alpha1.ImmutableReleaseSpec{
-			TrackName: track, Version: version,
-			Components: []v1alpha1.Component{{
-				Name: "web", Replicas: 2,
-				Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}},
-				Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-					InitContainers: []corev1.Container{{Name: "migrate", Image: image}, {Name: "warm", Image: image}},
-					Containers: []corev1.Container{{
-						Name: "app", Image: image,
-						Env: []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "$(A)"}},
+			TrackName: track, ReleaseTemplate: v1alpha1.ReleaseTemplate{
+				Version: version,
+				Components: []v1alpha1.Component{{
+					Name: "web", Replicas: 2,
+					Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80}},
+					Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+						InitContainers: []corev1.Container{{Name: "migrate", Image: image}, {Name: "warm", Image: image}},
+						Containers: []corev1.Container{{
+							Name: "app", Image: image,
+							Env: []corev1.EnvVar{{Name: "A", Value: "1"}, {Name: "B", Value: "$(A)"}},
+						}},
 					}},
 				}},
-			}},
+			},
 		},
 	}
 }

@@ -31,9 +31,8 @@ func (e *Environment) NewRelease(namespace, version string, options ...ReleaseOp
 	release := &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ReleaseName(version)},
 		Spec: v1alpha1.ImmutableReleaseSpec{
-			TrackName:  TrackName,
-			Version:    version,
-			Components: []v1alpha1.Component{e.component("web", 2)},
+			TrackName:       TrackName,
+			ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: version, Components: []v1alpha1.Component{e.component("web", 2)}},
 		},
 	}
 	for _, option := range options {

@@ -38,6 +38,9 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	}
 	switch o := into.(type) {
 	case *unstructured.Unstructured:
+		if o.GetKind() == tracks.String() {
+			return c.getTrack(key.Name, o)
+		}
 		return c.getStored(key.Name, o)
 	case *metav1.PartialObjectMetadata:
 		return nil // A Gateway, and a namespace on which nothing is noted.
@@ -65,6 +68,18 @@ func (c connection) getStored(name string, into *unstructured.Unstructured) erro
 		must(err)
 		c.p.w.stored[found] = object
 	}
+	into.Object = object
+	return nil
+}
+
+// getTrack answers with a track as the API server stored it.
+func (c connection) getTrack(name string, into *unstructured.Unstructured) error {
+	found := on[v1alpha1.ReleaseTrack](&c.p.w.store, tracks, name)
+	if found == nil {
+		return apierrors.NewNotFound(tracks.resource(), name)
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+	must(err)
 	into.Object = object
 	return nil
 }
@@ -159,6 +174,11 @@ func (i indexes) find(k kind, objects shelf, which fields.Requirement) shelf {
 }
 
 func (c connection) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {
+	if stored, ok := object.(*unstructured.Unstructured); ok {
+		release := &v1alpha1.ImmutableRelease{}
+		must(runtime.DefaultUnstructuredConverter.FromUnstructured(stored.Object, release))
+		object = release
+	}
 	asked := (&client.CreateOptions{}).ApplyOptions(options)
 	if len(asked.DryRun) > 0 {
 		if err := c.p.leave("try"); err != nil {

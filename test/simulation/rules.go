@@ -291,6 +291,7 @@ func (w *World) checkRest() {
 	w.checkRestSealed()
 	w.checkRestMarks()
 	w.checkRestStatus()
+	w.checkRestTemplate()
 }
 
 // checkCarried: a route carries what the newest record says, unless what is to take its

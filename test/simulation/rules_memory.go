@@ -5,11 +5,13 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // checkPruned: records go only where a record says so, and what stays is a log.
@@ -31,6 +33,10 @@ func (w *World) checkPruned(write written) {
 // checkRelease: of what users wrote the mark alone is the operator's to write; and it
 // deletes what has had its verdict, and neither serves nor is about to.
 func (w *World) checkRelease(p *process, write written) {
+	if write.verb == "create" {
+		w.checkCreated(p, write.after.(*v1alpha1.ImmutableRelease))
+		return
+	}
 	before := write.before.(*v1alpha1.ImmutableRelease)
 	if write.verb == "delete" {
 		limit := p.seen.track.Spec.Retention.HistoryLimit
@@ -54,6 +60,53 @@ func (w *World) checkRelease(p *process, write written) {
 	}
 	if state := w.head(); resources.HeldBy(write.after) == 0 && w.track() != nil && state.Stable != nil && state.Stable.UID == before.UID {
 		w.violate("Held", "%s: it is stable", write)
+	}
+}
+
+// checkCreated: a release is created from a template, of the content that was recorded, by
+// who saw that it is to be, and no other one of its version.
+func (w *World) checkCreated(p *process, release *v1alpha1.ImmutableRelease) {
+	asked := p.seen.published()
+	switch {
+	case asked == nil || !asked.Pending || asked.Name != release.Name || asked.Version != release.Spec.Version:
+		w.violate("RecordFirst", "release %s of version %s is created, and the newest record asks for %+v", release.Name, release.Spec.Version, asked)
+	case contentDigest(&release.Spec) != w.memory.contents[release.Spec.Version]:
+		w.violate("OneContent", "release %s is created with another content than its version has", release.Name)
+	}
+	for _, other := range p.seen.lists[releases] {
+		if r := other.(*v1alpha1.ImmutableRelease); r.UID != release.UID && r.Spec.Version == release.Spec.Version {
+			w.violate("OneContent", "release %s is created, and %s has its version", release.Name, r.Name)
+		}
+	}
+}
+
+// checkRestTemplate: at rest the version of a template has its release, as it says; or it is
+// said why not.
+func (w *World) checkRestTemplate() {
+	track := w.track()
+	said := condition(track, v1alpha1.ConditionPublished)
+	if track.Spec.ReleaseTemplate == nil {
+		if said != nil {
+			w.violate("Published", "there is no template, and %s is said of it", said.Reason)
+		}
+		return
+	}
+	var of *v1alpha1.ImmutableRelease
+	name := resources.TemplateRelease(track).Name
+	for _, r := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
+		if r.Spec.Version == track.Spec.ReleaseTemplate.Version && (of == nil || of.Name != name && (r.Name == name || r.CreationTimestamp.Before(&of.CreationTimestamp))) {
+			of = r
+		}
+	}
+	want := rollout.ReasonReleaseGone
+	switch {
+	case of != nil && equality.Semantic.DeepEqual(of.Spec.ReleaseTemplate, *track.Spec.ReleaseTemplate):
+		want = rollout.ReasonPublished
+	case of != nil:
+		want = rollout.ReasonVersionReused
+	}
+	if said == nil || said.Reason != want && (of != nil || said.Reason != rollout.ReasonVersionReused && said.Reason != rollout.ReasonNameTaken) {
+		w.violate("Published", "of the template of version %s is said %+v, and it should be %s", track.Spec.ReleaseTemplate.Version, said, want)
 	}
 }
 

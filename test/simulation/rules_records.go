@@ -130,7 +130,7 @@ func (w *World) checkState(_ *process, _ v1alpha1.TrackState, spec *v1alpha1.Rel
 
 // checkDecidedLive: what cannot be taken back is decided on live reads.
 func checkDecidedLive(p *process, _ v1alpha1.TrackState, spec *v1alpha1.ReleaseRecordSpec) error {
-	live := spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventRefused || spec.Event == v1alpha1.EventDrift ||
+	live := spec.Event == v1alpha1.EventPublished && spec.Reason == "Template" || spec.Event == v1alpha1.EventAttemptOpened || spec.Event == v1alpha1.EventRestored || spec.Event == v1alpha1.EventRefused || spec.Event == v1alpha1.EventDrift ||
 		spec.Event.IsVerdict() && spec.Event != v1alpha1.EventPromoted ||
 		spec.Event == v1alpha1.EventTestFinished && spec.Release.Test.Outcome == v1alpha1.TestFailed
 	if live && !p.seen.live {

@@ -57,6 +57,15 @@ func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
 	}
 }
 
+// published is the release of a template that the newest record asks for.
+func (s *seen) published() *v1alpha1.PublishedRelease {
+	all := s.lists[records]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1].(*v1alpha1.ReleaseRecord).Spec.State.Published
+}
+
 // add the records that the reconcile has appended itself.
 func (s *seen) add(appended []client.Object) {
 	for _, record := range appended {

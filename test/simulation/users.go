@@ -7,6 +7,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
@@ -14,6 +15,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/resources"
 )
 
 // shape is what the releases of a world have in common.
@@ -135,8 +137,10 @@ func (w *World) user() {
 		return
 	}
 	switch n := w.draw(100); {
-	case n < 30:
+	case n < 28:
 		w.publish()
+	case n < 30:
+		w.editTemplate()
 	case n < 52:
 		w.ask(name)
 	case n < 58:
@@ -297,6 +301,10 @@ func (w *World) anyRelease() string {
 
 // publish makes the next release, or, now and then, one under a name that was there.
 func (w *World) publish() {
+	if w.inPlace && w.chance(70) {
+		w.editTemplate()
+		return
+	}
 	n := w.published + 1
 	if w.published > 0 && w.chance(15) {
 		n = w.between(1, w.published)
@@ -307,22 +315,63 @@ func (w *World) publish() {
 	}
 	w.published = max(w.published, n)
 	release := &v1alpha1.ImmutableRelease{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: w.drawRelease(n)}
-	s := &script{readyAfter: time.Duration(w.between(1, 9)) * time.Second, broken: w.chance(8), tests: map[string]testScript{}}
-	for i := range release.Spec.Tests {
-		s.tests[release.Spec.Tests[i].Name] = testScript{after: time.Duration(w.between(1, 9)) * time.Second, hangs: w.chance(5), fails: w.chance(15)}
-	}
-	s.refused = w.policed && w.chance(12)
-	w.scripts[name] = s
-	w.tell("> publish %s", releaseLine(release, s))
+	w.scripts[name] = w.drawScript(release)
+	w.tell("> publish %s", releaseLine(release, w.scripts[name]))
 	w.mustCreate(release)
 	if len(w.track().Spec.Requires) > 0 && w.chance(60) {
 		w.decideElsewhere(name, v1alpha1.EventPromoted, true)
 	}
 }
 
+// drawScript is how the pods and tests of a release will behave.
+func (w *World) drawScript(release *v1alpha1.ImmutableRelease) *script {
+	s := &script{readyAfter: time.Duration(w.between(1, 9)) * time.Second, broken: w.chance(8), tests: map[string]testScript{}}
+	for i := range release.Spec.Tests {
+		s.tests[release.Spec.Tests[i].Name] = testScript{after: time.Duration(w.between(1, 9)) * time.Second, hangs: w.chance(5), fails: w.chance(15)}
+	}
+	s.refused = w.policed && w.chance(12)
+	return s
+}
+
+// editTemplate puts the next version into the track, or one that was there; or takes the
+// template away. The same version with other content is refused, but for what admission
+// does not see now and then: that of a release which it was not asked about.
+func (w *World) editTemplate() {
+	if w.track().Spec.ReleaseTemplate != nil && w.chance(10) {
+		w.tell("> no template")
+		w.editTrack(func(spec *v1alpha1.ReleaseTrackSpec) { spec.ReleaseTemplate = nil })
+		return
+	}
+	n := w.published + 1
+	if w.published > 0 && w.chance(25) {
+		n = w.between(1, w.published)
+	}
+	wanted := w.track().DeepCopy()
+	drawn := w.drawRelease(n)
+	wanted.Spec.ReleaseTemplate = &drawn.ReleaseTemplate
+	release, is := resources.TemplateRelease(wanted), w.track().Spec.ReleaseTemplate
+	differs := func(other *v1alpha1.ReleaseTemplate) bool {
+		return other.Version == release.Spec.Version && !equality.Semantic.DeepEqual(*other, release.Spec.ReleaseTemplate)
+	}
+	for _, other := range each[v1alpha1.ImmutableRelease](&w.store, releases) {
+		if differs(&other.Spec.ReleaseTemplate) && w.chance(70) {
+			return
+		}
+	}
+	if is != nil && differs(is) {
+		return
+	}
+	w.published = max(w.published, n)
+	if w.scripts[release.Name] == nil {
+		w.scripts[release.Name] = w.drawScript(release)
+	}
+	w.tell("> template of %s", releaseLine(release, w.scripts[release.Name]))
+	w.editTrack(func(spec *v1alpha1.ReleaseTrackSpec) { spec.ReleaseTemplate = wanted.Spec.ReleaseTemplate })
+}
+
 func (w *World) drawRelease(n int) v1alpha1.ImmutableReleaseSpec {
 	content := n
-	spec := v1alpha1.ImmutableReleaseSpec{TrackName: TrackName, Version: fmt.Sprintf("%d.0", n)}
+	spec := v1alpha1.ImmutableReleaseSpec{TrackName: TrackName, ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: fmt.Sprintf("%d.0", n)}}
 	switch pick(w.dice, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2) {
 	case 1:
 		spec.Version = "1.0" // Of the first release, with another content.

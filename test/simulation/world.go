@@ -60,6 +60,8 @@ type World struct {
 	// policed: a policy asks for a check of images, and for approvals that are young.
 	// registryDown: nobody can make that check.
 	policed, registryDown bool
+	// inPlace: most is published by the template of the track.
+	inPlace bool
 	// shape of the releases that are published.
 	shape                  shape
 	published, asked, pods int
@@ -111,6 +113,7 @@ func (w *World) build() {
 	}
 	w.skewed = w.chance(15)
 	w.policed = w.chance(10)
+	w.inPlace = w.chance(15)
 	w.publish()
 	for i := range 1 + pick(w.dice, 0, 1, 1, 1) {
 		w.processes = append(w.processes, w.start([]string{"one", "two"}[i]))

@@ -60,6 +60,8 @@ func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, sp
 		return w.checkAdopted(o, spec)
 	case v1alpha1.EventBreakGlass:
 		return w.checkBreakGlass(before, spec)
+	case v1alpha1.EventPublished:
+		return w.checkPublished(spec)
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func (w *World) observe(c *Objects) rollout.Observation {
 		Track: &track,
 		Log:   w.logOf(c.Records),
 	}
+	track.Template = w.observeTemplate(c)
 	if w.TrackGone {
 		o.Track = nil
 	}

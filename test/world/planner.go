@@ -122,6 +122,8 @@ func decidedLive(entry *rollout.Entry) bool {
 	switch entry.Event {
 	case v1alpha1.EventAttemptOpened:
 		return true
+	case v1alpha1.EventPublished:
+		return entry.Reason == "Template"
 	case v1alpha1.EventTestFinished:
 		return entry.Release.Test.Outcome != v1alpha1.TestPassed
 	}

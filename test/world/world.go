@@ -204,6 +204,8 @@ type World struct {
 	Track rollout.Track
 	// Scripts by the name of the release.
 	Scripts map[string]*Script
+	// TemplateScript is that of the release which spec.releaseTemplate makes.
+	TemplateScript Script
 	// RouterDelay is how long routers take to carry what was written; a router
 	// that is down confirms and changes nothing.
 	RouterDelay time.Duration

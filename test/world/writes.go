@@ -60,6 +60,8 @@ func (p *Planner) expand(action rollout.Action) []write { //nolint:gocyclo // a 
 		return []write{p.mark(a.Release, a.Sequence)}
 	case rollout.LiftMark:
 		return []write{p.mark(a.Release, 0)}
+	case rollout.CreateRelease:
+		return []write{p.createRelease(a)}
 	case rollout.DeleteRelease:
 		return []write{p.deleteRelease(a.Release)}
 	case rollout.DeleteRecords:

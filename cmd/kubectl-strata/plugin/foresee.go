@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -47,6 +48,26 @@ func (s *session) tryApply(ctx context.Context, object *unstructured.Unstructure
 		return fmt.Errorf("try %s: %w", p.Object, err)
 	}
 	return nil
+}
+
+// tryRelease asks for a release; one of a template is the operator's to create, and was
+// judged with its track.
+func (s *session) tryRelease(ctx context.Context, release both[v1alpha1.ImmutableRelease], p *planned) error {
+	object := release.document.object
+	if !release.inTemplate {
+		return s.tryApply(ctx, object, p)
+	}
+	there := &unstructured.Unstructured{}
+	there.SetGroupVersionKind(object.GroupVersionKind())
+	err := s.client.Get(ctx, client.ObjectKey{Namespace: orNone(object.GetNamespace(), s.namespace), Name: object.GetName()}, there)
+	switch {
+	case apierrors.IsNotFound(err):
+		p.Outcome = outcomeCreated
+		return nil
+	case err != nil:
+		return fmt.Errorf("read %s: %w", p.Object, err)
+	}
+	return compare(there, object, p)
 }
 
 func compare(there, object *unstructured.Unstructured, p *planned) error {
@@ -95,10 +116,11 @@ const foreseen = 8
 
 // foresee asks the planner which records would follow at once if the release were there.
 // It answers with the track of the cluster where the files have none.
-func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableRelease, track **v1alpha1.ReleaseTrack, p *planned) error {
+func (s *session) foresee(ctx context.Context, of both[v1alpha1.ImmutableRelease], track **v1alpha1.ReleaseTrack, p *planned) error {
 	if p.Outcome == outcomeRefused {
 		return nil
 	}
+	release := of.object
 	key := client.ObjectKey{Namespace: orNone(release.Namespace, s.namespace), Name: release.Spec.TrackName}
 	o, _, err := s.look(ctx, key)
 	if err != nil {
@@ -116,19 +138,31 @@ func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableReleas
 			return nil
 		}
 	}
+	var list v1alpha1.ReleaseRecordList
+	if err := s.client.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingFields{"spec.trackName": key.Name}); err != nil {
+		return fmt.Errorf("list the records of track %s: %w", key, err)
+	}
 	if o.Track == nil {
 		o.Track = &rollout.Track{}
 	}
 	o.Track.Spec = (*track).Spec
 	p.first = o.Log.Head == nil || o.Log.Head.State.Stable == nil
-	if p.Outcome == outcomeCreated {
-		o.Releases = append(o.Releases, rollout.Release{Name: release.Name, UID: plannedUID, CreationTime: o.Now, Spec: &release.Spec})
+	p.foresee(o, of, list.Items, s.Now)
+	return nil
+}
+
+// foresee plays what the planner decides until the release is the candidate. That of a
+// template is there once a record says so.
+func (p *planned) foresee(o rollout.Observation, of both[v1alpha1.ImmutableRelease], records []v1alpha1.ReleaseRecord, now func() time.Time) {
+	release, opened := of.object, false
+	planned := rollout.Release{Name: release.Name, UID: plannedUID, CreationTime: o.Now, Spec: &release.Spec}
+	template := &rollout.Template{ReleaseName: release.Name, Version: release.Spec.Version, ContentDigest: p.ContentDigest}
+	switch {
+	case p.Outcome == outcomeCreated && of.inTemplate:
+		o.Track.Template = template
+	case p.Outcome == outcomeCreated:
+		o.Releases = append(o.Releases, planned)
 	}
-	var list v1alpha1.ReleaseRecordList
-	if err := s.client.List(ctx, &list, client.InNamespace(key.Namespace), client.MatchingFields{"spec.trackName": key.Name}); err != nil {
-		return fmt.Errorf("list the records of track %s: %w", key, err)
-	}
-	opened := false
 	for range foreseen {
 		e := rollout.Compute(o).Append
 		if e == nil || opened {
@@ -140,13 +174,20 @@ func (s *session) foresee(ctx context.Context, release *v1alpha1.ImmutableReleas
 			about = " " + e.Release.Name
 		}
 		p.Next = append(p.Next, fmt.Sprintf("%s%s: %s", e.Event, about, oneLine(orNone(e.Message, e.Reason))))
-		list.Items = append(list.Items, *ledger.Record(key.Namespace, ledger.Chain(key.Name, o.Log.Head, *e, s.Now())))
-		o.Log = ledger.Read(list.Items)
+		records = append(records, *ledger.Record(o.Namespace, ledger.Chain(o.TrackName, o.Log.Head, *e, now())))
+		o.Log = ledger.Read(records)
+		if e.Event == v1alpha1.EventPublished && of.inTemplate {
+			o.Releases, template.Of = append(o.Releases, planned), release.Name
+		}
 	}
-	if p.Outcome == outcomeCreated && !opened {
+	reason, message := rollout.Ask(o).Template()
+	switch {
+	case p.Outcome != outcomeCreated || opened:
+	case of.inTemplate && reason != rollout.ReasonPublished:
+		p.Next = append(p.Next, "it would not be created: "+message)
+	default:
 		p.Next = append(p.Next, "it would not be tried now: "+notTried(o, release.Name))
 	}
-	return nil
 }
 
 // notTried says why a release that is new is not the candidate.

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/validation"
+	"github.com/strata-release/strata/controllers/resources"
 )
 
 func lintCommand(s *session) *cobra.Command {
@@ -112,10 +114,35 @@ type set struct {
 	releases []both[v1alpha1.ImmutableRelease]
 }
 
-// both is a document, and what it says.
+// both is a document, and what it says. inTemplate: it is the release of a track's template,
+// and stands in the document of that track.
 type both[T any] struct {
-	document document
-	object   *T
+	document   document
+	object     *T
+	inTemplate bool
+}
+
+// templateOf is the release that a track creates; nil without a template.
+func templateOf(d document, track *v1alpha1.ReleaseTrack) *both[v1alpha1.ImmutableRelease] {
+	release := resources.TemplateRelease(track)
+	spec, found, err := unstructured.NestedMap(d.object.Object, "spec", "releaseTemplate")
+	if release == nil || !found || err != nil {
+		return nil
+	}
+	spec["trackName"] = track.Name
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("ImmutableRelease"))
+	object.SetNamespace(track.Namespace)
+	object.SetName(release.Name)
+	return &both[v1alpha1.ImmutableRelease]{document{d.file, d.root, object}, release, true}
+}
+
+// at puts what was said of a release to where it is written.
+func (b both[T]) at(errs ...*field.Error) field.ErrorList {
+	if b.inTemplate {
+		return validation.InTemplate(errs)
+	}
+	return errs
 }
 
 func (t *set) check(ctx context.Context, known map[string]*schema, d document) field.ErrorList {
@@ -151,15 +178,18 @@ func (t *set) say(d document) (field.ErrorList, error) {
 		if err := convert(release); err != nil {
 			return nil, err
 		}
-		t.releases = append(t.releases, both[v1alpha1.ImmutableRelease]{d, release})
+		t.releases = append(t.releases, both[v1alpha1.ImmutableRelease]{document: d, object: release})
 		return append(validation.ReservedMetadata(release, nil, author), validation.ValidateRelease(release)...), nil
 	case "ReleaseTrack":
 		track := &v1alpha1.ReleaseTrack{}
 		if err := convert(track); err != nil {
 			return nil, err
 		}
-		t.tracks = append(t.tracks, both[v1alpha1.ReleaseTrack]{d, track})
-		return append(validation.ReservedMetadata(track, nil, author), validation.ValidateTrack(track)...), nil
+		t.tracks = append(t.tracks, both[v1alpha1.ReleaseTrack]{document: d, object: track})
+		if template := templateOf(d, track); template != nil {
+			t.releases = append(t.releases, *template)
+		}
+		return slices.Concat(validation.ReservedMetadata(track, nil, author), validation.ValidateTrack(track), validation.ValidateTemplate(track)), nil
 	case "ReleaseAction":
 		action := &v1alpha1.ReleaseAction{}
 		if err := convert(action); err != nil {
@@ -182,20 +212,21 @@ func (t *set) checkUnique(d document) field.ErrorList {
 			"%s:%d has an object of this name too: give one of them another", other.file, other.line("metadata.name"))))
 	}
 	t.names[key] = d
-	if d.object.GetKind() != "ImmutableRelease" || len(t.releases) == 0 {
+	if len(t.releases) == 0 || t.releases[len(t.releases)-1].document.root != d.root {
 		return errs
 	}
-	release := t.releases[len(t.releases)-1].object
-	digest, err := contentDigest(d.object)
+	of := t.releases[len(t.releases)-1]
+	release := of.object
+	digest, err := contentDigest(of.document.object)
 	if err != nil {
-		return append(errs, field.Invalid(field.NewPath("spec"), release.Name, err.Error()))
+		return append(errs, of.at(field.Invalid(field.NewPath("spec"), release.Name, err.Error()))...)
 	}
 	version := fmt.Sprintf("%s/%s %s", release.Namespace, release.Spec.TrackName, release.Spec.Version)
 	if other, ok := t.versions[version]; ok && other != digest {
-		errs = append(errs, field.Invalid(field.NewPath("spec", "version"), release.Spec.Version, "another release of this track has this version with other content: one version has one content, so give this release another"))
+		errs = append(errs, of.at(field.Invalid(field.NewPath("spec", "version"), release.Spec.Version, "another release of this track has this version with other content: one version has one content, so give this release another"))...)
 	}
 	t.versions[version] = digest
-	return append(errs, validation.ValidatePromotions(release, digest)...)
+	return append(errs, of.at(validation.ValidatePromotions(release, digest)...)...)
 }
 
 // checkBackends: a release has what the routes of its track, if that is among the
@@ -209,9 +240,9 @@ func (t *set) checkBackends(note func(document, ...*field.Error)) {
 			}
 			for _, route := range track.object.Spec.Traffic.Routes {
 				if !hasPort(&release.object.Spec, route) {
-					note(release.document, field.Invalid(field.NewPath("spec", "components"), release.object.Name, fmt.Sprintf(
+					note(release.document, release.at(field.Invalid(field.NewPath("spec", "components"), release.object.Name, fmt.Sprintf(
 						"route %s of track %s goes to port %s of component %s, which this release does not have: add it, or change the route",
-						route.Name, track.object.Name, route.PortName, route.ComponentName)))
+						route.Name, track.object.Name, route.PortName, route.ComponentName)))...)
 				}
 			}
 		}

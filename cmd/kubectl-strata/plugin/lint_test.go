@@ -9,9 +9,11 @@ import (
 
 // TestLintSamples: what is published as an example is right.
 func TestLintSamples(t *testing.T) {
-	out, told, code := run(t, "", "lint", "-f", filepath.Join("..", "..", "..", "config", "samples", "shop"))
-	if code != 0 || !strings.Contains(out, "nothing is wrong with them") {
-		t.Errorf("exit %d: %s%s", code, out, told)
+	for _, sample := range []string{"shop", "in-place"} {
+		out, told, code := run(t, "", "lint", "-f", filepath.Join("..", "..", "..", "config", "samples", sample))
+		if code != 0 || !strings.Contains(out, "nothing is wrong with them") {
+			t.Errorf("%s: exit %d: %s%s", sample, code, out, told)
+		}
 	}
 }
 
@@ -25,6 +27,8 @@ func TestGolden(t *testing.T) {
 		"together":  {[]string{"lint", "-f", "testdata/together.yaml"}, 1},
 		"lint-json": {[]string{"lint", "-f", "testdata/wrong.yaml", "-o", "json"}, 1},
 		"plan":      {[]string{"plan", "--offline", "-f", "testdata/shop.yaml"}, 0},
+		"template":  {[]string{"lint", "-f", "testdata/template.yaml"}, 1},
+		"in-place":  {[]string{"plan", "--offline", "-f", "../../../config/samples/in-place/track.yaml"}, 0},
 		"plan-json": {[]string{"plan", "--offline", "-f", "testdata/shop.yaml", "-o", "json"}, 0},
 		"help":      {[]string{"help"}, 0},
 	} {

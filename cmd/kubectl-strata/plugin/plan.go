@@ -142,14 +142,17 @@ func (s *session) planRelease(ctx context.Context, release both[v1alpha1.Immutab
 			track = t.object
 		}
 	}
+	if release.inTemplate {
+		p.Object += ", of the template of ReleaseTrack " + release.object.Spec.TrackName
+	}
 	if !offline {
-		if err := s.tryApply(ctx, release.document.object, p); err != nil {
+		if err := s.tryRelease(ctx, release, p); err != nil {
 			return nil, err
 		}
 		if err := s.missing(ctx, release.document.object.GetNamespace(), p); err != nil {
 			return nil, err
 		}
-		if err := s.foresee(ctx, release.object, &track, p); err != nil {
+		if err := s.foresee(ctx, release, &track, p); err != nil {
 			return nil, err
 		}
 	}

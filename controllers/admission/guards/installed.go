@@ -49,15 +49,11 @@ func Installed(said map[string]string) ([]client.Object, error) {
 	var objects []client.Object
 	bindings := Bindings()
 	for i, policy := range ValidatingPolicies(InCluster) {
-		for j := range policy.Spec.Variables {
-			variable := &policy.Spec.Variables[j]
-			if expression, ok := said[variable.Name]; ok && variable.Name != keyWebhookURL {
-				variable.Expression = expression
-			}
-		}
+		sayVariables(said, policy.Spec.Variables)
 		objects = append(objects, policy, bindings[i])
 	}
-	stamp, binding := RequestedBy()
+	stamp, binding := RequestedBy(InCluster)
+	sayVariables(said, stamp.Spec.Variables)
 	deciding, explaining := ValidatingWebhooks(InCluster), ExplainingWebhooks(InCluster)
 	for i := range deciding.Webhooks {
 		install(said, &deciding.Webhooks[i].ClientConfig, deciding.Webhooks[i].MatchConditions)
@@ -66,6 +62,15 @@ func Installed(said map[string]string) ([]client.Object, error) {
 		install(said, &explaining.Webhooks[i].ClientConfig, explaining.Webhooks[i].MatchConditions)
 	}
 	return append(objects, stamp, binding, deciding, explaining), nil
+}
+
+// sayVariables writes what was said into the variables of a policy.
+func sayVariables(said map[string]string, variables []admissionv1.Variable) {
+	for i := range variables {
+		if expression, ok := said[variables[i].Name]; ok && variables[i].Name != keyWebhookURL {
+			variables[i].Expression = expression
+		}
+	}
 }
 
 // install writes what was said into a webhook.

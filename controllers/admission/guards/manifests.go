@@ -24,7 +24,7 @@ func Manifests(operator Identity) (map[string][]byte, error) {
 	for i, policy := range ValidatingPolicies(operator) {
 		policies = append(policies, policy, bindings[i])
 	}
-	stamp, binding := RequestedBy()
+	stamp, binding := RequestedBy(operator)
 	policies = append(policies, stamp, binding)
 
 	files := map[string][]byte{DocumentFile: Document()}

@@ -14,6 +14,9 @@ func ours(resources ...string) []Target {
 // recordIsCreated: who may bring a record back is said by the row of records.
 const recordIsCreated = `(request.operation == 'CREATE' && request.resource.resource == 'releaserecords')`
 
+// newTemplate: a track has a template that it did not have.
+const newTemplate = `(has(object.spec.releaseTemplate) && (oldObject == null || object.spec.?releaseTemplate != oldObject.spec.?releaseTemplate))`
+
 // ourKinds are releases, tracks, records, actions and policies.
 var ourKinds = []Route{
 	{
@@ -55,9 +58,38 @@ var ourKinds = []Route{
 			{
 				ID: "STRATA-004",
 				Expression: `variables.operator || (` + reservedKept("annotations", "oldAnnotations",
-					`(k == '`+v1alpha1.AnnotationRequestedBy+`' && oldObject == null && variables.annotations[k] == request.userInfo.username)`) + `)`,
+					`(k == '`+v1alpha1.AnnotationRequestedBy+`' && (oldObject == null || `+newTemplate+`) && variables.annotations[k] == request.userInfo.username)`) + `)`,
 				Says:    "annotations that begin with " + v1alpha1.ReservedPrefix + " are the operator's",
 				Instead: "Leave them out, and leave them as they are.",
+			},
+		},
+	},
+	{
+		Name: "strata-templates", Ways: "spec.releaseTemplate of a track, by who may not publish its release, in somebody else's name, or of the same version",
+		Targets:    ours("releasetracks"),
+		Operations: operations(create, update),
+		Only:       newTemplate,
+		Variables:  variables(annotationsOf),
+		Rules: []Rule{
+			{
+				ID:         "STRATA-045",
+				Expression: `variables.operator || authorizer.group('` + v1alpha1.GroupVersion.Group + `').resource('immutablereleases').namespace(object.metadata.namespace).check('create').allowed()`,
+				Says:       "who changes spec.releaseTemplate publishes a release, and must have the right to",
+				Detail:     `"user '" + request.userInfo.username + "' needs the verb 'create' on immutablereleases.` + v1alpha1.GroupVersion.Group + ` in namespace '" + object.metadata.namespace + "' to change spec.releaseTemplate of ReleaseTrack " + object.metadata.name + ": it creates a release"`,
+				Instead:    "Have the verb granted by a Role.",
+			},
+			{
+				ID:         "STRATA-046",
+				Expression: `variables.operator || variables.annotations[?'` + v1alpha1.AnnotationRequestedBy + `'].orValue(request.userInfo.username) == request.userInfo.username`,
+				Says:       "who changes spec.releaseTemplate is named as its author by " + v1alpha1.AnnotationRequestedBy + ", and nobody else",
+				Instead:    "Leave the annotation out: where the cluster has MutatingAdmissionPolicies it is put there. Elsewhere name yourself.",
+			},
+			{
+				ID:         "STRATA-047",
+				Expression: `oldObject == null || object.?spec.?releaseTemplate.?version != oldObject.?spec.?releaseTemplate.?version`,
+				Says:       "spec.releaseTemplate has other content and the same version, which has one content for ever",
+				Detail:     `'ReleaseTrack ' + object.metadata.name + ': spec.releaseTemplate has other content and the same version, which has one content for ever'`,
+				Instead:    "Raise spec.releaseTemplate.version with every change.",
 			},
 		},
 	},
@@ -213,7 +245,7 @@ var crdAsStrong = `(object.spec.scope == oldObject.spec.scope && object.spec.?co
 	`[o.schema.openAPIV3Schema.properties.spec].all(o0, [v.schema.openAPIV3Schema.properties.spec].all(v0, ` + fieldsKept(0) + `)))))`
 
 // crdDepth is how deep the fields of spec are looked at: all of them (TestCRDDepth).
-const crdDepth = 12
+const crdDepth = 13
 
 // fieldsKept says that the schema v<level> has all fields of o<level>, and so on below.
 // The items of a list are seen as the list itself. A list of one is how CEL names a value.

@@ -107,12 +107,15 @@ func (r Rule) render() admissionv1.Validation {
 // quoted is a text as a CEL expression.
 func quoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `\'`) + "'" }
 
-// RequestedBy stamps on a release who published it, and keeps that. Who replaces the
-// metadata of a release as a whole, as kubectl replace does, takes that stamp with it:
-// then the mark of a release that is held is put back too, and replacing it by its own
-// manifest is no change. The stamp is put back last: it tells the two apart.
-func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicyBinding) {
+// RequestedBy stamps on a release who published it, on a track who changed its template
+// last, and keeps that; what the operator publishes has the stamp of its track. Who
+// replaces the metadata of a release as a whole, as kubectl replace does, takes that stamp
+// with it: then the mark of a release that is held is put back too, and replacing it by its
+// own manifest is no change. The stamp is put back last: it tells the two apart.
+func RequestedBy(operator Identity) (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingAdmissionPolicyBinding) {
 	const name = "strata-requested-by"
+	// A track that comes with a stamp, as from a backup, gets that of who creates it.
+	const publishes = `(request.resource.resource == 'releasetracks' ? (` + newTemplate + ` || (oldObject == null && '` + v1alpha1.AnnotationRequestedBy + `' in object.metadata.?annotations.orValue({}))) : oldObject == null)`
 	fail := admissionv1.Fail
 	return &admissionv1.MutatingAdmissionPolicy{
 			TypeMeta:   typeMeta("MutatingAdmissionPolicy"),
@@ -123,25 +126,26 @@ func RequestedBy() (*admissionv1.MutatingAdmissionPolicy, *admissionv1.MutatingA
 				MatchConstraints: &admissionv1.MatchResources{
 					NamespaceSelector: applicationNamespaces(),
 					ResourceRules: []admissionv1.NamedRuleWithOperations{{
-						RuleWithOperations: ours("immutablereleases")[0].rule(operations(create, update)),
+						RuleWithOperations: ours("immutablereleases", "releasetracks")[0].rule(operations(create, update)),
 					}},
 				},
 				// A release that is older than this policy stays without a stamp: who
 				// touches it later did not publish it.
 				MatchConditions: []admissionv1.MatchCondition{{
 					Name:       "published-under-this-policy",
-					Expression: `oldObject == null || '` + v1alpha1.AnnotationRequestedBy + `' in oldObject.metadata.?annotations.orValue({})`,
+					Expression: publishes + ` || (oldObject != null && '` + v1alpha1.AnnotationRequestedBy + `' in oldObject.metadata.?annotations.orValue({}))`,
 				}},
 				Variables: []admissionv1.Variable{
-					variable("requestedBy",
-						`oldObject == null ? request.userInfo.username : oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`']`),
+					variable("operator", operator.Expression()),
+					variable("requestedBy", `!`+publishes+` ? oldObject.metadata.annotations['`+v1alpha1.AnnotationRequestedBy+`'] : `+
+						`variables.operator ? object.metadata.?annotations[?'`+v1alpha1.AnnotationRequestedBy+`'].orValue('') : request.userInfo.username`),
 					variable("markIsLost", `oldObject != null && '`+v1alpha1.LabelHeld+`' in oldObject.metadata.?labels.orValue({}) && `+
 						`!('`+v1alpha1.LabelHeld+`' in object.metadata.?labels.orValue({})) && `+
 						`!('`+v1alpha1.AnnotationRequestedBy+`' in object.metadata.?annotations.orValue({}))`),
 				},
 				Mutations: []admissionv1.Mutation{
 					merge(`variables.markIsLost ? Object{metadata: Object.metadata{labels: {'` + v1alpha1.LabelHeld + `': oldObject.metadata.labels['` + v1alpha1.LabelHeld + `']}}} : Object{}`),
-					merge(`Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}}}`),
+					merge(`variables.requestedBy == '' ? Object{} : Object{metadata: Object.metadata{annotations: {'` + v1alpha1.AnnotationRequestedBy + `': variables.requestedBy}}}`),
 				},
 			},
 		}, &admissionv1.MutatingAdmissionPolicyBinding{

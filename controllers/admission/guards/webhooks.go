@@ -59,9 +59,29 @@ var Explaining = []Explanation{
 		Name: "explain-images.releases.strata.dev", Path: PathExplain,
 		Targets:    ours("immutablereleases"),
 		Operations: []admissionv1.OperationType{create},
-		Only: `object.spec.components.exists(c, ` + byTag("c.template.spec") + `) || ` +
-			`(has(object.spec.tests) && object.spec.tests.exists(t, ` + byTag("t.template.spec.template.spec") + `))`,
+		Only:       hasTags("object.spec"),
 	},
+	{
+		// The same of the template of a track.
+		Name: "explain-change.tracks.strata.dev", Path: PathExplain,
+		Targets:    ours("releasetracks"),
+		Operations: []admissionv1.OperationType{update},
+		Only: `has(object.spec.releaseTemplate) && has(oldObject.spec.releaseTemplate) && object.spec.releaseTemplate.version == oldObject.spec.releaseTemplate.version && ` +
+			`object.spec.releaseTemplate != oldObject.spec.releaseTemplate`,
+	},
+	{
+		Name: "explain-images.tracks.strata.dev", Path: PathExplain,
+		Targets:    ours("releasetracks"),
+		Operations: []admissionv1.OperationType{create, update},
+		Only:       `has(object.spec.releaseTemplate) && (` + hasTags("object.spec.releaseTemplate") + `)`,
+	},
+}
+
+// hasTags is the CEL expression that is true for what has an image that is not given by
+// digest, in a component or in a test.
+func hasTags(content string) string {
+	return content + `.components.exists(c, ` + byTag("c.template.spec") + `) || ` +
+		`(has(` + content + `.tests) && ` + content + `.tests.exists(t, ` + byTag("t.template.spec.template.spec") + `))`
 }
 
 // byTag is the CEL expression that is true for a pod with an image that is not

@@ -17,6 +17,8 @@ type Author struct {
 	Username string
 	// Operator: it is the operator itself, to whom the reserved prefix belongs.
 	Operator bool
+	// Publishes: the release of a template, by changing it.
+	Publishes bool
 }
 
 // ReservedMetadata refuses labels and annotations with the reserved prefix that
@@ -33,9 +35,11 @@ func ReservedMetadata(object, old metav1.Object, author Author) field.ErrorList 
 	path := field.NewPath("metadata")
 	errs := reservedChanges(object.GetLabels(), oldLabels, path.Child("labels"))
 	annotations := maps.Clone(object.GetAnnotations())
-	if old == nil && annotations[v1alpha1.AnnotationRequestedBy] == author.Username {
+	if (old == nil || author.Publishes) && annotations[v1alpha1.AnnotationRequestedBy] == author.Username {
 		// The API server's own stamp, and true.
 		delete(annotations, v1alpha1.AnnotationRequestedBy)
+		oldAnnotations = maps.Clone(oldAnnotations)
+		delete(oldAnnotations, v1alpha1.AnnotationRequestedBy)
 	}
 	return append(errs, reservedChanges(annotations, oldAnnotations, path.Child("annotations"))...)
 }

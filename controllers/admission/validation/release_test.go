@@ -27,28 +27,30 @@ func goodRelease() *v1alpha1.ImmutableRelease {
 	return &v1alpha1.ImmutableRelease{
 		ObjectMeta: metav1.ObjectMeta{Name: "shop-1-4-2", Namespace: "shop"},
 		Spec: v1alpha1.ImmutableReleaseSpec{
-			TrackName: "shop", Version: "1.4.2",
-			Components: []v1alpha1.Component{
-				{
-					Name: "web", Replicas: 2,
-					Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80, TargetPort: ptr(intstr.FromString("http"))}},
-					Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-						InitContainers: []corev1.Container{{Name: "warm", Image: image}},
-						Containers: []corev1.Container{{
-							Name: "app", Image: image,
-							Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
-							VolumeMounts:   []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
-							ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromString("http")}}},
+			TrackName: "shop", ReleaseTemplate: v1alpha1.ReleaseTemplate{
+				Version: "1.4.2",
+				Components: []v1alpha1.Component{
+					{
+						Name: "web", Replicas: 2,
+						Ports: []v1alpha1.ComponentPort{{Name: "http", Port: 80, TargetPort: ptr(intstr.FromString("http"))}},
+						Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+							InitContainers: []corev1.Container{{Name: "warm", Image: image}},
+							Containers: []corev1.Container{{
+								Name: "app", Image: image,
+								Ports:          []corev1.ContainerPort{{Name: "http", ContainerPort: 8080}},
+								VolumeMounts:   []corev1.VolumeMount{{Name: "data", MountPath: "/data"}},
+								ReadinessProbe: &corev1.Probe{ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromString("http")}}},
+							}},
+							Volumes: []corev1.Volume{{Name: "data"}},
 						}},
-						Volumes: []corev1.Volume{{Name: "data"}},
-					}},
+					},
+					{
+						Name: "worker", Replicas: 1, Activation: v1alpha1.ActivationImmediate,
+						Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}}},
+					},
 				},
-				{
-					Name: "worker", Replicas: 1, Activation: v1alpha1.ActivationImmediate,
-					Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: image}}}},
-				},
+				Tests: []v1alpha1.ReleaseTest{{Name: "smoke", When: v1alpha1.BeforeTraffic, Template: test}},
 			},
-			Tests: []v1alpha1.ReleaseTest{{Name: "smoke", When: v1alpha1.BeforeTraffic, Template: test}},
 		},
 	}
 }

@@ -10,10 +10,7 @@ import (
 	"github.com/strata-release/strata/controllers/resources"
 )
 
-var (
-	notName    = regexp.MustCompile(`[^a-z0-9]+`)
-	lastNumber = regexp.MustCompile(`^(.*?)([0-9]+)([^0-9]*)$`)
-)
+var lastNumber = regexp.MustCompile(`^(.*?)([0-9]+)([^0-9]*)$`)
 
 // SuggestName suggests how to call the release that was meant by a changed spec:
 // after its own version where that was changed too, else after the next one. old
@@ -37,13 +34,13 @@ func SuggestName(old, now []byte) (string, error) {
 	}
 	version := after.Spec.Version
 	if version == before.Spec.Version || version == "" {
-		version = nextVersion(before.Spec.Version)
+		version = NextVersion(before.Spec.Version)
 	}
 	return nextName(before.Metadata.Name, before.Spec.TrackName, before.Spec.Version, version), nil
 }
 
-// nextVersion counts the last number up: 1.4.2 to 1.4.3, 7-rc1 to 7-rc2.
-func nextVersion(version string) string {
+// NextVersion counts the last number up: 1.4.2 to 1.4.3, 7-rc1 to 7-rc2.
+func NextVersion(version string) string {
 	parts := lastNumber.FindStringSubmatch(version)
 	if parts == nil {
 		return version + "-2"
@@ -58,8 +55,8 @@ func nextVersion(version string) string {
 // nextName puts the new version where the old one stands in a release's name, and
 // behind the track's name where it does not.
 func nextName(name, track, version, next string) string {
-	old, now := nameOf(version), nameOf(next)
-	suggested := track + "-" + now
+	old, now := resources.VersionName(version), resources.VersionName(next)
+	suggested := resources.ReleaseName(track, next)
 	if i := strings.LastIndex(name, old); old != "" && i >= 0 {
 		suggested = name[:i] + now + name[i+len(old):]
 	}
@@ -67,8 +64,4 @@ func nextName(name, track, version, next string) string {
 		suggested = suggested[:resources.MaxReleaseName]
 	}
 	return strings.Trim(suggested, "-")
-}
-
-func nameOf(version string) string {
-	return strings.Trim(notName.ReplaceAllString(strings.ToLower(version), "-"), "-")
 }
