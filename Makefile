@@ -67,13 +67,13 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 # The stories wait for much of their time while all else computes: they run side by side.
 # A part tells what it has to tell when it has ended, and none is left out because another
 # has failed. Each can be made alone.
-TEST_PARTS := test-stories test-packages test-planner test-tools test-alerts
+TEST_PARTS := test-stories test-packages test-planner test-tools
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
 	$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target $(TEST_PARTS)
 
-.PHONY: $(TEST_PARTS)
+.PHONY: $(TEST_PARTS) test-alerts
 test-stories: bin/ginkgo
 	$(WITH_API_SERVER) bin/ginkgo --procs=2 --ldflags=-w --timeout=20m ./test/stories
 
@@ -91,7 +91,7 @@ test-tools:
 	go -C test/argocd test ./...
 
 # Prometheus' engine is built in some minutes, once.
-test-alerts:
+test-alerts: envtest-assets ## Play the fault of every alert, and evaluate config/prometheus by Prometheus' own engine.
 	$(WITH_API_SERVER) go -C test/alerts test -count=1 -vet=off -ldflags=-w -timeout 20m ./...
 
 # Runs stories in several processes. Go knows whether it is up to date.

@@ -338,7 +338,7 @@ func (i *installation) allSettled() bool {
 
 func (i *installation) rollOut(namespace string) {
 	i.t.Helper()
-	i.goLive(namespace)
+	i.goLive(namespace, harness.Steps(harness.Step(50, 3))) // Held for long enough to be a stage that is measured.
 	i.create(i.NewRelease(namespace, "2.0.0", i.Test("smoke", v1alpha1.BeforeTraffic, 60)))
 	i.untilServed(namespace, "2.0.0")
 }
