@@ -43,7 +43,7 @@ var photographed = []schema.GroupVersionKind{
 	v1alpha1.GroupVersion.WithKind("ImmutableRelease"),
 	v1alpha1.GroupVersion.WithKind("ReleaseRecord"),
 	v1alpha1.GroupVersion.WithKind("ReleaseAction"),
-	gatewayv1.SchemeGroupVersion.WithKind("HTTPRoute"),
+	{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"},
 	appsv1.SchemeGroupVersion.WithKind("Deployment"),
 	appsv1.SchemeGroupVersion.WithKind("ControllerRevision"),
 	autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"),
