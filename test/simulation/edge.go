@@ -66,6 +66,9 @@ func weightAt(o *networkingv1.Ingress) int32 {
 	return int32(weight)
 }
 
+// misled: what both lead to answers 404.
+func (t told) misled() bool { return t.primary != "" && t.canary == t.primary && !t.younger }
+
 // shares of the requests, where all that is led to has endpoints.
 func (t told) shares() []v1alpha1.ReleaseWeight {
 	switch {
@@ -122,9 +125,7 @@ func (w *World) checkIngress(p *process, write written) {
 	now := w.toldNow()
 	before := w.toldBefore(write, now)
 	weights := now.shares()
-	if sum(weights) != 100 || !w.memory.weights[route][world.Shares(weights)] {
-		w.violate("RecordFirst", "%s: %s, and no record has set these weights", write, world.Backends(weights))
-	}
+	w.checkEdgeShares(write, route, before, now)
 	component := componentOf(p.seen.track, route)
 	alive := func(release string) bool {
 		return p.seen.endpoints(resources.ChildName(release, component)) > 0
@@ -134,20 +135,40 @@ func (w *World) checkIngress(p *process, write written) {
 			w.violate("EndpointsReady", "%s: %s is raised to %d without ready endpoints", write, s.ReleaseName, s.WeightPercent)
 		}
 	}
-	w.checkCanary(write, now)
+	w.checkCanary(write, before, now)
 	w.playEdge()
 	if moved := before.primary != "" && before.primary != now.primary; moved && component != "" && alive(before.primary) && !slices.Contains(w.edge.lists, now.primary) {
 		w.violate("Answered", "%s: ingress-nginx knows no endpoints of %s yet, and %s has some", write, now.primary, before.primary)
 	}
 }
 
-// checkCanary: it is created without weight, and never comes first where both lead to one
-// release.
-func (w *World) checkCanary(write written, now told) {
+// checkEdgeShares: a write moves requests to what a record has set, or not at all. One of the
+// two Ingresses alone is a step on the way: a primary that was missing leads to the release
+// with the most weight, and the canary of one that somebody has deleted goes before it.
+func (w *World) checkEdgeShares(write written, route string, before, now told) {
+	weights := now.shares()
+	switch {
+	case write.verb == "delete" && now.primary == "":
+	case write.verb == "create" && before.primary == "" && now.canary == "":
+		for _, r := range w.head().Routes {
+			if r.Name == route && slices.ContainsFunc(r.Weights, func(s v1alpha1.ReleaseWeight) bool {
+				return s.WeightPercent > shareOf(r.Weights, now.primary)
+			}) {
+				w.violate("RecordFirst", "%s: the newest record gives another release more", write)
+			}
+		}
+	case world.Shares(before.shares()) != world.Shares(weights) && !w.memory.weights[route][world.Shares(weights)]:
+		w.violate("RecordFirst", "%s: %s, and no record has set these weights", write, world.Backends(weights))
+	}
+}
+
+// checkCanary: it is created without weight, and no write makes it come first where both
+// lead to one release. A restore may have: that is put right once what is made is younger.
+func (w *World) checkCanary(write written, before, now told) {
 	if write.verb == "create" && write.object().GetName() == edgeCanary && now.weight > 0 {
 		w.violate("Canary", "%s: it has weight from the first", write)
 	}
-	if now.canary == now.primary && !now.younger {
+	if now.misled() && !before.misled() {
 		w.violate("Canary", "%s: both lead to %s, and the canary comes first", write, now.primary)
 	}
 }
@@ -165,7 +186,7 @@ func (w *World) toldBefore(write written, now told) told {
 		before.canary, before.weight = "", 0
 	default:
 		before.canary, before.weight = ledTo(was), weightAt(was)
-		before.younger = true
+		before.younger = now.younger || write.verb == "delete"
 	}
 	return before
 }
