@@ -19,7 +19,8 @@ const (
 	// Killed: the write never reaches the API server, nor does anything after it.
 	Killed FaultKind = "Killed"
 	// Unanswered: the write is carried out, and the operator is cut off without
-	// hearing of it.
+	// hearing of it. One that the API server refuses is not carried out, and the next
+	// one takes its place.
 	Unanswered FaultKind = "Unanswered"
 	// Asleep: the write does not leave before Wake, and until a second later no watch
 	// tells anything: a leader that sleeps, and still believes that it leads.
@@ -39,7 +40,7 @@ const (
 // Fault that happens to an operator at one of its writes.
 type Fault struct {
 	Kind FaultKind
-	// Write from 1; 0 is no fault. Events are no writes, and refused writes are some.
+	// Write from 1; 0 is no fault. Events and dry runs are no writes, and refused writes are some.
 	Write int64
 	// Resource is the plural of the one kind whose watch is Frozen, all where it is empty.
 	Resource string
@@ -49,7 +50,8 @@ type Fault struct {
 // at one of them does what the fault says.
 type link struct {
 	fault Fault
-	sent  atomic.Int64
+	// sent are the writes so far, and strikes is the one at which the fault happens.
+	sent, strikes atomic.Int64
 	// cut: nothing passes any more.
 	cut atomic.Bool
 	// struck is closed when the fault has happened, awake when an operator that sleeps may
@@ -59,7 +61,9 @@ type link struct {
 }
 
 func newLink(fault Fault) *link {
-	return &link{fault: fault, struck: make(chan struct{}), awake: make(chan struct{}), thawed: make(chan struct{})}
+	l := &link{fault: fault, struck: make(chan struct{}), awake: make(chan struct{}), thawed: make(chan struct{})}
+	l.strikes.Store(fault.Write)
+	return l
 }
 
 // wrap puts the link before the transport of one of the operator's clients.
@@ -71,11 +75,11 @@ func (l *link) wrap(next http.RoundTripper) http.RoundTripper {
 		if request.Method == http.MethodGet {
 			return l.read(next, request)
 		}
-		if strings.Contains(request.URL.Path, "/events") {
+		if strings.Contains(request.URL.Path, "/events") || request.URL.Query().Has("dryRun") {
 			return next.RoundTrip(request)
 		}
 		switch k := l.sent.Add(1); {
-		case k == l.fault.Write:
+		case k == l.strikes.Load():
 			return l.strike(next, request)
 		case l.cut.Load():
 			return nil, errCutOff // Two writes at once: this one came after the last.
@@ -93,10 +97,12 @@ func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 
 func (l *link) strike(next http.RoundTripper, request *http.Request) (*http.Response, error) {
 	switch l.fault.Kind {
-	case Killed, Unanswered:
+	case Killed:
 		l.cut.Store(true)
-		defer close(l.struck) // By then, what is carried out has been.
-		return nil, errors.Join(errCutOff, l.carryOut(next, request))
+		close(l.struck)
+		return nil, errCutOff
+	case Unanswered:
+		return l.carryOut(next, request)
 	case Asleep:
 		close(l.struck)
 		select {
@@ -113,16 +119,20 @@ func (l *link) strike(next http.RoundTripper, request *http.Request) (*http.Resp
 	return next.RoundTrip(request)
 }
 
-// carryOut has a write carried out that nobody waits for.
-func (l *link) carryOut(next http.RoundTripper, request *http.Request) error {
-	if l.fault.Kind == Killed {
-		return nil
-	}
+// carryOut has a write carried out of which nobody hears. One that is refused has changed
+// nothing: it is answered, and the next write is struck.
+func (l *link) carryOut(next http.RoundTripper, request *http.Request) (*http.Response, error) {
 	response, err := next.RoundTrip(request.WithContext(context.WithoutCancel(request.Context())))
-	if err != nil {
-		return err
+	if err == nil && response.StatusCode >= http.StatusBadRequest {
+		l.strikes.Store(l.sent.Load() + 1)
+		return response, nil
 	}
-	return response.Body.Close()
+	l.cut.Store(true)
+	close(l.struck)
+	if err == nil {
+		err = response.Body.Close()
+	}
+	return nil, errors.Join(errCutOff, err)
 }
 
 // read lets reads pass, but holds back what a watch tells while it is frozen.
