@@ -142,9 +142,10 @@ func (w *World) checkIngress(p *process, write written) {
 	}
 }
 
-// checkEdgeShares: a write moves requests to what a record has set, or not at all. One of the
-// two Ingresses alone is a step on the way: a primary that was missing leads to the release
-// with the most weight, and the canary of one that somebody has deleted goes before it.
+// checkEdgeShares: after a write requests go by what a record has set. One of the two
+// Ingresses alone is a step on the way: a primary that was missing leads to the release with
+// the most weight, the canary of one that somebody has deleted goes before it, and a new
+// canary moves nobody.
 func (w *World) checkEdgeShares(write written, route string, before, now told) {
 	weights := now.shares()
 	switch {
@@ -157,7 +158,8 @@ func (w *World) checkEdgeShares(write written, route string, before, now told) {
 				w.violate("RecordFirst", "%s: the newest record gives another release more", write)
 			}
 		}
-	case world.Shares(before.shares()) != world.Shares(weights) && !w.memory.weights[route][world.Shares(weights)]:
+	case write.verb == "create" && before.canary == "" && now.primary != "" && world.Shares(before.shares()) == world.Shares(weights):
+	case sum(weights) != 100 || !w.memory.weights[route][world.Shares(weights)]:
 		w.violate("RecordFirst", "%s: %s, and no record has set these weights", write, world.Backends(weights))
 	}
 }
