@@ -81,6 +81,27 @@ image: HOST/shop/web:1.4.2 # not of a container
 	}
 }
 
+// TestPinReachesTheTemplateOfATrack: the images of what it publishes and of its tests.
+func TestPinReachesTheTemplateOfATrack(t *testing.T) {
+	server := oci.ServePlain(t, oci.Registry())
+	web := server.Push(server.Repository("shop/web").Tag("1.4.2"), oci.Image(t, "linux", "amd64"))
+	text := strings.ReplaceAll(`kind: ReleaseTrack
+spec:
+  releaseTemplate:
+    version: 1.4.2 # {"$imagepolicy": "shop:web:tag"}
+    components:
+    - name: web
+      template: {spec: {containers: [{name: web, image: HOST/shop/web:1.4.2}]}}
+    tests:
+    - name: smoke
+      template: {spec: {template: {spec: {containers: [{name: test, image: HOST/shop/web:1.4.2}]}}}}
+`, "HOST", server.Host)
+	want := strings.ReplaceAll(text, "/shop/web:1.4.2", "/shop/web:1.4.2@"+web.DigestStr())
+	if out, told, code := run(t, text, "pin", "-f", "-"); code != 0 || out != want {
+		t.Errorf("exit %d %s, got\n%s\nwant\n%s", code, told, out, want)
+	}
+}
+
 // TestWhatStandsBeforeAnImageStays although it has the image's name.
 func TestWhatStandsBeforeAnImageStays(t *testing.T) {
 	for written, want := range map[string]string{
