@@ -124,7 +124,7 @@ func (c *Cluster) startPrograms(procs []string, clients bool) ([]string, error) 
 			Name: p.name, Args: args, Log: c.Log(p.name), Cgroups: procs,
 			Env: []string{
 				"PATH=" + c.Bin("") + ":" + os.Getenv("PATH"), // containerd looks for its shim there
-				"GOGC=200", // memory is at hand, and the processors are few
+				"GOGC=400", // memory is at hand, and the processors are few
 			},
 		})
 		if err != nil {
