@@ -1,0 +1,288 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/admission/certs"
+	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/test/harness"
+	"github.com/strata-release/strata/test/load"
+)
+
+// tales is how many tracks roll out again and again while everything around them breaks.
+const tales = 2
+
+// whileBroken is how long what was ended stays away: less than the 40 s after which a
+// node without a kubelet, and with it every pod, counts as lost.
+const whileBroken = 15 * time.Second
+
+// fault is something that breaks around Strata, and is mended.
+type fault struct {
+	name string
+	// costs says why requests fail because of the fault itself; "" where none may.
+	costs string
+	// program is one of the local cluster's node that is ended; "" where strike breaks
+	// something else.
+	program string
+	strike  func(context.Context, *world)
+}
+
+var faults = []fault{
+	{name: "the operator is killed", strike: func(ctx context.Context, w *world) {
+		for range 3 {
+			Expect(w.KillOperator(ctx)).To(Succeed())
+			time.Sleep(time.Duration(1+rand.IntN(5000)) * time.Millisecond)
+		}
+	}},
+	{name: "the API server is restarted", program: "kube-apiserver"},
+	{name: "etcd is restarted", program: "etcd"},
+	{name: "the registry is down", program: "registry"},
+	{name: "the kubelet is stopped", program: "kubelet"},
+	{name: "the node is drained, pod by pod", strike: func(ctx context.Context, w *world) {
+		track, err := w.Track(ctx, w.namespace)
+		Expect(err).NotTo(HaveOccurred())
+		stable := strings.ReplaceAll(strings.TrimPrefix(track.Status.StableReleaseName, harness.TrackName+"-"), "-", ".")
+		w.drain(ctx, stable)
+	}},
+	{name: "the certificate of the webhook expires", strike: expireCertificate},
+	{name: "the gateway is restarted", costs: "nobody listens while the only gateway begins again", strike: func(ctx context.Context, w *world) {
+		Expect(w.Client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(w.Gateway.Namespace), client.GracePeriodSeconds(1))).To(Succeed())
+		time.Sleep(time.Second)
+		Eventually(ctx, func() error {
+			_, err := w.ask(ctx, "/")
+			return err
+		}).WithTimeout(patience).Should(Succeed())
+	}},
+}
+
+// expireCertificate writes what the operator would have left behind had it slept for
+// longer than its certificate lasts, and waits until that is put right.
+func expireCertificate(ctx context.Context, w *world) {
+	secret := &corev1.Secret{}
+	Expect(w.Client.Get(ctx, client.ObjectKey{Namespace: w.OperatorNamespace, Name: "strata-webhook-tls"}, secret)).To(Succeed())
+	long := certs.DefaultLifetimes
+	expired, _, _, err := certs.Renew(certs.Material{}, []string{"strata-webhook.strata-system.svc"}, long, time.Now().Add(-2*long.Authority))
+	Expect(err).NotTo(HaveOccurred())
+	secret.Data = map[string][]byte{
+		"ca.crt": expired.Bundle, "ca.key": expired.AuthorityKey,
+		corev1.TLSCertKey: expired.Certificate, corev1.TLSPrivateKeyKey: expired.Key,
+	}
+	Expect(w.Client.Update(ctx, secret)).To(Succeed())
+	Eventually(ctx, func(g Gomega) {
+		now := &corev1.Secret{}
+		g.Expect(w.Client.Get(ctx, client.ObjectKeyFromObject(secret), now)).To(Succeed())
+		g.Expect(now.Data[corev1.TLSCertKey]).NotTo(Equal(expired.Certificate), "the expired certificate is still there")
+		config := &admissionv1.ValidatingWebhookConfiguration{}
+		g.Expect(w.Client.Get(ctx, client.ObjectKey{Name: guards.ConfigurationName}, config)).To(Succeed())
+		for _, webhook := range config.Webhooks {
+			g.Expect(webhook.ClientConfig.CABundle).To(Equal(now.Data["ca.crt"]))
+		}
+	}).WithTimeout(foundWithin).Should(Succeed())
+}
+
+// happened is a fault and when it was there.
+type happened struct {
+	fault
+	from, to time.Time
+}
+
+// explains says whether a request failed because of the fault itself: it was under way
+// while the fault was there, or within the time that a gateway has to settle.
+func (h happened) explains(r load.Result) bool {
+	return h.costs != "" && r.Start.Before(h.to.Add(settleTime)) && r.Start.Add(r.Duration).After(h.from)
+}
+
+// tale is one track of which rounds are told: a release whose test fails, and one that goes
+// live by steps and is rolled back from.
+type tale struct {
+	*world
+	rounds int
+}
+
+func version(round, minor int) string { return fmt.Sprintf("%d.%d.0", round, minor) }
+
+// publish creates an object, whoever is away meanwhile.
+func (t *tale) publish(ctx context.Context, object client.Object) {
+	GinkgoHelper()
+	Eventually(ctx, func() error { return client.IgnoreAlreadyExists(t.Client.Create(ctx, object)) }).
+		WithTimeout(2 * time.Minute).WithPolling(time.Second).Should(Succeed())
+}
+
+// begin with what is gone back to in every round.
+func (t *tale) begin(ctx context.Context) {
+	GinkgoHelper()
+	track := t.NewTrack(t.namespace, harness.Steps(harness.Step(20, 3), harness.Step(50, 3)),
+		harness.Rollout(func(r *v1alpha1.RolloutSpec) { r.ProgressDeadlineSeconds = ptr.To[int32](300) }),
+		func(t *v1alpha1.ReleaseTrack) { t.Spec.Retention.RecordLimit = ptr.To[int32](1000) })
+	t.goLiveUnasked(ctx, track, t.NewRelease(t.namespace, "1.0.0"))
+	t.load = t.asking(ctx, load.Options{Rate: 60, MaxDuration: 12 * time.Minute})
+}
+
+// round is told to its end.
+func (t *tale) round(ctx context.Context) {
+	GinkgoHelper()
+	t.rounds++
+	bad, good := version(t.rounds+1, 0), version(t.rounds+1, 1)
+	t.publish(ctx, t.NewRelease(t.namespace, bad, t.Test("basket", v1alpha1.BeforeTraffic, 120, "fail")))
+	t.untilEnded(ctx, bad, v1alpha1.EventFailed)
+	t.publish(ctx, t.NewRelease(t.namespace, good, t.Test("basket", v1alpha1.BeforeTraffic, 120, "pass")))
+	t.untilEnded(ctx, good, v1alpha1.EventPromoted)
+	user, err := t.UserName(ctx)
+	Expect(err).NotTo(HaveOccurred())
+	back := fmt.Sprintf("back-%d", t.rounds)
+	t.publish(ctx, harness.NewAction(t.namespace, back, user, v1alpha1.ActionRollback, harness.ReleaseName("1.0.0")))
+	t.untilEnded(ctx, good, v1alpha1.EventRolledBack)
+	Eventually(ctx, func(g Gomega) {
+		track, err := t.Track(ctx, t.namespace)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(track.Status.StableReleaseName).To(Equal(harness.ReleaseName("1.0.0")))
+		g.Expect(harness.ConditionLine(track.Status.Conditions, v1alpha1.ConditionStalled)).
+			To(And(HavePrefix("Stalled=True RolledBack"), ContainSubstring(harness.ReleaseName(good))))
+		g.Expect(harness.ConditionLine(track.Status.Conditions, v1alpha1.ConditionTrafficShifted)).To(HavePrefix("TrafficShifted=True"))
+	}).WithTimeout(2 * time.Minute).Should(Succeed())
+}
+
+// untilEnded waits for a record of a version, and for no verdict but those of its tale.
+func (t *tale) untilEnded(ctx context.Context, version string, want v1alpha1.RecordEvent) {
+	GinkgoHelper()
+	Eventually(ctx, func(g Gomega) {
+		g.Expect(t.recordsOf(ctx, version, want)).NotTo(BeEmpty(), "%s of %s", want, version)
+	}).WithTimeout(4 * time.Minute).WithPolling(500 * time.Millisecond).Should(Succeed())
+}
+
+// told are the records of a round, but for when its releases were retired, by version:
+// what is the same in every round, whatever happens meanwhile.
+func (t *tale) told(ctx context.Context, round int) string {
+	GinkgoHelper()
+	var lines strings.Builder
+	for _, v := range []string{version(round+1, 0), version(round+1, 1)} {
+		for _, r := range t.recordsOf(ctx, v) {
+			if r.Spec.Event == v1alpha1.EventRetired || r.Spec.Event == v1alpha1.EventPruned {
+				continue
+			}
+			fmt.Fprintf(&lines, "%s %s %s %s\n", r.Spec.Release.Name, r.Spec.Event, r.Spec.Reason, weightsText(harness.Weights(r)))
+		}
+	}
+	return strings.NewReplacer(fmt.Sprintf("shop-%d-", round+1), "shop-N-", fmt.Sprintf("%d.", round+1), "N.").Replace(lines.String())
+}
+
+var _ = Describe("chaos", Serial, Label("chaos"), func() {
+	It("whatever breaks around Strata, its tracks end where they should, by the same records, and no request fails that the fault does not cost",
+		SpecTimeout(10*time.Minute), func(ctx SpecContext) {
+			all := make([]*tale, tales)
+			for i := range all {
+				w := open(ctx, []string{"chaos"})
+				DeferCleanup(w.close)
+				patient, err := w.Patient()
+				Expect(err).NotTo(HaveOccurred())
+				w.Environment = patient
+				all[i] = &tale{world: w}
+			}
+			together(all, func(t *tale) { t.begin(ctx); t.round(ctx) })
+			By("a round was told in peace: it is what all others are held to")
+			peace := all[0].told(ctx, 1)
+			Expect(peace).NotTo(BeEmpty())
+
+			var done []happened
+			mended := make(chan struct{})
+			go func() {
+				defer GinkgoRecover()
+				defer close(mended)
+				done = strikeAll(ctx, all[0].world)
+			}()
+			together(all, func(t *tale) {
+				for stop := false; !stop; {
+					select {
+					case <-mended:
+						stop = true // one more, when all is whole again
+					default:
+					}
+					t.round(ctx)
+				}
+			})
+			for _, t := range all {
+				t.load.Stop()
+				for round := range t.rounds {
+					Expect(t.told(ctx, round+1)).To(Equal(peace), "round %d of %s", round+1, t.namespace)
+				}
+				t.expectIntactLog(ctx)
+				t.note("%d rounds, %d records, every round by the same", t.rounds, len(t.records(ctx)))
+				t.forgiven = func(r load.Result) bool {
+					return slices.ContainsFunc(done, func(h happened) bool { return h.explains(r) })
+				}
+				t.expectNoFailures()
+			}
+			for _, h := range done {
+				failed, asked := 0, 0
+				for _, t := range all {
+					window := t.load.Results().Between(h.from, h.to.Add(settleTime))
+					asked, failed = asked+len(window), failed+len(window.Failures())
+				}
+				all[0].note("%s, %.1f s: %d requests, %d failed%s", h.name, h.to.Sub(h.from).Seconds(), asked, failed, because(failed, h.costs))
+			}
+		})
+})
+
+func because(failed int, costs string) string {
+	if failed == 0 {
+		return ""
+	}
+	return ": " + costs
+}
+
+// together tells all tales at once.
+func together(all []*tale, tell func(*tale)) {
+	GinkgoHelper()
+	var telling sync.WaitGroup
+	for _, t := range all {
+		telling.Go(func() {
+			defer GinkgoRecover()
+			tell(t)
+		})
+	}
+	telling.Wait()
+}
+
+// strikeAll breaks and mends one thing after another, in an order drawn by the suite's
+// seed, with some seconds of peace between two.
+func strikeAll(ctx context.Context, w *world) []happened {
+	GinkgoHelper()
+	random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
+	var done []happened
+	for _, i := range random.Perm(len(faults)) {
+		f := faults[i]
+		if f.program != "" && harness.LocalCluster() == "" {
+			w.note("%s: left out, since this is not the local cluster", f.name)
+			continue
+		}
+		time.Sleep(time.Duration(2000+random.IntN(5000)) * time.Millisecond)
+		By(f.name)
+		h := happened{fault: f, from: time.Now()}
+		if f.program != "" {
+			Expect(harness.StopProgram(ctx, f.program)).To(Succeed())
+			time.Sleep(whileBroken)
+			Expect(harness.StartPrograms(ctx)).To(Succeed())
+		} else {
+			f.strike(ctx, w)
+		}
+		h.to = time.Now()
+		done = append(done, h)
+	}
+	return done
+}
