@@ -73,6 +73,10 @@ const (
 	// SnapshotChanged: frozen configuration is not what was sealed, and cannot be again.
 	// False: nothing does. Reason Repaired: something did, and was put right.
 	// Unknown: it has no pods, and nothing is compared.
+	//
+	// The ValidatingAdmissionPolicies of the operator have it too, of themselves, of their
+	// bindings, and strata-releases also of the guards that are no policy's. Reason
+	// AsInstalled: nothing differed so far. NotCompared: nobody knows what was installed.
 	ConditionDrifted = "Drifted"
 )
 

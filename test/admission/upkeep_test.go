@@ -12,7 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	admissionv1apply "k8s.io/client-go/applyconfigurations/admissionregistration/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -66,6 +68,27 @@ func recorded(g Gomega) []string {
 	return messages
 }
 
+// drifted is what a policy says, of itself and of the guards that it tells of.
+func drifted(g Gomega, name string) metav1.Condition {
+	policy := &admissionv1.ValidatingAdmissionPolicy{}
+	g.Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+	condition := meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionDrifted)
+	g.Expect(condition).NotTo(BeNil())
+	g.Expect(condition.ObservedGeneration).To(Equal(policy.Generation))
+	return *condition
+}
+
+// versions of all policies, by name.
+func versions() map[string]string {
+	list := &admissionv1.ValidatingAdmissionPolicyList{}
+	Expect(admin.List(ctx, list)).To(Succeed())
+	all := map[string]string{}
+	for _, policy := range list.Items {
+		all[policy.Name] = policy.ResourceVersion
+	}
+	return all
+}
+
 var _ = Describe("The operator that leads", Ordered, func() {
 	BeforeAll(func() {
 		Expect(admin.Create(ctx, installation(map[string]string{"webhookURL": fmt.Sprintf("https://127.0.0.1:%d", webhookPort)}))).To(Succeed())
@@ -77,6 +100,66 @@ var _ = Describe("The operator that leads", Ordered, func() {
 			install(guards.WebhooksFile)
 			waitUntilGuarded()
 		})
+	})
+
+	It("says of every policy that it is as installed, once", func() {
+		Eventually(func(g Gomega) {
+			for _, binding := range guards.Bindings() {
+				g.Expect(drifted(g, binding.Name)).To(And(HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "AsInstalled")), binding.Name)
+			}
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+		settled := versions()
+		Consistently(versions).WithTimeout(3 * time.Second).Should(Equal(settled))
+	})
+
+	It("leaves what kube-controller-manager says of a policy", func() {
+		const name = "strata-endpoints"
+		policy := &admissionv1.ValidatingAdmissionPolicy{}
+		Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+		checked := admissionv1apply.ValidatingAdmissionPolicyStatus().WithObservedGeneration(policy.Generation).WithTypeChecking(admissionv1apply.TypeChecking().
+			WithExpressionWarnings(admissionv1apply.ExpressionWarning().WithFieldRef("spec.validations[0].expression").WithWarning("played")))
+		Expect(admin.Status().Apply(ctx, admissionv1apply.ValidatingAdmissionPolicy(name).WithStatus(checked), client.FieldOwner("validatingadmissionpolicy-status"), client.ForceOwnership)).To(Succeed())
+		Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+		Expect(meta.FindStatusCondition(policy.Status.Conditions, v1alpha1.ConditionDrifted)).NotTo(BeNil())
+		Expect(admin.Delete(ctx, &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: name}})).To(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(drifted(g, name)).To(And(HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "Repaired"),
+				HaveField("Message", MatchRegexp("ValidatingAdmissionPolicyBinding strata-endpoints is not as installed: it is missing.*see ReleaseRecord strata-guards-[0-9]{6}$"))))
+		}).WithTimeout(10 * time.Second).Should(Succeed())
+		Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
+		Expect(policy.Status.TypeChecking.ExpressionWarnings).To(HaveExactElements(HaveField("Warning", "played")))
+		Expect(policy.Status.ObservedGeneration).To(Equal(policy.Generation))
+	})
+
+	// The API server asks no policy and no webhook about a policy, nor about its status.
+	It("puts right what somebody else says of a policy", func() {
+		const name = "strata-endpoints"
+		before := drifted(Default, name)
+		for _, forged := range []string{
+			`[{"op":"replace","path":"/status/conditions/0/message","value":"all is well"}]`,
+			`[{"op":"remove","path":"/status/conditions"}]`,
+		} {
+			policy := &admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: name}}
+			Expect(admin.Status().Patch(ctx, policy, client.RawPatch("application/json-patch+json", []byte(forged)))).To(Succeed())
+			Eventually(func(g Gomega) { g.Expect(drifted(g, name)).To(Equal(before)) }).WithTimeout(10 * time.Second).Should(Succeed())
+		}
+	})
+
+	It("may write the status of its own policies alone", func() {
+		other := &admissionv1.ValidatingAdmissionPolicy{
+			ObjectMeta: metav1.ObjectMeta{Name: "somebody-elses.example.com"},
+			Spec: admissionv1.ValidatingAdmissionPolicySpec{
+				MatchConstraints: &admissionv1.MatchResources{ResourceRules: []admissionv1.NamedRuleWithOperations{{RuleWithOperations: admissionv1.RuleWithOperations{
+					Operations: []admissionv1.OperationType{admissionv1.Create}, Rule: admissionv1.Rule{APIGroups: []string{"example.com"}, APIVersions: []string{"v1"}, Resources: []string{"things"}},
+				}}}},
+				Validations: []admissionv1.Validation{{Expression: "true"}},
+			},
+		}
+		Expect(admin.Create(ctx, other)).To(Succeed())
+		DeferCleanup(func() { Expect(admin.Delete(ctx, other)).To(Succeed()) })
+		status := admissionv1apply.ValidatingAdmissionPolicyStatus().WithObservedGeneration(1)
+		err := operator.Status().Apply(ctx, admissionv1apply.ValidatingAdmissionPolicy(other.Name).WithStatus(status), client.FieldOwner("strata"))
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 	})
 
 	It("puts back a binding that was deleted, within 10 s", func() {
@@ -113,6 +196,8 @@ var _ = Describe("The operator that leads", Ordered, func() {
 				g.Expect(after.GetLabels()).To(HaveKeyWithValue(guards.Label, guards.LabelValue))
 				g.Expect(told(g, name, "GuardChanged")).To(ContainElement(HaveField("Note", And(ContainSubstring(change.path), ContainSubstring("rogue")))))
 				g.Expect(recorded(g)).To(ContainElement(And(ContainSubstring(" "+name+" is not as installed"), ContainSubstring(change.path), ContainSubstring("rogue"))))
+				g.Expect(drifted(g, name)).To(And(HaveField("Status", metav1.ConditionFalse), HaveField("Reason", "Repaired"),
+					HaveField("Message", And(ContainSubstring(" "+name+" is not as installed: "+change.path), ContainSubstring("rogue")))))
 			}).WithTimeout(10 * time.Second).Should(Succeed())
 		})
 	}
@@ -129,6 +214,7 @@ var _ = Describe("The operator that leads", Ordered, func() {
 			after := &admissionv1.ValidatingWebhookConfiguration{}
 			g.Expect(admin.Get(ctx, client.ObjectKey{Name: guards.ConfigurationName}, after)).To(Succeed())
 			g.Expect(after.Webhooks).To(Equal(before.Webhooks))
+			g.Expect(drifted(g, "strata-releases")).To(HaveField("Message", And(ContainSubstring("ValidatingWebhookConfiguration strata is not as installed: webhooks"), ContainSubstring("rogue"))))
 		}).WithTimeout(10 * time.Second).Should(Succeed())
 	})
 
@@ -163,12 +249,17 @@ var _ = Describe("The operator that leads", Ordered, func() {
 			Expect(admin.Get(ctx, client.ObjectKey{Name: name}, policy)).To(Succeed())
 			return *policy.Spec.FailurePolicy
 		}).WithTimeout(2 * time.Second).Should(Equal(admissionv1.Ignore))
+		Expect(drifted(Default, name)).To(And(HaveField("Status", metav1.ConditionTrue), HaveField("Reason", "ChangedAgain"),
+			HaveField("Message", And(ContainSubstring("spec.failurePolicy"), ContainSubstring("rogue"), ContainSubstring("put right 3 times")))))
 	})
 
 	It("leaves all alone where nobody says what was installed", func() {
 		Expect(admin.Delete(ctx, installation(nil))).To(Succeed())
 		Eventually(func(g Gomega) {
 			g.Expect(told(g, guards.InstallationName, "GuardsNotCompared")).NotTo(BeEmpty())
+			for _, binding := range guards.Bindings() {
+				g.Expect(drifted(g, binding.Name)).To(And(HaveField("Status", metav1.ConditionUnknown), HaveField("Reason", "NotCompared")), binding.Name)
+			}
 		}).WithTimeout(10 * time.Second).Should(Succeed())
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-tests"}}
 		Expect(admin.Delete(ctx, binding)).To(Succeed())
@@ -178,7 +269,11 @@ var _ = Describe("The operator that leads", Ordered, func() {
 
 		By("and puts it back once somebody does")
 		Expect(admin.Create(ctx, installation(map[string]string{"webhookURL": fmt.Sprintf("https://127.0.0.1:%d", webhookPort)}))).To(Succeed())
-		Eventually(func() error { return admin.Get(ctx, client.ObjectKeyFromObject(binding), binding) }).WithTimeout(10 * time.Second).Should(Succeed())
+		Eventually(func(g Gomega) {
+			g.Expect(admin.Get(ctx, client.ObjectKeyFromObject(binding), binding)).To(Succeed())
+			g.Expect(drifted(g, binding.Name)).To(HaveField("Reason", "Repaired"))
+			g.Expect(drifted(g, "strata-pods-resize")).To(HaveField("Reason", "AsInstalled"))
+		}).WithTimeout(10 * time.Second).Should(Succeed())
 	})
 })
 

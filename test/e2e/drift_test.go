@@ -102,6 +102,12 @@ var _ = alone("a policy that an administrator switches off is put back, and so i
 			g.Expect(log.Items).To(ContainElement(HaveField("Spec", And(
 				HaveField("Reason", "GuardChanged"), HaveField("Message", ContainSubstring("ValidatingAdmissionPolicyBinding strata-deployments is not as installed: it is missing")),
 				HaveField("Time", HaveField("Time", BeTemporally(">", began.Add(-time.Second))))))))
+			// The policy that the binding binds says so, beside what kube-controller-manager does.
+			policy := &admissionv1.ValidatingAdmissionPolicy{}
+			g.Expect(w.Client.Get(ctx, client.ObjectKey{Name: binding.Name}, policy)).To(Succeed())
+			g.Expect(harness.ConditionLine(policy.Status.Conditions, v1alpha1.ConditionDrifted)).To(And(HavePrefix("Drifted=False Repaired"),
+				ContainSubstring("ValidatingAdmissionPolicyBinding strata-deployments is not as installed: it is missing"), ContainSubstring("see ReleaseRecord "+guards.LogName+"-")))
+			g.Expect(policy.Status.TypeChecking).NotTo(BeNil())
 		}).WithTimeout(foundWithin).Should(Succeed())
 
 		By("with policy and webhook off, the Deployment is edited, and put right")

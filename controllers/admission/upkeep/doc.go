@@ -8,4 +8,8 @@
 // of the guards' own log (guards.LogName), and is written again; what was changed more than
 // three times in an hour is left for an hour. That is counted by the process that leads,
 // and a restart counts anew.
+//
+// At the end of each look the condition Drifted of each ValidatingAdmissionPolicy says what
+// is so of it and of the guards that it is the home of (report.go). It is told, and nothing
+// is decided from it.
 package upkeep

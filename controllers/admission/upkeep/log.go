@@ -10,20 +10,18 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
 	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // owed is an entry of the guards' log that is not there yet.
 type owed struct {
 	rollout.Entry
-	at time.Time
+	*finding
 }
 
-func (k *Keeper) owe(reason, message string) {
-	k.owed = append(k.owed, owed{
-		Entry: rollout.Entry{Event: v1alpha1.EventDrift, Reason: reason, Message: message, Actor: k.actor},
-		at:    k.now(),
-	})
+func (k *Keeper) owe(found *finding) {
+	k.owed = append(k.owed, owed{rollout.Entry{Event: v1alpha1.EventDrift, Reason: found.reason, Message: found.message, Actor: k.actor}, found})
 }
 
 // record appends what is owed to the guards' log, read past the cache: that is rare.
@@ -38,20 +36,19 @@ func (k *Keeper) record(ctx context.Context) error {
 	}
 	head := ledger.Read(list.Items).Head
 	for len(k.owed) > 0 {
-		if is(head, &k.owed[0]) { // Only the answer was lost.
-			k.owed = k.owed[1:]
-			continue
+		first := &k.owed[0]
+		if !is(head, first) { // Else only the answer was lost.
+			record, err := ledger.Append(ctx, k.client, k.namespace, ledger.Chain(guards.LogName, head, first.Entry, first.at))
+			if err != nil {
+				return err
+			}
+			head = &record.Spec
 		}
-		next := ledger.Chain(guards.LogName, head, k.owed[0].Entry, k.owed[0].at)
-		record, err := ledger.Append(ctx, k.client, k.namespace, next)
-		if err != nil {
-			return err
-		}
-		head, k.owed = &record.Spec, k.owed[1:]
+		first.record, k.owed = resources.RecordName(guards.LogName, head.Sequence), k.owed[1:]
 	}
 	return nil
 }
 
 func is(head *v1alpha1.ReleaseRecordSpec, entry *owed) bool {
-	return head != nil && head.Message == entry.Message && head.Time.Time.Equal(entry.at.Truncate(time.Microsecond))
+	return head != nil && head.Message == entry.message && head.Time.Time.Equal(entry.at.Truncate(time.Microsecond))
 }

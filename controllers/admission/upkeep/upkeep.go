@@ -54,8 +54,9 @@ type Keeper struct {
 	served func(schema.GroupVersionKind) bool
 	// repaired is what was written again.
 	repaired map[string]repairs
-	// told is what was told last of a guard that could not be written yet.
-	told map[string]string
+	// found is what was told last of a guard, and said the condition of a policy.
+	found map[string]*finding
+	said  map[string]metav1.Condition
 	// unknown is why nobody knows what was installed, as it was told last.
 	unknown string
 	// actor is the operator's own user name, and owed is what its log lacks.
@@ -72,6 +73,7 @@ type repairs struct {
 // +kubebuilder:rbac:groups="",namespace=strata-system,resources=configmaps,resourceNames=strata-guards,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings;mutatingadmissionpolicies;mutatingadmissionpolicybindings,verbs=get;list;watch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies;validatingadmissionpolicybindings,resourceNames=strata-namespaces;strata-releases;strata-reserved-metadata;strata-templates;strata-our-status;strata-held;strata-records;strata-actions;strata-used-actions;strata-crds;strata-deployments;strata-scale;strata-deployments-status;strata-replicasets;strata-replicasets-status;strata-tests;strata-autoscalers;strata-disruptions;strata-bounds-status;strata-children;strata-replicasets-deleted;strata-reserved;strata-pods-status;strata-pods;strata-pods-resize;strata-bindings;strata-images;strata-services;strata-services-status;strata-routes;strata-endpoints;strata-snapshots;strata-seals;strata-interactive;strata-proxies;strata-debug;strata-kubelets;strata-guarded-namespaces;strata-namespace-notes;strata-operator-tokens;strata-operator-secrets;strata-operator-pods;strata-operator-entered,verbs=create;patch;update
+// +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingadmissionpolicies/status,resourceNames=strata-namespaces;strata-releases;strata-reserved-metadata;strata-templates;strata-our-status;strata-held;strata-records;strata-actions;strata-used-actions;strata-crds;strata-deployments;strata-scale;strata-deployments-status;strata-replicasets;strata-replicasets-status;strata-tests;strata-autoscalers;strata-disruptions;strata-bounds-status;strata-children;strata-replicasets-deleted;strata-reserved;strata-pods-status;strata-pods;strata-pods-resize;strata-bindings;strata-images;strata-services;strata-services-status;strata-routes;strata-endpoints;strata-snapshots;strata-seals;strata-interactive;strata-proxies;strata-debug;strata-kubelets;strata-guarded-namespaces;strata-namespace-notes;strata-operator-tokens;strata-operator-secrets;strata-operator-pods;strata-operator-entered,verbs=patch
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=mutatingadmissionpolicies;mutatingadmissionpolicybindings,resourceNames=strata-requested-by,verbs=create;patch;update
 // +kubebuilder:rbac:groups=admissionregistration.k8s.io,resources=validatingwebhookconfigurations;mutatingwebhookconfigurations,resourceNames=strata,verbs=get;list;watch;create;patch;update
 
@@ -86,7 +88,7 @@ func Setup(mgr ctrl.Manager, namespace, actor string) error {
 			_, err := mapper.RESTMapping(kind.GroupKind(), kind.Version)
 			return !meta.IsNoMatchError(err)
 		},
-		repaired: map[string]repairs{}, told: map[string]string{}, actor: actor,
+		repaired: map[string]repairs{}, found: map[string]*finding{}, said: map[string]metav1.Condition{}, actor: actor,
 	}
 	named := fields.OneTermEqualSelector("metadata.name", guards.ConfigurationName)
 	watched, err := cache.New(mgr.GetConfig(), cache.Options{
@@ -145,7 +147,10 @@ func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 		return reconcile.Result{}, err
 	case wanted == nil:
 		metrics.ForgetGuardsLeft()
-		return reconcile.Result{}, nil
+		if k.unknown == "" {
+			return reconcile.Result{}, nil
+		}
+		return reconcile.Result{}, k.report(ctx)
 	}
 	left, next := 0, time.Duration(0)
 	errs := k.record(ctx)
@@ -163,7 +168,7 @@ func (k *Keeper) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile.
 		}
 	}
 	metrics.SetGuardsLeft(left)
-	return reconcile.Result{RequeueAfter: next}, errs
+	return reconcile.Result{RequeueAfter: next}, errors.Join(errs, k.report(ctx))
 }
 
 // installed are the guards as they were installed; nil where nobody knows, or the
@@ -214,7 +219,7 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 	difference := "it is missing"
 	if !missing {
 		if difference = resources.Difference(wanted, there, resources.AsSealed); difference == "" {
-			delete(k.told, key)
+			k.isRight(key)
 			return 0, nil
 		}
 		writer := resources.Writer(there, difference, fieldManager)
@@ -227,32 +232,33 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 		return peace - since, nil
 	case known.count >= maxRepairs && since < peace:
 		k.repaired[key] = repairs{count: known.count, last: now, left: true}
-		k.tell(ctx, wanted, "GuardLeft", fmt.Sprintf("%s is not as installed again: %s; it was put right %d times, and is left for %s: stop whoever writes it", key, difference, known.count, peace))
+		k.tell(ctx, wanted, reasonLeft, difference, fmt.Sprintf("%s is not as installed again: %s; it was put right %d times, and is left for %s: stop whoever writes it", key, difference, known.count, peace))
 		return peace, k.record(ctx)
 	case since >= peace:
 		known = repairs{}
 	}
 	// One that the API server does not let be written is tried again and again, and told once.
-	if k.told[key] != difference {
-		k.told[key] = difference
-		k.tell(ctx, wanted, "GuardChanged", fmt.Sprintf("%s is not as installed: %s; it is put right", key, difference))
+	if !k.found[key].tells(reasonChanged, difference) {
+		k.tell(ctx, wanted, reasonChanged, difference, fmt.Sprintf("%s is not as installed: %s; it is put right", key, difference))
 	}
 	// The record comes first, where it can: it may be this guard that keeps it away.
 	unrecorded := k.record(ctx)
 	if err := k.write(ctx, wanted, there, missing); err != nil {
 		return 0, errors.Join(unrecorded, fmt.Errorf("put %s right: %w", key, err))
 	}
-	delete(k.told, key)
+	k.isRight(key)
 	k.repaired[key] = repairs{count: known.count + 1, last: now}
 	return 0, unrecorded
 }
 
-func (k *Keeper) tell(ctx context.Context, guard client.Object, reason, message string) {
+func (k *Keeper) tell(ctx context.Context, guard client.Object, reason, difference, message string) {
 	kind := guard.GetObjectKind().GroupVersionKind().Kind
 	log.FromContext(ctx).Info("A guard is not as installed", "reason", reason, "kind", kind, "name", guard.GetName(), "message", message)
 	metrics.RecordGuardDrift(kind, guard.GetName())
 	k.recorder.Eventf(guard, nil, corev1.EventTypeWarning, reason, "Repair", "%s", resources.Bound(message, maxNote))
-	k.owe(reason, message)
+	found := &finding{home: home(guard), reason: reason, difference: difference, message: message, at: k.now(), differs: true}
+	k.found[kind+" "+guard.GetName()] = found
+	k.owe(found)
 }
 
 // write replaces what is there, under its resourceVersion, and keeps what is not the

@@ -42,10 +42,10 @@ func keeper(t *testing.T, said map[string]string, also ...client.Object) *Keeper
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
-	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).Build()
+	c := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&admissionv1.ValidatingAdmissionPolicy{}).Build()
 	return &Keeper{
 		client: c, live: c, recorder: events.NewFakeRecorder(1000), namespace: guards.Namespace, now: time.Now,
-		served: func(schema.GroupVersionKind) bool { return true }, repaired: map[string]repairs{}, told: map[string]string{},
+		served: func(schema.GroupVersionKind) bool { return true }, repaired: map[string]repairs{}, found: map[string]*finding{}, said: map[string]metav1.Condition{},
 		actor: "system:serviceaccount:strata-system:strata",
 	}
 }
@@ -92,7 +92,31 @@ func weaken(p *admissionv1.ValidatingAdmissionPolicy) {
 	p.Spec.FailurePolicy = &ignore
 }
 
-// TestInstalledIsLeft: an installation with its own words costs no write and no event.
+// says is the condition of a policy: its status, reason and message.
+func (k *Keeper) says(t *testing.T, name string) string {
+	t.Helper()
+	p := &admissionv1.ValidatingAdmissionPolicy{}
+	if err := k.live.Get(t.Context(), client.ObjectKey{Name: name}, p); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range p.Status.Conditions {
+		if c.Type == v1alpha1.ConditionDrifted && c.ObservedGeneration == p.Generation {
+			return string(c.Status) + " " + c.Reason + " " + c.Message
+		}
+	}
+	return "nothing"
+}
+
+// restarted is a keeper that knows nothing of what this one did.
+func (k *Keeper) restarted() *Keeper {
+	return &Keeper{
+		client: k.client, live: k.live, recorder: k.recorder, namespace: k.namespace, now: k.now, served: k.served, actor: k.actor,
+		repaired: map[string]repairs{}, found: map[string]*finding{}, said: map[string]metav1.Condition{},
+	}
+}
+
+// TestInstalledIsLeft: an installation with its own words costs no event, and no write but
+// that of each policy which says so, once.
 func TestInstalledIsLeft(t *testing.T) {
 	for name, said := range map[string]map[string]string{
 		"as built":    nil,
@@ -100,7 +124,12 @@ func TestInstalledIsLeft(t *testing.T) {
 		"another one": {"controller": "request.userInfo.username == 'all'", "restorer": "request.userInfo.username == 'velero'"},
 	} {
 		k := keeper(t, said)
+		k.look(t)
+		if says := k.says(t, "strata-seals"); says != "False AsInstalled everything is as installed" {
+			t.Errorf("%s: %s", name, says)
+		}
 		before := policy(t, k, nil).ResourceVersion
+		k.restarted().look(t)
 		if wait := k.look(t); wait != 0 || len(k.recorder.(*events.FakeRecorder).Events) != 0 || policy(t, k, nil).ResourceVersion != before {
 			t.Errorf("%s: looks again after %s, and told %d events", name, wait, len(k.recorder.(*events.FakeRecorder).Events))
 		}
@@ -117,12 +146,19 @@ func TestChangedThriceIsLeft(t *testing.T) {
 		if wait := k.look(t); wait != 0 || *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Fail {
 			t.Fatalf("it was not put right: %s", wait)
 		}
+		if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "False Repaired ") {
+			t.Error(says)
+		}
 		now = now.Add(time.Minute)
 	}
 	policy(t, k, weaken)
 	for range 2 {
 		if wait := k.look(t); wait <= 0 || *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Ignore {
 			t.Fatalf("it was put right a fourth time: %s", wait)
+		}
+		if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "True ChangedAgain ValidatingAdmissionPolicy strata-seals is not as installed again: spec.failurePolicy") ||
+			!strings.HasSuffix(says, "stop whoever writes it; see ReleaseRecord strata-guards-000004") {
+			t.Error(says)
 		}
 		now = now.Add(time.Minute)
 	}
@@ -210,6 +246,9 @@ func TestNobodySaysWhatWasInstalled(t *testing.T) {
 		if told := len(k.recorder.(*events.FakeRecorder).Events); told != 1 || *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Ignore {
 			t.Errorf("%s: %d events", name, told)
 		}
+		if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "Unknown NotCompared ConfigMap strata-system/strata-guards") {
+			t.Errorf("%s: %s", name, says)
+		}
 	}
 }
 
@@ -271,6 +310,9 @@ func TestRefusedWriteIsToldOnce(t *testing.T) {
 		if _, err := k.Reconcile(t.Context(), reconcile.Request{}); err == nil || told() != 1 {
 			t.Errorf("%v, and told %d times", err, told())
 		}
+		if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "True Changed ValidatingAdmissionPolicy strata-seals is not as installed: spec.failurePolicy") {
+			t.Error(says)
+		}
 	}
 	change(func(p *admissionv1.ValidatingAdmissionPolicy) {
 		p.Spec.Validations[0].Expression = "true"
@@ -286,5 +328,90 @@ func TestRefusedWriteIsToldOnce(t *testing.T) {
 	k.look(t)
 	if told() != 3 {
 		t.Errorf("told %d times after it was put right, and changed again", told())
+	}
+}
+
+// TestConditionStandsOnThePolicyConcerned: what differed, and its record; others say nothing
+// of it.
+func TestConditionStandsOnThePolicyConcerned(t *testing.T) {
+	for name, c := range map[string]struct {
+		guard client.Object
+		home  string
+	}{
+		"a policy":             {&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "strata-seals"}}, "strata-seals"},
+		"a binding":            {&admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-seals"}}, "strata-seals"},
+		"the webhooks":         {&admissionv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: guards.ConfigurationName}}, "strata-releases"},
+		"those that explain":   {&admissionv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: guards.ConfigurationName}}, "strata-releases"},
+		"the stamp":            {&admissionv1.MutatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "strata-requested-by"}}, "strata-releases"},
+		"the stamp's binding":  {&admissionv1.MutatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-requested-by"}}, "strata-releases"},
+		"a policy before that": {&admissionv1.ValidatingAdmissionPolicy{ObjectMeta: metav1.ObjectMeta{Name: "strata-releases"}}, "strata-releases"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := keeper(t, nil)
+			k.look(t)
+			if err := k.client.Delete(t.Context(), c.guard); err != nil {
+				t.Fatal(err)
+			}
+			k.look(t)
+			want := " " + c.guard.GetName() + " is not as installed: it is missing; it is put right; see ReleaseRecord strata-guards-000001"
+			for _, binding := range guards.Bindings() {
+				says := k.says(t, binding.Name)
+				if binding.Name == c.home && (!strings.HasPrefix(says, "False Repaired everything is as installed again: ") || !strings.HasSuffix(says, want)) ||
+					binding.Name != c.home && says != "False AsInstalled everything is as installed" {
+					t.Errorf("%s says %s", binding.Name, says)
+				}
+			}
+		})
+	}
+}
+
+// TestConditionOutlivesTheLeader, and what somebody else writes there does not stand.
+func TestConditionOutlivesTheLeader(t *testing.T) {
+	k := keeper(t, nil)
+	c, refused := k.client.(client.WithWatch), true
+	k.client = interceptor.NewClient(c, interceptor.Funcs{Update: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.UpdateOption) error {
+		if refused {
+			return errors.New("no")
+		}
+		return c.Update(ctx, object, options...)
+	}})
+	p := policy(t, k, nil)
+	weaken(p)
+	if err := c.Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Reconcile(t.Context(), reconcile.Request{}); err == nil {
+		t.Error("it was written")
+	}
+	if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "True Changed") {
+		t.Error(says)
+	}
+	// Somebody puts it right while nobody leads.
+	p = policy(t, k, nil)
+	fail := admissionv1.Fail
+	p.Spec.FailurePolicy = &fail
+	if err := c.Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	refused = false
+	k = k.restarted()
+	k.look(t)
+	repaired := k.says(t, "strata-seals")
+	if !strings.HasPrefix(repaired, "False Repaired everything is as installed again: ValidatingAdmissionPolicy strata-seals is not as installed: spec.failurePolicy") {
+		t.Error(repaired)
+	}
+	k = k.restarted()
+	k.look(t)
+	if says := k.says(t, "strata-seals"); says != repaired {
+		t.Error(says)
+	}
+	p = policy(t, k, nil)
+	p.Status.Conditions[0].Message = "all is well"
+	if err := k.client.Status().Update(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	k.look(t)
+	if says := k.says(t, "strata-seals"); says != repaired {
+		t.Error(says)
 	}
 }
