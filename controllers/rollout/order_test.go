@@ -63,6 +63,31 @@ func TestMakingBeforeBreaking(t *testing.T) {
 	}
 }
 
+// TestBaselineIsListedFirst of those that have a share, also where the candidate has been
+// live for longer: a router of two parts has it as its base.
+func TestBaselineIsListedFirst(t *testing.T) {
+	o := observed(2, 1, 80)
+	o.Track.Spec.ReleaseName = "shop-1"
+	state := &o.Log.Head.State
+	state.Live[0], state.Live[1] = state.Live[1], state.Live[0]
+	for _, n := range []int{1, 2} {
+		r := published(n)
+		r.Components, r.Sealed, r.Held = []rollout.Component{up("web", 2)}, &rollout.Sealed{}, 10
+		o.Releases = append(o.Releases, r)
+	}
+	verified(&o)
+	o.Routes[0].Presence, o.Routes[0].Weights = rollout.Missing, nil
+	for _, do := range rollout.Compute(o).Do {
+		if write, ok := do.(rollout.WriteRoute); ok {
+			if w := write.Weights; len(w) != 2 || w[0].ReleaseName != "shop-2" || w[0].WeightPercent != 20 || w[1].WeightPercent != 80 {
+				t.Errorf("%+v", w)
+			}
+			return
+		}
+	}
+	t.Error("the route is not written")
+}
+
 // TestRecallWaitsForAllPods: a Rollback to a release without pods is carried out when
 // it has come up, and not with its first pod.
 func TestRecallWaitsForAllPods(t *testing.T) {

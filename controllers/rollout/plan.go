@@ -189,7 +189,8 @@ type DeleteJobs struct {
 // WriteRoute makes a route object carry the weights: it is created, or written
 // with the resourceVersion that was observed.
 type WriteRoute struct {
-	Route    string
+	Route string
+	// Weights sum to 100. Where two releases have a share, the baseline comes first.
 	Weights  []v1alpha1.ReleaseWeight
 	Sequence int64
 }

@@ -214,7 +214,8 @@ func maxBackends(route v1alpha1.Route) int {
 // backends are what a route object should list: the recorded weights, and with
 // weight 0 every other live release that could take them, so that its backend is
 // accepted before it gets weight, and a rollback is one write of weights. Where
-// there are more than a router takes, those that only drain go first.
+// there are more than a router takes, those that only drain go first. Of a share, the
+// baseline is listed first, as it is recorded.
 func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alpha1.ReleaseWeight {
 	var list, drained []v1alpha1.ReleaseWeight
 	for _, live := range v.state.Live {
@@ -229,6 +230,15 @@ func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alph
 			continue
 		}
 		list = append(list, entry)
+	}
+	if len(state.Weights) > 1 {
+		place := func(w v1alpha1.ReleaseWeight) int {
+			if i := slices.IndexFunc(state.Weights, func(o v1alpha1.ReleaseWeight) bool { return o.ReleaseName == w.ReleaseName }); i >= 0 {
+				return i
+			}
+			return len(state.Weights)
+		}
+		slices.SortStableFunc(list, func(a, b v1alpha1.ReleaseWeight) int { return cmp.Compare(place(a), place(b)) })
 	}
 	room := maxBackends(route) - len(list)
 	if room < 0 {

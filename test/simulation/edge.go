@@ -143,19 +143,16 @@ func (w *World) checkIngress(p *process, write written) {
 }
 
 // checkEdgeShares: after a write requests go by what a record has set. One of the two
-// Ingresses alone is a step on the way: a primary that was missing leads to the release with
-// the most weight, the canary of one that somebody has deleted goes before it, and a new
-// canary moves nobody.
+// Ingresses alone is a step on the way: a primary that was missing leads to the baseline, the
+// canary of one that somebody has deleted goes before it, and a new canary moves nobody.
 func (w *World) checkEdgeShares(write written, route string, before, now told) {
 	weights := now.shares()
 	switch {
 	case write.verb == "delete" && now.primary == "":
 	case write.verb == "create" && before.primary == "" && now.canary == "":
 		for _, r := range w.head().Routes {
-			if r.Name == route && slices.ContainsFunc(r.Weights, func(s v1alpha1.ReleaseWeight) bool {
-				return s.WeightPercent > shareOf(r.Weights, now.primary)
-			}) {
-				w.violate("RecordFirst", "%s: the newest record gives another release more", write)
+			if r.Name == route && len(r.Weights) > 0 && r.Weights[0].ReleaseName != now.primary {
+				w.violate("RecordFirst", "%s: it gets everything, and the newest record says %s, the baseline first", write, world.Backends(r.Weights))
 			}
 		}
 	case write.verb == "create" && before.canary == "" && now.primary != "" && world.Shares(before.shares()) == world.Shares(weights):

@@ -58,6 +58,9 @@ const (
 //	20 -> 0     canary new: 0
 //	else        canary it: 100; once that has settled primary it; canary ...: 0
 //
+// A primary that somebody has deleted, or led elsewhere, leads to the baseline again before
+// the candidate has its share: no candidate ever gets more than was asked for.
+//
 // Three traits of ingress-nginx make the order:
 //
 //   - A primary without endpoints answers 503, whatever the weight of the canary. So the
@@ -75,7 +78,7 @@ func (l legs) next(want []v1alpha1.ReleaseWeight) step {
 	case l.primary == "" && l.canary != "":
 		return step{verb: deleteCanary}
 	case l.primary == "":
-		return step{verb: setPrimary, release: most(want)}
+		return step{verb: setPrimary, release: baseline(want)}
 	case l.canary != "" && !l.fit && !l.aged:
 		return step{}
 	case l.canary != "" && !l.fit:
@@ -83,7 +86,7 @@ func (l legs) next(want []v1alpha1.ReleaseWeight) step {
 	case share(want, l.primary) > 0:
 		return l.nextCanary(want)
 	case l.primary == unknown || share(want, most(want)) < 100:
-		return l.nextOfSeveral(want)
+		return step{verb: setPrimary, release: baseline(want)}
 	}
 	return l.nextMove(most(want))
 }
@@ -101,15 +104,6 @@ func (l legs) nextCanary(want []v1alpha1.ReleaseWeight) step {
 		return step{verb: deleteCanary}
 	}
 	return l.setCanary(want[i].ReleaseName, want[i].WeightPercent)
-}
-
-// nextOfSeveral: the primary leads elsewhere, by somebody's hand. It goes to the one that
-// the canary does not lead to, of those with the most.
-func (l legs) nextOfSeveral(want []v1alpha1.ReleaseWeight) step {
-	rest := slices.DeleteFunc(slices.Clone(want), func(w v1alpha1.ReleaseWeight) bool {
-		return w.WeightPercent == 0 || w.ReleaseName == l.canary && w.WeightPercent < 100
-	})
-	return step{verb: setPrimary, release: most(rest)}
 }
 
 // nextMove: one release has everything, and the primary leads to another one.
@@ -153,6 +147,16 @@ func (l legs) weights() []v1alpha1.ReleaseWeight {
 	add(l.primary, 100-l.weight)
 	add(l.canary, l.weight)
 	return all
+}
+
+// baseline is the first of those that have a share: see rollout.WriteRoute.
+func baseline(weights []v1alpha1.ReleaseWeight) string {
+	for _, w := range weights {
+		if w.WeightPercent > 0 {
+			return w.ReleaseName
+		}
+	}
+	return ""
 }
 
 func most(weights []v1alpha1.ReleaseWeight) string {

@@ -85,9 +85,11 @@ func TestAMoveTakesTheWritesThatTheTableSays(t *testing.T) {
 		"one that drained":            {at("b", "a", 0), weights("b", 100), []string{"primary b, canary : 0"}},
 		"another candidate":           {at("b", "a", 0), weights("b", 100, "c", 0), []string{"primary b, canary c: 0"}},
 		"a primary that is gone":      {legs{canary: "b", weight: 20, alive: true, aged: true}, weights("a", 80, "b", 20), []string{"primary , canary : 0", "primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 20"}},
+		"gone past the middle":        {legs{alive: true, aged: true}, weights("a", 20, "b", 80, "c", 0), []string{"primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 80"}},
 		"an older canary":             {old(at("a", "b", 20)), weights("a", 80, "b", 20), []string{"primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 20"}},
 		"a primary that leads astray": {at(unknown, "b", 20), weights("a", 80, "b", 20), []string{"primary a, canary b: 20"}},
 		"the other way round":         {at("b", "", 0), weights("a", 80, "b", 20), []string{"primary b, canary a: 0", "primary b, canary a: 80"}},
+		"astray past the middle":      {at(unknown, "", 0), weights("c", 0, "a", 20, "b", 80), []string{"primary a, canary : 0", "primary a, canary b: 0", "primary a, canary b: 80"}},
 		"somebody else's release":     {at("z", "b", 20), weights("a", 80, "b", 20), []string{"primary a, canary b: 20"}},
 		"a canary that leads astray":  {at("a", unknown, 100), weights("a", 80, "b", 20), []string{"primary a, canary b: 20"}},
 		"nothing to do":               {at("a", "b", 20), weights("a", 80, "b", 20), nil},
@@ -98,6 +100,34 @@ func TestAMoveTakesTheWritesThatTheTableSays(t *testing.T) {
 				t.Errorf("%s, asked for %v:\n  %s\nwant\n  %s", c.from, c.want, strings.Join(told, "\n  "), strings.Join(c.told, "\n  "))
 			}
 		})
+	}
+}
+
+// Whatever somebody has made of the two, no write gives a candidate more than is asked for,
+// or than it had.
+func TestACandidateNeverGetsMoreThanIsAskedFor(t *testing.T) {
+	for percent := range 100 {
+		want := weights("a", 100-percent, "b", percent)
+		for _, primary := range []string{"", unknown, "a", "c"} {
+			for _, canary := range []string{"", unknown, "a", "b", "c"} {
+				for _, fit := range []bool{true, false} {
+					l := legs{primary: primary, canary: canary, weight: 30, fit: fit, aged: true, alive: true}
+					from, had := l.String(), share(l.weights(), "b")
+					for range 8 {
+						next := l.next(want)
+						l.write(next)
+						if got := share(l.weights(), "b"); next.verb != nothing && got > max(had, int32(percent)) {
+							t.Fatalf("%s, asked for %v: %s gives b %d", from, want, l, got)
+						}
+						had = share(l.weights(), "b")
+						l.settled = next.verb == nothing
+					}
+					if got := l.weights(); share(got, "b") != int32(percent) || share(got, "a") != int32(100-percent) {
+						t.Fatalf("%s, asked for %v: in the end %s", from, want, l)
+					}
+				}
+			}
+		}
 	}
 }
 
