@@ -30,7 +30,7 @@ type ImmutableRelease struct {
 	// and stored as it was written: nothing in it has a default.
 	//
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: publish a new ImmutableRelease instead (STRATA-002)"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="STRATA-002: spec is immutable: publish a new ImmutableRelease instead (UPDATE immutablereleases)"
 	Spec ImmutableReleaseSpec `json:"spec"`
 
 	// status is what the operator last saw of the release. Nothing is decided from

@@ -30,7 +30,7 @@ type ReleaseAction struct {
 	// spec is the intent. It is required and frozen at creation.
 	//
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: create a new ReleaseAction instead (STRATA-002)"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="STRATA-002: spec is immutable: create another ReleaseAction instead (UPDATE releaseactions)"
 	Spec ReleaseActionSpec `json:"spec"`
 
 	// status says what came of it.

@@ -26,7 +26,7 @@ type ReleaseRecord struct {
 	// spec is the decision. It is required and frozen at creation.
 	//
 	// +required
-	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec is immutable: a record is never changed (STRATA-006)"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="STRATA-006: spec is immutable: a record is never changed; to ask for something, create a ReleaseAction (UPDATE releaserecords)"
 	Spec ReleaseRecordSpec `json:"spec"`
 }
 

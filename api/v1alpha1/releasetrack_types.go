@@ -65,7 +65,7 @@ type ReleaseTrackSpec struct {
 	// are published as objects of their own.
 	//
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="self.version != oldSelf.version || self == oldSelf",message="a version has one content for ever: raise version with every change (STRATA-047)"
+	// +kubebuilder:validation:XValidation:rule="self.version != oldSelf.version || self == oldSelf",message="STRATA-047: a version has one content for ever: raise version with every change (UPDATE releasetracks)"
 	ReleaseTemplate *ReleaseTemplate `json:"releaseTemplate,omitempty"`
 
 	// rollout is how a candidate is given traffic. Unset: blue/green, from 0 to 100

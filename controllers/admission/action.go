@@ -68,12 +68,8 @@ func (h *actionHandler) update(req admission.Request, action *v1alpha1.ReleaseAc
 	if err := h.decoder.DecodeRaw(req.OldObject, old); err != nil {
 		return unreadable(req, err)
 	}
-	changes, err := validation.SpecChanges(req.OldObject.Raw, req.Object.Raw)
-	if err != nil {
-		return unreadable(req, err)
-	}
-	if len(changes) > 0 {
-		return invalid(req, "spec", ruleSpec+": spec is immutable: create another ReleaseAction. Changed:"+validation.Summarize(changes))
+	if response := explainChange(req); !response.Allowed {
+		return response
 	}
 	return answer(req, validation.ReservedMetadata(action, old, reservedBy(req, h.operator)))
 }

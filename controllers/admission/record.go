@@ -39,7 +39,7 @@ func (h *recordHandler) Handle(ctx context.Context, req admission.Request) admis
 	} else if unchanged {
 		return admission.Allowed("")
 	}
-	return admission.Denied(ruleRecord + ": records are the log of their track and are written by the operator alone; to ask for something, create a ReleaseAction")
+	return frozen(req, ruleRecord, "", "records are the log of their track and are written by the operator alone; to ask for something, create a ReleaseAction")
 }
 
 func (h *recordHandler) restore(ctx context.Context, req admission.Request) admission.Response {

@@ -104,8 +104,8 @@ func reservedBy(req admission.Request, operator guards.Identity) validation.Auth
 	return validation.Author{Username: req.UserInfo.Username, Operator: operator.Is(req.UserInfo)}
 }
 
-// explainHandler says in words what the schema is about to refuse: a changed
-// spec, a changed template of the same version, and images by tag. It decides nothing;
+// explainHandler says in words what the schema is about to refuse: a changed spec of a
+// release, an action or a record, a changed template of the same version, and images by tag. It decides nothing;
 // see guards.Explaining.
 type explainHandler struct{ decoder admission.Decoder }
 
@@ -134,10 +134,16 @@ func explainChange(req admission.Request) admission.Response {
 	if len(changes) == 0 {
 		return admission.Allowed("")
 	}
-	next, err := validation.SuggestName(req.OldObject.Raw, req.Object.Raw)
-	if err != nil {
-		return unreadable(req, err)
+	rule, instead := ruleSpec, "create another ReleaseAction"
+	switch req.Kind.Kind {
+	case "ImmutableRelease":
+		next, err := validation.SuggestName(req.OldObject.Raw, req.Object.Raw)
+		if err != nil {
+			return unreadable(req, err)
+		}
+		instead = "publish a new ImmutableRelease, for example " + next
+	case "ReleaseRecord":
+		rule, instead = ruleRecord, "to ask for something, create a ReleaseAction"
 	}
-	return invalid(req, "spec", fmt.Sprintf(ruleSpec+": spec is immutable: publish a new ImmutableRelease, for example %s. Changed:%s",
-		next, validation.Summarize(changes)))
+	return frozen(req, rule, "spec", fmt.Sprintf("spec is immutable: %s. Changed:%s", instead, validation.Summarize(changes)))
 }

@@ -42,19 +42,14 @@ func answer(req admission.Request, errs field.ErrorList) admission.Response {
 	return response
 }
 
-// invalid refuses a request for one reason, in words of its own; 422, as the schema
-// does: kubectl edit then shows them above what was typed.
-func invalid(req admission.Request, path, message string) admission.Response {
-	response := admission.Denied("")
-	response.Result = &metav1.Status{
-		Status:  metav1.StatusFailure,
-		Code:    http.StatusUnprocessableEntity,
-		Reason:  metav1.StatusReasonInvalid,
-		Message: message,
-		Details: &metav1.StatusDetails{
-			Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name,
-			Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Field: path, Message: message}},
-		},
+// frozen refuses the change of what never changes, under a rule of the table and as a
+// policy does: a 403 with the object, the route, and what to do instead. No value would be
+// right: kubectl apply --force, say, deletes what it is told is invalid.
+func frozen(req admission.Request, rule, path, message string) admission.Response {
+	response := admission.Denied(fmt.Sprintf("%s: %s %s (%s): %s", rule, req.Kind.Kind, req.Name, wayOf(req), message))
+	response.Result.Details = &metav1.StatusDetails{
+		Group: req.Kind.Group, Kind: req.Kind.Kind, Name: req.Name,
+		Causes: []metav1.StatusCause{{Type: metav1.CauseTypeForbidden, Field: path, Message: message}},
 	}
 	return response
 }

@@ -147,6 +147,6 @@ func explainTemplate(req admission.Request) admission.Response {
 		return unreadable(req, err)
 	}
 	version := track.Spec.ReleaseTemplate.Version
-	return invalid(req, "spec.releaseTemplate", fmt.Sprintf(ruleTemplate+": version %s has one content for ever: raise spec.releaseTemplate.version with every change, for example to %s. Changed:%s",
+	return frozen(req, ruleTemplate, "spec.releaseTemplate", fmt.Sprintf("version %s has one content for ever: raise spec.releaseTemplate.version with every change, for example to %s. Changed:%s",
 		version, validation.NextVersion(version), validation.Summarize(changes)))
 }

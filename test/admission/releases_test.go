@@ -74,14 +74,12 @@ var _ = Describe("A release", func() {
 	It("is edited by nobody", func() {
 		_, err := run("apply", "-f", releaseManifest())
 		Expect(err).NotTo(HaveOccurred())
-		editor, seen := filepath.Join(GinkgoT().TempDir(), "editor"), filepath.Join(GinkgoT().TempDir(), "seen")
-		script := "#!/bin/sh\ncat \"$1\" > " + seen + "\nsed -i 's/replicas: 2/replicas: 4/' \"$1\"\n"
+		editor := filepath.Join(GinkgoT().TempDir(), "editor")
+		script := "#!/bin/sh\nsed -i 's/replicas: 2/replicas: 4/' \"$1\"\n"
 		Expect(os.WriteFile(editor, []byte(script), 0o700)).To(Succeed())
 		output, err := kubectl([]string{"EDITOR=" + editor, "KUBE_EDITOR=" + editor}, "-n", namespace, "edit", "irel", "shop-1-4-2")
 		Expect(err).To(HaveOccurred())
-		Expect(output).To(ContainSubstring("is invalid"))
-		// kubectl says why at the top of the file, which it opens again.
-		Expect(os.ReadFile(seen)).To(ContainSubstring("spec.components[web].replicas: 2 -> 4"))
+		Expect(output).To(And(ContainSubstring("STRATA-002: ImmutableRelease shop-1-4-2 (UPDATE immutablereleases): spec is immutable"), ContainSubstring("spec.components[web].replicas: 2 -> 4")))
 	})
 
 	It("takes the same manifest again, whatever the way and the order of ways", func() {

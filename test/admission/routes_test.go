@@ -168,10 +168,11 @@ var _ = Describe("Every route of the table", Ordered, Serial, func() {
 	})
 
 	It("has every rule of the table tried", func() {
-		tried := map[string]bool{}
+		tried, invalid := map[string]bool{}, map[string]bool{}
 		for _, attempt := range w.Attempts() {
 			for _, rule := range attempt.Rules() {
 				tried[rule] = true
+				invalid[rule] = invalid[rule] || attempt.MayBeInvalid()
 			}
 		}
 		// Tried by specs of their own: where releases live, who may do what, records that
@@ -183,6 +184,7 @@ var _ = Describe("Every route of the table", Ordered, Serial, func() {
 		for _, route := range guards.Table {
 			for _, rule := range route.Rules {
 				Expect(tried).To(HaveKey(rule.ID), route.Ways)
+				Expect(!invalid[rule.ID] || rule.Invalid != "").To(BeTrue(), "docs/guards.md says nothing of the 422 of %s", rule.ID)
 			}
 		}
 	})

@@ -111,6 +111,9 @@ type Attempt struct {
 // Rules are the rules that may refuse it, by their IDs.
 func (a *Attempt) Rules() []string { return a.rules }
 
+// MayBeInvalid: the API's own validation may refuse it before any policy is asked.
+func (a *Attempt) MayBeInvalid() bool { return a.invalid }
+
 func (a *Attempt) String() string { return a.Row + ": " + a.What }
 
 // way is how a refusal tells the route: the operation, and of what.

@@ -10,7 +10,7 @@ var config = []Route{
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
 		Rules: []Rule{frozenRule("STRATA-026", "snapshot", sameData,
-			"Change the ConfigMap or Secret that it is a copy of, and publish a new ImmutableRelease.")},
+			"Change the ConfigMap or Secret that it is a copy of, and publish a new ImmutableRelease.").invalid("data, binaryData and immutable: to the API server it is immutable too")},
 	},
 	{
 		Name: "strata-seals", Ways: "kubectl edit, patch, label of a seal",
@@ -19,6 +19,6 @@ var config = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData, publishInstead)},
+		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData, publishInstead).invalid("data: to the API server it is immutable too")},
 	},
 }

@@ -14,17 +14,23 @@ const DocumentFile = "docs/guards.md"
 func Document() []byte {
 	var doc bytes.Buffer
 	doc.WriteString(documentBegin)
-	type line struct{ id, text string }
+	type line struct{ id, text, invalid string }
 	var lines []line
 	for _, route := range guarded() {
 		for _, rule := range route.Rules {
 			lines = append(lines, line{rule.ID, fmt.Sprintf("| %s | %s | %s | %s. | %s | %s |\n", rule.ID, route.Ways, route.requests(rule),
-				strings.ToUpper(rule.Says[:1])+rule.Says[1:], rule.Instead, route.exempt(rule))})
+				strings.ToUpper(rule.Says[:1])+rule.Says[1:], rule.Instead, route.exempt(rule)), rule.Invalid})
 		}
 	}
 	slices.SortFunc(lines, func(a, b line) int { return strings.Compare(a.id, b.id) })
 	for _, l := range lines {
 		doc.WriteString(l.text)
+	}
+	doc.WriteString(documentInvalid)
+	for _, l := range lines {
+		if l.invalid != "" {
+			fmt.Fprintf(&doc, "| %s | %s |\n", l.id, l.invalid)
+		}
 	}
 	doc.WriteString("\n## Told to the webhook too\n\n| webhook | requests |\n|---|---|\n")
 	for _, route := range Webhooks() {
@@ -37,7 +43,7 @@ func Document() []byte {
 const documentBegin = `# What the guards refuse
 
 Every refusal of a policy is a 403, begins with the ID of its rule, names the release and
-the route, and says what to do instead. The policies are decided inside the API server and
+the route, and says what to do instead; some changes are invalid before ([422](#what-is-a-422)). The policies are decided inside the API server and
 hold while the operator is down; cluster administrators are not exempt. Exempt are the
 operator itself, known by a token that is bound to its pod, and the controllers of
 Kubernetes that are named here: of what stands in a spec they write nothing but sizes. Made from the table in ` + "`controllers/admission/guards`" + `
@@ -51,10 +57,28 @@ its user's own again. Deleting and evicting pods, and reading their logs, stay a
 |---|---|---|---|---|---|
 `
 
+const documentInvalid = `
+## What is a 422
+
+The API server validates what an update would store before it asks any policy or validating
+webhook. What would be invalid in any case is refused there, as a 422, to whoever asks:
+
+| rule | what of it the API server refuses by itself |
+|---|---|
+`
+
 const documentEnd = `
 The webhook says what was changed, and judges what takes a look at other objects. It is
-called for nothing that is deleted, and for no controller of Kubernetes. A changed spec of
-a release is refused by the schema too, before any policy: that answer is a 422.
+called for nothing that is deleted, and for no controller of Kubernetes.
+
+The schemas of our own kinds are such a validation. Mutating webhooks come before it, and
+so a changed spec of a release, an action or a record, and a changed template, are explained
+by one: a 403 with the rule, the object, the route, what to do instead, and the difference.
+It is called for what the schema refuses in any case, changes nothing, and may be away: then
+the schema answers, with a 422 that says all but the difference.
+
+` + "`kubectl apply --force`" + ` deletes and creates anew what it is told is invalid, and not what is
+forbidden. A release that is held is not deleted by it either (STRATA-030).
 
 ## Namespaces that are guarded
 

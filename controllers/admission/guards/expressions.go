@@ -104,6 +104,12 @@ func frozen(id, kind, expression, instead string) Rule {
 	}
 }
 
+// invalid is the rule with what of it the API server refuses by itself.
+func (r Rule) invalid(what string) Rule {
+	r.Invalid = what
+	return r
+}
+
 // statusRule is the rule of a status that the controllers of the row write, and nobody
 // else.
 func statusRule(id, kind, writer string) Rule {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,46 @@ func TestEveryRuleHasAnIDOfItsOwn(t *testing.T) {
 				t.Errorf("%s: rule %q says %q", policy.Name, rule.ID, rule.Says)
 			}
 			seen[rule.ID] = true
+		}
+	}
+}
+
+// What a schema refuses under the ID of a rule is what the rule says of it, with the route,
+// and the document tells of both.
+func TestSchemasSayTheRulesOfTheTable(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "config", "crd", "bases", "*.yaml"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d CRDs: %v", len(files), err)
+	}
+	said := map[string][]string{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var crd apiextensionsv1.CustomResourceDefinition
+		if err := yaml.Unmarshal(data, &crd); err != nil {
+			t.Fatal(err)
+		}
+		spec := crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
+		for _, rule := range append(spec.XValidations, spec.Properties["releaseTemplate"].XValidations...) {
+			if id, _, ok := strings.Cut(rule.Message, ": "); ok && strings.HasPrefix(id, "STRATA-") {
+				said[id] = append(said[id], crd.Spec.Names.Plural)
+				if !strings.HasSuffix(rule.Message, " (UPDATE "+crd.Spec.Names.Plural+")") {
+					t.Errorf("%s does not tell the route: %s", crd.Name, rule.Message)
+				}
+			}
+		}
+	}
+	for _, route := range guarded() {
+		for _, rule := range route.Rules {
+			var of []string
+			if rule.Invalid == bySchema {
+				of = route.Targets[0].Resources
+			}
+			if !slices.Equal(slices.Sorted(slices.Values(said[rule.ID])), slices.Sorted(slices.Values(of))) {
+				t.Errorf("%s: schemas of %v say it, and the table knows of %v", rule.ID, said[rule.ID], of)
+			}
 		}
 	}
 }

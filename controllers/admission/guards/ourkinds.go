@@ -17,6 +17,9 @@ const recordIsCreated = `(request.operation == 'CREATE' && request.resource.reso
 // newTemplate: a track has a template that it did not have.
 const newTemplate = `(has(object.spec.releaseTemplate) && (oldObject == null || object.spec.?releaseTemplate != oldObject.spec.?releaseTemplate))`
 
+// bySchema: the CRD has the rule itself, and its message begins with the ID.
+const bySchema = "every change: the schema has this rule too, under this ID"
+
 // ourKinds are releases, tracks, records, actions and policies.
 var ourKinds = []Route{
 	{
@@ -41,6 +44,7 @@ var ourKinds = []Route{
 			Says:       "spec is immutable",
 			Detail:     `object.kind + ' ' + object.metadata.name + ': spec is immutable'`,
 			Instead:    "Publish a new object instead.",
+			Invalid:    bySchema,
 		}},
 	},
 	{
@@ -90,6 +94,7 @@ var ourKinds = []Route{
 				Says:       "spec.releaseTemplate has other content and the same version, which has one content for ever",
 				Detail:     `'ReleaseTrack ' + object.metadata.name + ': spec.releaseTemplate has other content and the same version, which has one content for ever'`,
 				Instead:    "Raise spec.releaseTemplate.version with every change.",
+				Invalid:    bySchema,
 			},
 		},
 	},
@@ -147,6 +152,7 @@ var ourKinds = []Route{
 				Expression: `request.operation != 'UPDATE' || ` + sameSpec,
 				Says:       "records are never changed: they are the log of their track",
 				Instead:    "To ask for something, create a ReleaseAction.",
+				Invalid:    bySchema,
 			},
 			{
 				ID:         "STRATA-007",

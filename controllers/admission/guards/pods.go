@@ -30,7 +30,7 @@ var pods = []Route{
 		Controllers: []string{replicaSetController, jobController, garbageCollector},
 		Variables:   variables(releaseOf, annotationsOf, oldAnnotation, writersOf),
 		Rules: []Rule{frozen("STRATA-018", "pod", `variables.operator || (`+sameSpec+` && (variables.controller || (`+sameMetadata+`) || (`+annotated+`)))`,
-			publishInstead+` A program that annotates pods is named in spec.writers of a ReleasePolicy.`)},
+			publishInstead+` A program that annotates pods is named in spec.writers of a ReleasePolicy.`).invalid("all of spec but images, activeDeadlineSeconds and tolerations")},
 	},
 	{
 		Name: "strata-pods-resize", Ways: "kubectl patch pod --subresource=resize, VerticalPodAutoscaler",
@@ -44,6 +44,7 @@ var pods = []Route{
 			Says:       "the resources of this pod belong to a release, and a release never changes",
 			Detail:     `'the resources of pod ' + oldObject.metadata.name + ' belong to release ' + variables.release + ', and a release never changes'`,
 			Instead:    publishInstead + ` A program that sizes pods is named in spec.writers of a ReleasePolicy.`,
+			Invalid:    "a size that this pod cannot get",
 		}},
 	},
 	{

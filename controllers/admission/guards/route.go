@@ -68,6 +68,9 @@ type Rule struct {
 	Detail string
 	// Instead is what to do instead, in whole sentences.
 	Instead string
+	// Invalid is what of it the API server refuses by itself, with a 422: it validates an
+	// update before it asks any policy. "" for nothing that would be valid otherwise.
+	Invalid string
 }
 
 const (

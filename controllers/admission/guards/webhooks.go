@@ -42,7 +42,8 @@ type Explanation struct {
 
 // Explaining are webhooks that refuse in words what the schema refuses in any
 // case. The schema is asked before validating webhooks, and has fixed sentences, or
-// a regular expression; so these stand where mutating webhooks do, ahead of it.
+// a regular expression, and a 422 for what is no mistake; so these stand where mutating
+// webhooks do, ahead of it.
 // Each is called only for requests that the schema will refuse: nothing that is
 // stored ever passed through one. When they are away, the schema's words are the
 // answer.
@@ -51,6 +52,13 @@ var Explaining = []Explanation{
 		// What was changed in a spec, and what to do instead.
 		Name: "explain-change.releases.strata.dev", Path: PathExplain,
 		Targets:    ours("immutablereleases"),
+		Operations: []admissionv1.OperationType{update},
+		Only:       `object.spec != oldObject.spec`,
+	},
+	{
+		// The same, with another thing to do instead.
+		Name: "explain-change.log.strata.dev", Path: PathExplain,
+		Targets:    ours("releaseactions", "releaserecords"),
 		Operations: []admissionv1.OperationType{update},
 		Only:       `object.spec != oldObject.spec`,
 	},
