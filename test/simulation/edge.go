@@ -144,11 +144,12 @@ func (w *World) checkIngress(p *process, write written) {
 
 // checkEdgeShares: after a write requests go by what a record has set. One of the two
 // Ingresses alone is a step on the way: a primary that was missing leads to the baseline, the
-// canary of one that somebody has deleted goes before it, and a new canary moves nobody.
+// canary of one that somebody has deleted, which serves nobody, goes before it, and a new
+// canary moves nobody.
 func (w *World) checkEdgeShares(write written, route string, before, now told) {
 	weights := now.shares()
 	switch {
-	case write.verb == "delete" && now.primary == "":
+	case now.primary == "":
 	case write.verb == "create" && before.primary == "" && now.canary == "":
 		for _, r := range w.head().Routes {
 			if r.Name == route && len(r.Weights) > 0 && r.Weights[0].ReleaseName != now.primary {
