@@ -105,8 +105,8 @@ func reservedBy(req admission.Request, operator guards.Identity) validation.Auth
 }
 
 // explainHandler says in words what the schema is about to refuse: a changed spec of a
-// release, an action or a record, a changed template of the same version, and images by tag. It decides nothing;
-// see guards.Explaining.
+// release, an action or a record, a changed template of the same version, and images by
+// tag. It decides nothing; see guards.Explaining.
 type explainHandler struct{ decoder admission.Decoder }
 
 // Handle explains. What it cannot read it leaves to the schema.

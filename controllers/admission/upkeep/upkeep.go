@@ -229,6 +229,7 @@ func (k *Keeper) keep(ctx context.Context, wanted client.Object) (wait time.Dura
 	since := now.Sub(known.last)
 	switch {
 	case known.count > 0 && since < peace && known.left:
+		k.found[key].differs = true // It may have been put right by hand meanwhile.
 		return peace - since, nil
 	case known.count >= maxRepairs && since < peace:
 		k.repaired[key] = repairs{count: known.count, last: now, left: true}

@@ -162,6 +162,19 @@ func TestChangedThriceIsLeft(t *testing.T) {
 		}
 		now = now.Add(time.Minute)
 	}
+	policy(t, k, func(p *admissionv1.ValidatingAdmissionPolicy) {
+		fail := admissionv1.Fail
+		p.Spec.FailurePolicy = &fail
+	})
+	k.look(t)
+	if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "False Repaired ") {
+		t.Errorf("put right by hand: %s", says)
+	}
+	policy(t, k, weaken)
+	k.look(t)
+	if says := k.says(t, "strata-seals"); !strings.HasPrefix(says, "True ChangedAgain ") {
+		t.Errorf("changed again: %s", says)
+	}
 	now = now.Add(peace)
 	if wait := k.look(t); wait != 0 || *policy(t, k, nil).Spec.FailurePolicy != admissionv1.Fail {
 		t.Fatalf("it was not put right after an hour: %s", wait)
