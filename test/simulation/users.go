@@ -81,7 +81,7 @@ func (w *World) drawPolicies(spec *v1alpha1.RolloutSpec) {
 
 func (w *World) drawSteps(spec *v1alpha1.ReleaseTrackSpec) {
 	spec.Rollout.Steps = nil
-	for _, weight := range []int32{20, 50, 100} {
+	for _, weight := range []int32{20, 80, 100} {
 		if !w.chance(50) {
 			continue
 		}
