@@ -111,7 +111,8 @@ type Attempt struct {
 // Rules are the rules that may refuse it, by their IDs.
 func (a *Attempt) Rules() []string { return a.rules }
 
-// MayBeInvalid: the API's own validation may refuse it before any policy is asked.
+// MayBeInvalid says whether the API server may refuse it by its own validation, before any
+// policy is asked.
 func (a *Attempt) MayBeInvalid() bool { return a.invalid }
 
 func (a *Attempt) String() string { return a.Row + ": " + a.What }
