@@ -64,7 +64,7 @@ func (r *TrackReconciler) observeUses(_ context.Context, w *world, _ reading) er
 
 // writeAccess writes under the resourceVersion that was observed.
 func (r *TrackReconciler) writeAccess(ctx context.Context, w *world, a rollout.WriteAccess) error {
-	note := r.notes.of(w.key)
+	note := w.note
 	if w.namespace == nil || note.behind(w.namespace) {
 		return fmt.Errorf("write the access of namespace %s: %w", w.Namespace, errBehind)
 	}

@@ -13,7 +13,7 @@ import (
 // reportActions says what came of the actions that a record names.
 func (r *TrackReconciler) reportActions(ctx context.Context, w *world) error {
 	for i := range w.actions {
-		before := latest(r.notes.of(w.key), &w.actions[i])
+		before := latest(w.note, &w.actions[i])
 		named, answered := w.Log.Actions[before.Name]
 		sequence := named.Sequence
 		record := w.record(sequence)
@@ -45,7 +45,7 @@ var forgottenAction = v1alpha1.ReleaseActionStatus{
 func (r *TrackReconciler) reportAction(ctx context.Context, w *world, before *v1alpha1.ReleaseAction, status v1alpha1.ReleaseActionStatus) error {
 	after := before.DeepCopy()
 	after.Status = status
-	if _, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now); err != nil {
+	if _, _, err := r.publish(ctx, w.note, before, after, true, w.Now); err != nil {
 		return fmt.Errorf("report ReleaseAction %s/%s: %w", before.Namespace, before.Name, err)
 	}
 	r.tell(after, actionNotices(after, w.accessRecords(before)))

@@ -38,7 +38,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 	if err != nil {
 		return nil, err
 	}
-	r.notes.of(w.key).head = spec.Sequence
+	w.note.head = spec.Sequence
 	log.FromContext(ctx).Info("recorded", "event", spec.Event, "sequence", spec.Sequence,
 		"release", record.Labels[v1alpha1.LabelRelease], "reason", spec.Reason, "actor", spec.Actor)
 	if spec.Event.IsVerdict() {
@@ -163,7 +163,7 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 }
 
 func (r *TrackReconciler) writeRoute(ctx context.Context, w *world, a rollout.WriteRoute) error {
-	note, routes := r.notes.of(w.key), w.track.Spec.Traffic.Routes
+	note, routes := w.note, w.track.Spec.Traffic.Routes
 	i := slices.IndexFunc(routes, func(route v1alpha1.Route) bool { return route.Name == a.Route })
 	if i < 0 {
 		return fmt.Errorf("apply route %s: track %s has no such route", a.Route, w.key)
@@ -274,7 +274,7 @@ func asObserved(object client.Object) client.Preconditions {
 
 // delete passes over what this process has deleted already, and the cache still shows.
 func (r *TrackReconciler) delete(ctx context.Context, w *world, object client.Object, preconditions client.Preconditions) error {
-	note := r.notes.of(w.key)
+	note := w.note
 	if note.behind(object) {
 		return nil
 	}

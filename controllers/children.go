@@ -58,7 +58,7 @@ func (r *TrackReconciler) observeChildren(ctx context.Context, w *world, how rea
 			return err
 		}
 	}
-	r.notes.of(w.key).keepCompared(&w.children)
+	w.note.keepCompared(&w.children)
 	return nil
 }
 
@@ -148,7 +148,7 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 		byName[revision.Name] = revision
 	}
 	w.seals, w.ownerless = map[string]*resources.Seal{}, map[string]*appsv1.ControllerRevision{}
-	note := r.notes.of(w.key)
+	note := w.note
 	for i := range w.releases {
 		release := &w.releases[i]
 		facts, revision := &w.Releases[i], byName[resources.SealName(release.Name)]

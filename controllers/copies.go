@@ -37,7 +37,7 @@ type copiesLook struct {
 // restart at different times. What is broken is read again whenever something is decided on
 // live reads.
 func (r *TrackReconciler) observeCopies(ctx context.Context, w *world, how reading) error {
-	looks, live := r.notes.of(w.key).copies, w.state().Live
+	looks, live := w.note.copies, w.state().Live
 	maps.DeleteFunc(looks, func(uid types.UID, _ copiesLook) bool {
 		return !slices.ContainsFunc(live, func(l v1alpha1.LiveRelease) bool { return l.UID == uid })
 	})
@@ -177,7 +177,7 @@ func (r *TrackReconciler) sealRelease(ctx context.Context, w *world, a rollout.S
 		return err
 	}
 	if release := w.release(a.Release); release != nil {
-		r.notes.of(w.key).copies[release.UID] = copiesLook{at: w.Now}
+		w.note.copies[release.UID] = copiesLook{at: w.Now}
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func isFrozen(configMap *corev1.ConfigMap, secret *corev1.Secret) bool {
 // content, and has all looked at again.
 func (r *TrackReconciler) makeSnapshots(ctx context.Context, w *world, a rollout.MakeSnapshots) error {
 	release := w.facts(a.Release)
-	r.notes.of(w.key).copies[release.UID] = copiesLook{}
+	w.note.copies[release.UID] = copiesLook{}
 	for _, noted := range release.Sealed.Snapshots {
 		if !slices.ContainsFunc(release.Snapshots, func(s rollout.Snapshot) bool {
 			return s.Kind == noted.Kind && s.Name == noted.Copy && s.Difference == ""

@@ -34,7 +34,7 @@ const (
 // of the object as it is now, and who wrote it only the API server tells. What was
 // compared once, and did not differ, is not compared again.
 func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, w *world, c *rollout.Component, object Child, release *v1alpha1.ImmutableRelease, kind string, sealed func(*resources.Seal) (Child, error)) (Child, error) {
-	seal, note, version := w.seals[release.Name], r.notes.of(w.key), contentOf(object)
+	seal, note, version := w.seals[release.Name], w.note, contentOf(object)
 	if seal == nil || !w.isLive(w.facts(release.Name)) || !metav1.IsControlledBy(object, release) || object.GetDeletionTimestamp() != nil || note.asSealed[object.GetUID()] == version {
 		return object, nil
 	}

@@ -15,7 +15,7 @@ import (
 // the resourceVersion that was observed: a typed object would not be the one that
 // its author wrote.
 func (r *TrackReconciler) mark(ctx context.Context, w *world, release string, value any) error {
-	note := r.notes.of(w.key)
+	note := w.note
 	observed := latest(note, w.release(release))
 	if note.behind(observed) {
 		return fmt.Errorf("mark ImmutableRelease %s: %w", release, errBehind)

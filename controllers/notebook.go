@@ -20,6 +20,8 @@ type notebooks struct{ byTrack sync.Map }
 // notebook of one track. A track is worked on by one worker at a time, and so
 // needs no lock.
 type notebook struct {
+	// lists are the options by which all that belongs to the track is listed.
+	lists listOptions
 	// head is the sequence number of the newest record that this process appended.
 	// A cache that is behind it is passed by.
 	head int64
@@ -56,7 +58,7 @@ func (n *notebooks) of(track types.NamespacedName) *notebook {
 		return found.(*notebook)
 	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
-		reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
+		lists: listOptionsOf(track), reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
 		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]string{}, copies: map[types.UID]copiesLook{},
 	})
 	return found.(*notebook)

@@ -26,8 +26,9 @@ import (
 // are shared with the cache: whoever changes one changes a copy.
 type world struct {
 	rollout.Observation
-	key   types.NamespacedName
-	lists listOptions
+	key types.NamespacedName
+	// note is what this process remembers of the track.
+	note *notebook
 	// live: read past the cache.
 	live bool
 	// unread: reading failed half-way.
@@ -72,7 +73,7 @@ type reading struct {
 // appended follows the record that was read, and so whoever has decided meanwhile is
 // noticed, however long the rest takes to be read.
 func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName, how reading) (*world, error) {
-	w := &world{key: key, lists: listOptionsOf(key), live: how.live}
+	w := &world{key: key, note: r.notes.of(key), live: how.live}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeLog, r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeActions,
@@ -106,11 +107,11 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 	if err != nil {
 		return err
 	}
-	if !how.live && (!whole || newest(records) < r.notes.of(w.key).head) {
+	if !how.live && (!whole || newest(records) < w.note.head) {
 		if records, _, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
 			return err
 		}
-		r.notes.of(w.key).head = newest(records)
+		w.note.head = newest(records)
 	}
 	w.records = records
 	w.Log = r.log.Read(w.key, records)
@@ -322,7 +323,7 @@ func (r *TrackReconciler) reader(how reading) client.Reader {
 
 // listByName lists the objects of our own kinds whose spec names the track.
 func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	if err := r.reader(how).List(ctx, list, w.lists.byName...); err != nil {
+	if err := r.reader(how).List(ctx, list, w.note.lists.byName...); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
@@ -330,9 +331,9 @@ func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList
 
 // listByLabel lists the objects that carry the label of the track.
 func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	options := w.lists.byLabel
+	options := w.note.lists.byLabel
 	if how.live {
-		options = w.lists.byLabelLive
+		options = w.note.lists.byLabelLive
 	}
 	if err := r.reader(how).List(ctx, list, options...); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
@@ -341,7 +342,7 @@ func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectLis
 }
 
 // listOptions are those by which all that belongs to a track is listed. They are made
-// once, as a look at a track lists a dozen kinds.
+// once: a look at a track lists a dozen kinds.
 type listOptions struct{ byName, byLabel, byLabelLive []client.ListOption }
 
 func listOptionsOf(key types.NamespacedName) listOptions {

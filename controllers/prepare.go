@@ -68,7 +68,7 @@ func (r *TrackReconciler) prepareUnsealed(ctx context.Context, w *world, release
 	case !metav1.IsControlledBy(revision, object):
 		return nil, &unsealable{"NameTaken", "ControllerRevision " + name + " is not of this release and is left alone: remove it, or publish the release under another name"}
 	}
-	seal, err := r.notes.of(w.key).readSeal(revision)
+	seal, err := w.note.readSeal(revision)
 	if err != nil {
 		return nil, &unsealable{"SealUnreadable", err.Error()}
 	}

@@ -26,7 +26,7 @@ import (
 // wait; zero when all is written.
 func (r *TrackReconciler) report(ctx context.Context, w *world, plan rollout.Plan, failure error) (due time.Time, err error) {
 	f := findingsOf(w, plan, failure)
-	r.notes.of(w.key).keep(w.reported())
+	w.note.keep(w.reported())
 	for i := range w.releases {
 		end, failed := r.reportRelease(ctx, f, &w.releases[i])
 		due, err = sooner(due, end), errors.Join(err, failed)
@@ -49,7 +49,7 @@ func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure er
 	}
 	var errs error
 	for i := range w.releases {
-		before := latest(r.notes.of(w.key), &w.releases[i])
+		before := latest(w.note, &w.releases[i])
 		after := before.DeepCopy()
 		if s := &after.Status; s.ObservedGeneration == 0 || meta.IsStatusConditionTrue(s.Conditions, v1alpha1.ConditionReconciling) {
 			s.ObservedGeneration = after.Generation
@@ -60,7 +60,7 @@ func (r *TrackReconciler) reportUnread(ctx context.Context, w *world, failure er
 	if w.track == nil {
 		return errs
 	}
-	before := latest(r.notes.of(w.key), w.track)
+	before := latest(w.note, w.track)
 	after := before.DeepCopy()
 	s := &after.Status
 	s.BlockedBy = &v1alpha1.BlockedBy{Gate: "Observe", Reason: "ObserveFailed", Message: bound(failure.Error())}
@@ -90,7 +90,7 @@ func (r *TrackReconciler) publishUnread(ctx context.Context, w *world, before, a
 	if same {
 		return nil
 	}
-	_, _, err := r.publish(ctx, r.notes.of(w.key), before, after, true, w.Now)
+	_, _, err := r.publish(ctx, w.note, before, after, true, w.Now)
 	return wrap(err, "report %T %s/%s", after, after.GetNamespace(), after.GetName())
 }
 
@@ -174,13 +174,13 @@ func (f findings) sequence() int64 {
 }
 
 func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) (due time.Time, err error) {
-	before := latest(r.notes.of(f.key), release)
+	before := latest(f.note, release)
 	after := before.DeepCopy()
 	f.releaseStatus(after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
 	}
-	wrote, due, err := r.publish(ctx, r.notes.of(f.key), before, after, urgentForRelease(&before.Status, &after.Status), f.Now)
+	wrote, due, err := r.publish(ctx, f.note, before, after, urgentForRelease(&before.Status, &after.Status), f.Now)
 	if wrote {
 		r.tell(after, releaseNotices(&before.Status, &after.Status))
 	}
@@ -188,14 +188,14 @@ func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release
 }
 
 func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time.Time, err error) {
-	before := latest(r.notes.of(f.key), f.track)
+	before := latest(f.note, f.track)
 	after := before.DeepCopy()
 	f.trackStatus(after)
-	count(f, r.notes.of(f.key), after)
+	count(f, f.note, after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
 	}
-	wrote, due, err := r.publish(ctx, r.notes.of(f.key), before, after, urgentForTrack(&before.Status, &after.Status), f.Now)
+	wrote, due, err := r.publish(ctx, f.note, before, after, urgentForTrack(&before.Status, &after.Status), f.Now)
 	if wrote {
 		r.tell(after, trackNotices(&before.Status, &after.Status))
 	}

@@ -29,7 +29,7 @@ type comparison struct {
 // observeOwnerless tells of a seal that has no owner, as a restore leaves it. It is
 // compared once, while the track does not rest.
 func (r *TrackReconciler) observeOwnerless(ctx context.Context, w *world, facts *rollout.Release, revision *appsv1.ControllerRevision) error {
-	known, of := r.notes.of(w.key).ownerless, string(revision.UID)+"/"+revision.ResourceVersion
+	known, of := w.note.ownerless, string(revision.UID)+"/"+revision.ResourceVersion
 	found, ok := known[facts.UID]
 	if !ok || found.of != of {
 		seal, err := r.compareSeal(ctx, w, w.release(facts.Name), revision)

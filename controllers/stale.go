@@ -37,7 +37,7 @@ type staleness struct {
 // observeStale looks when that is due. Tracks take their first look at different
 // times: a restart of the operator is no burst of reads.
 func (r *TrackReconciler) observeStale(ctx context.Context, w *world, _ reading) error {
-	seen, state := &r.notes.of(w.key).stale, w.state()
+	seen, state := &w.note.stale, w.state()
 	if w.track == nil || state.Stable == nil || state.Candidate != nil {
 		return nil
 	}

@@ -57,7 +57,7 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 	case err != nil && !apierrors.IsNotFound(err):
 		return fmt.Errorf("read ImmutableRelease %s/%s: %w", w.Namespace, wanted.Name, err)
 	}
-	note := r.notes.of(w.key)
+	note := w.note
 	if known := note.template; !how.live && known.track == w.track.UID && known.generation == w.track.Generation {
 		t.ContentDigest = known.digest
 		return nil

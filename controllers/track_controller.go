@@ -53,7 +53,7 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	if err == nil && restless(w, plan) && !r.tooRestless(w) {
 		return ctrl.Result{RequeueAfter: settleTime}, nil
 	}
-	r.notes.of(w.key).rest(w.state().Candidate != nil)
+	w.note.rest(w.state().Candidate != nil)
 	due, reportErr := r.report(ctx, w, plan, err)
 	if err == nil && isStale(reportErr) {
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil
@@ -85,7 +85,7 @@ func restless(w *world, plan rollout.Plan) bool {
 // time that somebody else was faster, has done so for long enough that people should
 // hear of it.
 func (r *TrackReconciler) tooRestless(w *world) bool {
-	note := r.notes.of(w.key)
+	note := w.note
 	if note.restlessSince.IsZero() {
 		note.restlessSince = w.Now
 	}
@@ -108,7 +108,8 @@ func nextLook(plan rollout.Plan, now, due time.Time) time.Duration {
 // move appends records and carries them out until there is nothing to do but
 // wait. Each turn observes anew.
 func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*world, rollout.Plan, error) {
-	how, w := reading{}, &world{key: key}
+	var how reading
+	var w *world
 	for range maxTurns {
 		var err error
 		w, err = r.observe(ctx, key, how)

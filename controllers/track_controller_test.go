@@ -38,7 +38,7 @@ func TestTooRestless(t *testing.T) {
 		after time.Duration
 		want  bool
 	}{{0, false}, {time.Second, false}, {maxRestless + time.Second, true}} {
-		w := &world{key: key}
+		w := &world{key: key, note: r.notes.of(key)}
 		w.Now = noon.Add(at.after)
 		if got := r.tooRestless(w); got != at.want {
 			t.Errorf("after %s: %t", at.after, got)

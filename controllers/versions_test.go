@@ -162,7 +162,7 @@ func TestJobsAreDeletedByNameAndUID(t *testing.T) {
 	b.store(job("open", "2"))
 	b.store(job("retaken", "new"))
 	b.loop.Client = interceptor.NewClient(b.loop.Client.(client.WithWatch), interceptor.Funcs{Delete: deleteByUID})
-	w := &world{key: shop}
+	w := &world{key: shop, note: b.loop.notes.of(shop)}
 	w.children.jobs = []batchv1.Job{*job("closed", "1"), *job("open", "2"), *job("retaken", "old")}
 	b.must(b.loop.carryOut(b.Context(), w, rollout.DeleteJobs{Names: []string{"closed"}}))
 	if err := b.loop.carryOut(b.Context(), w, rollout.DeleteJobs{Names: []string{"retaken"}}); !isStale(err) {
