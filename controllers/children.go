@@ -306,10 +306,10 @@ func (r *TrackReconciler) observeJobs(ctx context.Context, w *world, release *ro
 			release.Jobs = append(release.Jobs, w.jobFacts(job, object))
 		}
 	}
-	if w.candidate() != release || release.Sealed == nil {
+	if w.candidate() != release || release.Sealed == nil || len(object.Spec.Tests) == 0 {
 		return nil
 	}
-	for _, due := range w.dueJobs(release, seen) {
+	for _, due := range w.dueJobs(release, seen, rollout.Ask(w.Observation)) {
 		if !due.BeforePods && !ready(release) {
 			continue
 		}
@@ -339,14 +339,14 @@ func ready(release *rollout.Release) bool {
 
 // dueJobs are those that the candidate waits for and that are not seen and have no
 // result yet.
-func (w *world) dueJobs(release *rollout.Release, seen map[string]bool) []rollout.TestRun {
+func (w *world) dueJobs(release *rollout.Release, seen map[string]bool, answers rollout.Answers) []rollout.TestRun {
 	state := w.state()
 	for _, result := range state.Tests {
 		if result.Outcome != v1alpha1.TestRunning {
 			seen[result.JobName] = true
 		}
 	}
-	return slices.DeleteFunc(rollout.Ask(w.Observation).Unpassed(), func(t rollout.TestRun) bool {
+	return slices.DeleteFunc(answers.Unpassed(), func(t rollout.TestRun) bool {
 		return seen[resources.JobName(release.Name, t.Test, state.Candidate.Attempt, t.WeightPercent)]
 	})
 }

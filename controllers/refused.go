@@ -24,13 +24,14 @@ const overdue = 3 * time.Second
 // hear, instead of the same create tried again and again.
 func (r *TrackReconciler) observeRefusals(ctx context.Context, w *world, _ reading) error {
 	release := w.candidate()
-	if release == nil || release.Sealed == nil || release.Obstacle != nil {
+	if release == nil || release.Sealed == nil || release.Obstacle != nil || w.Now.Sub(w.state().Candidate.StartTime.Time) < overdue {
 		return nil
 	}
-	if blocked := rollout.Ask(w.Observation).Blocked(); blocked != nil && blocked.Gate == "RequiredTracksPromoted" {
+	answers := rollout.Ask(w.Observation)
+	if blocked := answers.Blocked(); blocked != nil && blocked.Gate == "RequiredTracksPromoted" {
 		return nil // None is wanted yet.
 	}
-	missing, err := w.overdueChildren(release)
+	missing, err := w.overdueChildren(release, answers)
 	if err != nil {
 		return err
 	}
@@ -46,13 +47,10 @@ func (r *TrackReconciler) observeRefusals(ctx context.Context, w *world, _ readi
 }
 
 // overdueChildren are those that should be there for a while.
-func (w *world) overdueChildren(release *rollout.Release) ([]client.Object, error) {
-	if w.Now.Sub(w.state().Candidate.StartTime.Time) < overdue {
-		return nil, nil
-	}
+func (w *world) overdueChildren(release *rollout.Release, answers rollout.Answers) ([]client.Object, error) {
 	seal := w.seals[release.Name]
-	jobs, err := w.overdueJobs(release, seal)
-	if err != nil || slices.ContainsFunc(rollout.Ask(w.Observation).Unpassed(), func(t rollout.TestRun) bool { return t.BeforePods }) {
+	jobs, err := w.overdueJobs(release, seal, answers)
+	if err != nil || slices.ContainsFunc(answers.Unpassed(), func(t rollout.TestRun) bool { return t.BeforePods }) {
 		return jobs, err // nothing else is wanted yet
 	}
 	create := rollout.CreateChildren{Release: release.Name}
@@ -69,7 +67,7 @@ func (w *world) overdueChildren(release *rollout.Release) ([]client.Object, erro
 
 // overdueJobs are the test Jobs that nothing but their own refusal can hold up. Those
 // before the pods stand on nothing but the seal.
-func (w *world) overdueJobs(release *rollout.Release, seal *resources.Seal) ([]client.Object, error) {
+func (w *world) overdueJobs(release *rollout.Release, seal *resources.Seal, answers rollout.Answers) ([]client.Object, error) {
 	since := w.steadySince(release)
 	steady := !since.IsZero() && w.Now.Sub(since) >= overdue
 	seen := map[string]bool{}
@@ -77,7 +75,7 @@ func (w *world) overdueJobs(release *rollout.Release, seal *resources.Seal) ([]c
 		seen[job.Name] = true
 	}
 	var missing []client.Object
-	for _, due := range w.dueJobs(release, seen) {
+	for _, due := range w.dueJobs(release, seen, answers) {
 		if !due.BeforePods && !steady {
 			continue
 		}

@@ -17,8 +17,9 @@ func (v view) carryOut() []Action {
 	do = append(do, v.createChildren()...)
 	do = append(do, v.repair()...)
 	do = append(do, v.markServices()...)
-	do = append(do, v.boundAutoscalers()...)
-	do = append(do, v.scaleComponents()...)
+	sized := v.sizedComponents()
+	do = append(do, v.boundAutoscalers(sized)...)
+	do = append(do, v.scaleComponents(sized)...)
 	do = append(do, v.writeAccess()...)
 	if v.Log.Broken != "" {
 		// What cannot be trusted may keep things up. It takes nothing away.
@@ -231,9 +232,9 @@ func (v view) sizedComponents() []sizedComponent {
 }
 
 // boundAutoscalers before the Deployments grow: else they would be made smaller again.
-func (v view) boundAutoscalers() []Action {
+func (v view) boundAutoscalers(sized []sizedComponent) []Action {
 	var do []Action
-	for _, c := range v.sizedComponents() {
+	for _, c := range sized {
 		differs := c.MinReplicas != c.want.Least || c.MaxReplicas != c.want.Most
 		if c.Autoscaler == Ours && !v.repairs(c.live, c.Component, autoscalerKind) && (differs || c.AutoscalerSequence < c.live.Sequence) {
 			do = append(do, BoundAutoscaler{Release: c.release.Name, Component: c.Name, Least: c.want.Least, Most: c.want.Most, Sequence: v.head()})
@@ -244,9 +245,9 @@ func (v view) boundAutoscalers() []Action {
 
 // scaleComponents keeps live releases at their size, and marks Deployments likewise.
 // What stops comes first: the workers of two releases do not run side by side.
-func (v view) scaleComponents() []Action {
+func (v view) scaleComponents(sized []sizedComponent) []Action {
 	var stop, do []Action
-	for _, c := range v.sizedComponents() {
+	for _, c := range sized {
 		if c.Deployment != Ours || c.Replicas == c.want.Replicas && c.Sequence >= c.live.Sequence || v.repairs(c.live, c.Component, "Deployment") {
 			continue
 		}
@@ -264,11 +265,9 @@ func (v view) createJobs() []Action {
 	if v.candidate == nil {
 		return nil
 	}
-	beforePods, others := v.reaches("BeforePodsPassed"), v.reaches("TestsPassed")
 	var do []Action
 	for _, t := range v.dueTests() {
-		stands := others || t.beforePods && beforePods
-		if stands && v.result(t) == nil && v.job(t) == nil {
+		if v.result(t) == nil && v.job(t) == nil && (v.reaches("TestsPassed") || t.beforePods && v.reaches("BeforePodsPassed")) {
 			do = append(do, CreateJob{
 				Release: v.candidate.Name, Test: t.name, Attempt: v.state.Candidate.Attempt,
 				WeightPercent: t.weight, Sequence: v.head(),

@@ -87,6 +87,9 @@ func (v view) claimant(r *Release) *Release {
 }
 
 func sharedVersions(releases []Release) map[string]bool {
+	if len(releases) < 2 {
+		return nil
+	}
 	shared, seen := map[string]bool{}, make(map[string]bool, len(releases))
 	for i := range releases {
 		version := releases[i].Spec.Version

@@ -46,8 +46,22 @@ func (v view) blocked() *v1alpha1.BlockedBy {
 	return v.firstGate()
 }
 
-// firstGate is the first gate that blocks the candidate; nil when all hold.
+// firstGate is the first gate that blocks the candidate; nil when all hold. No view that
+// has a candidate is changed, and so each is asked once.
 func (v view) firstGate() *v1alpha1.BlockedBy {
+	if !v.first.asked {
+		*v.first = firstGate{asked: true, blocks: v.askGates()}
+	}
+	return v.first.blocks
+}
+
+// firstGate is an answer of the function.
+type firstGate struct {
+	asked  bool
+	blocks *v1alpha1.BlockedBy
+}
+
+func (v view) askGates() *v1alpha1.BlockedBy {
 	for _, g := range gates {
 		if reason, message, blocked := g.check(v); blocked {
 			return &v1alpha1.BlockedBy{Gate: g.name, Reason: reason, Message: message}

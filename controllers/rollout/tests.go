@@ -40,7 +40,8 @@ func (v view) dueTests() []dueTest {
 		case t.When == v1alpha1.EveryStep && weight == 0:
 			continue
 		case t.When == v1alpha1.EveryStep:
-			run.weight = &weight
+			step := weight
+			run.weight = &step
 		}
 		due = append(due, run)
 	}

@@ -26,11 +26,15 @@ type view struct {
 	// record has weights for. Others join while the track is settled. Where there
 	// are none, all are in force for a candidate.
 	routes []v1alpha1.Route
+	// first keeps what firstGate has found: a dozen rules ask for it.
+	first *firstGate
 }
 
 func look(o Observation) view {
-	v := view{Observation: o}
-	v.Releases = slices.DeleteFunc(slices.Clone(o.Releases), func(r Release) bool { return !r.sound() })
+	v := view{Observation: o, first: &firstGate{}}
+	if unsound := func(r Release) bool { return !r.sound() }; slices.ContainsFunc(o.Releases, unsound) {
+		v.Releases = slices.DeleteFunc(slices.Clone(o.Releases), unsound)
+	}
 	v.shared = sharedVersions(v.Releases)
 	if o.Log.Head != nil {
 		v.state = o.Log.Head.State
