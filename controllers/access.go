@@ -53,8 +53,8 @@ func (r *TrackReconciler) observeUses(_ context.Context, w *world, _ reading) er
 		return nil
 	}
 	for _, group := range w.children.pods {
-		for i := range group {
-			if pod := &group[i]; entered[pod.UID] {
+		for _, pod := range group {
+			if entered[pod.UID] {
 				w.Entered = append(w.Entered, rollout.Pod{UID: pod.UID, Deleting: pod.DeletionTimestamp != nil})
 			}
 		}

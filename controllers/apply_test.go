@@ -44,7 +44,7 @@ func TestBudgetKeepsNothingElseWaiting(t *testing.T) {
 		loop := New(api, api, nil, Options{})
 		w := &world{key: shop, note: loop.notes.of(shop)}
 		w.Namespace, w.TrackName = shop.Namespace, shop.Name
-		w.children.pods = map[podGroup][]corev1.Pod{{}: {drifted}}
+		w.children.pods = map[podGroup][]*corev1.Pod{{}: {&drifted}}
 		err := loop.apply(t.Context(), w, []rollout.Action{rollout.ReplacePod{Release: "shop-1", Name: "drifted"}, rollout.DeletePod{Name: "entered", UID: "2"}})
 		if err == nil || !strings.Contains(err.Error(), test.refusal.Error()) {
 			t.Errorf("%s: %v", name, err)

@@ -31,7 +31,7 @@ type ownedChildren struct {
 	disruptions map[string]*policyv1.PodDisruptionBudget
 	jobs        []batchv1.Job
 	// pods by the release, and then the component or test, that they run.
-	pods map[podGroup][]corev1.Pod
+	pods map[podGroup][]*corev1.Pod
 	// endpoints counts the ready endpoints of each Service.
 	endpoints map[string]int32
 }
@@ -74,7 +74,7 @@ func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how readin
 	c := ownedChildren{
 		deployments: map[string]*appsv1.Deployment{}, services: map[string]*corev1.Service{},
 		autoscalers: map[string]*autoscalingv2.HorizontalPodAutoscaler{}, disruptions: map[string]*policyv1.PodDisruptionBudget{},
-		jobs: jobs.Items, pods: map[podGroup][]corev1.Pod{}, endpoints: readyEndpoints(endpointSlices.Items),
+		jobs: jobs.Items, pods: map[podGroup][]*corev1.Pod{}, endpoints: readyEndpoints(endpointSlices.Items),
 	}
 	for i := range deployments.Items {
 		c.deployments[deployments.Items[i].Name] = &deployments.Items[i]
@@ -88,17 +88,9 @@ func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how readin
 	for i := range disruptions.Items {
 		c.disruptions[disruptions.Items[i].Name] = &disruptions.Items[i]
 	}
-	// Pods are large, and there are many: each is copied once.
-	sizes := map[podGroup]int{}
-	for i := range pods.Items {
-		sizes[groupOf(&pods.Items[i])]++
-	}
 	for i := range pods.Items {
 		group := groupOf(&pods.Items[i])
-		if c.pods[group] == nil {
-			c.pods[group] = make([]corev1.Pod, 0, sizes[group])
-		}
-		c.pods[group] = append(c.pods[group], pods.Items[i])
+		c.pods[group] = append(c.pods[group], &pods.Items[i])
 	}
 	w.children = c
 	return nil
@@ -236,7 +228,7 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	return c, r.observePods(ctx, w, &c, deployment, pods, release)
 }
 
-func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods []corev1.Pod) {
+func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods []*corev1.Pod) {
 	c.Sequence = resources.StampOf(deployment)
 	c.Replicas = 1
 	if deployment.Spec.Replicas != nil {
@@ -373,12 +365,11 @@ func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) r
 }
 
 // podsOf are the pods that a test Job controls.
-func (w *world) podsOf(release, test string, job types.UID) []corev1.Pod {
-	var pods []corev1.Pod
-	group := w.children.pods[podGroup{release: release, test: test}]
-	for i := range group {
-		if owner := metav1.GetControllerOfNoCopy(&group[i]); owner != nil && owner.UID == job {
-			pods = append(pods, group[i])
+func (w *world) podsOf(release, test string, job types.UID) []*corev1.Pod {
+	var pods []*corev1.Pod
+	for _, pod := range w.children.pods[podGroup{release: release, test: test}] {
+		if owner := metav1.GetControllerOfNoCopy(pod); owner != nil && owner.UID == job {
+			pods = append(pods, pod)
 		}
 	}
 	return pods

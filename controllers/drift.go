@@ -86,15 +86,14 @@ func contentOf(object client.Object) string {
 
 // observePods compares the pods of a Deployment that is as sealed, and has no others
 // than of its present template, with what was sealed.
-func (r *TrackReconciler) observePods(ctx context.Context, w *world, c *rollout.Component, deployment *appsv1.Deployment, pods []corev1.Pod, release *v1alpha1.ImmutableRelease) error {
+func (r *TrackReconciler) observePods(ctx context.Context, w *world, c *rollout.Component, deployment *appsv1.Deployment, pods []*corev1.Pod, release *v1alpha1.ImmutableRelease) error {
 	seal, status := w.seals[release.Name], deployment.Status
 	if seal == nil || !w.isLive(w.facts(release.Name)) || status.ObservedGeneration < deployment.Generation || status.UpdatedReplicas != status.Replicas ||
 		slices.ContainsFunc(c.Drifts, func(d rollout.Drift) bool { return d.Kind == kindDeployment }) {
 		return nil
 	}
 	template := &deployment.Spec.Template.Spec
-	for i := range pods {
-		pod := &pods[i]
+	for _, pod := range pods {
 		c.PodLeaving = c.PodLeaving || pod.DeletionTimestamp != nil
 		if pod.DeletionTimestamp != nil || resources.PodDifference(template, pod) == "" && resources.ImageDifference(template, pod, seal.Platforms()) == "" {
 			continue
@@ -176,15 +175,15 @@ func (r *TrackReconciler) write(ctx context.Context, observed, changed client.Ob
 // replacePod evicts the pod that was observed: budgets hold for it as for any other.
 func (r *TrackReconciler) replacePod(ctx context.Context, w *world, a rollout.ReplacePod) error {
 	for _, pods := range w.children.pods {
-		for i := range pods {
-			if pods[i].Name != a.Name {
+		for _, pod := range pods {
+			if pod.Name != a.Name {
 				continue
 			}
 			eviction := &policyv1.Eviction{
 				ObjectMeta:    metav1.ObjectMeta{Namespace: w.Namespace, Name: a.Name},
-				DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pods[i].UID}},
+				DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}},
 			}
-			err := r.SubResource("eviction").Create(ctx, &pods[i], eviction)
+			err := r.SubResource("eviction").Create(ctx, pod, eviction)
 			return wrap(client.IgnoreNotFound(err), "replace Pod %s/%s", w.Namespace, a.Name)
 		}
 	}

@@ -81,11 +81,11 @@ func TestObserveDeployment(t *testing.T) {
 
 // A pod tells of the Job that controls it, and of no other one of the same test.
 func TestPodsOfAJob(t *testing.T) {
-	pod := func(name string, job types.UID) corev1.Pod {
-		return corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, OwnerReferences: []metav1.OwnerReference{{UID: job, Controller: ptr.To(true)}}}}
+	pod := func(name string, job types.UID) *corev1.Pod {
+		return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, OwnerReferences: []metav1.OwnerReference{{UID: job, Controller: ptr.To(true)}}}}
 	}
 	w := &world{}
-	w.children.pods = map[podGroup][]corev1.Pod{{release: "shop-1.0", test: "smoke"}: {pod("first", "1"), pod("second", "2"), {}}}
+	w.children.pods = map[podGroup][]*corev1.Pod{{release: "shop-1.0", test: "smoke"}: {pod("first", "1"), pod("second", "2"), {}}}
 	if pods := w.podsOf("shop-1.0", "smoke", "2"); len(pods) != 1 || pods[0].Name != "second" {
 		t.Errorf("%+v", pods)
 	}

@@ -16,7 +16,7 @@ import (
 // ObserveJob reads a live test Job, and the pods that it controls, into a fact
 // for the decision. The name of the test, the attempt and the weight come from
 // our own labels; an object without them reads as test "", attempt 0.
-func ObserveJob(job *batchv1.Job, pods []corev1.Pod, presence rollout.Presence) rollout.Job {
+func ObserveJob(job *batchv1.Job, pods []*corev1.Pod, presence rollout.Presence) rollout.Job {
 	observed := rollout.Job{
 		Name:         job.Name,
 		UID:          job.UID,
@@ -51,7 +51,7 @@ func outcome(job *batchv1.Job) (succeeded, failed bool, finished time.Time) {
 // ending of its newest pod and what that said last; "" for a Job that succeeded
 // or simply runs. Log lines are in it only where the author's template says
 // terminationMessagePolicy: FallbackToLogsOnError. At most 1 KiB.
-func JobMessage(job *batchv1.Job, pods []corev1.Pod) string {
+func JobMessage(job *batchv1.Job, pods []*corev1.Pod) string {
 	failed := jobCondition(job, batchv1.JobFailed)
 	if failed == nil {
 		if jobCondition(job, batchv1.JobComplete) != nil {
@@ -76,22 +76,22 @@ func JobMessage(job *batchv1.Job, pods []corev1.Pod) string {
 // unlessStarting is the pods' trouble but for what every pod goes through: a Job's
 // pod that runs is not ready, and need not be. Pods that are being deleted count:
 // a Job deletes them at its deadline, and they alone tell why it got there.
-func unlessStarting(pods []corev1.Pod) string {
-	var stuck []corev1.Pod
-	for i := range pods {
-		if t, found := troubleOf(&pods[i]); found && t.rank < rankProbe {
-			pod := pods[i]
-			pod.DeletionTimestamp = nil
-			stuck = append(stuck, pod)
+func unlessStarting(pods []*corev1.Pod) string {
+	var stuck []*corev1.Pod
+	for _, pod := range pods {
+		if t, found := troubleOf(pod); found && t.rank < rankProbe {
+			counted := *pod
+			counted.DeletionTimestamp = nil
+			stuck = append(stuck, &counted)
 		}
 	}
 	return Trouble(stuck)
 }
 
 // lastEnding describes the container that failed in the newest pod that has one.
-func lastEnding(pods []corev1.Pod) string {
+func lastEnding(pods []*corev1.Pod) string {
 	newest := slices.Clone(pods)
-	slices.SortStableFunc(newest, func(a, b corev1.Pod) int {
+	slices.SortStableFunc(newest, func(a, b *corev1.Pod) int {
 		return cmp.Or(b.CreationTimestamp.Compare(a.CreationTimestamp.Time), cmp.Compare(b.Name, a.Name))
 	})
 	for i := range newest {

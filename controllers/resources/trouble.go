@@ -40,15 +40,15 @@ const (
 // It is "" when every pod is ready, or there are none. What varies from one look
 // to the next without anything having changed (back-off times, pods' names) is
 // left out. At most 1 KiB.
-func Trouble(pods []corev1.Pod) string {
+func Trouble(pods []*corev1.Pod) string {
 	var all []trouble
 	total := 0
-	for i := range pods {
-		if pods[i].DeletionTimestamp != nil {
+	for _, pod := range pods {
+		if pod.DeletionTimestamp != nil {
 			continue
 		}
 		total++
-		if t, found := troubleOf(&pods[i]); found {
+		if t, found := troubleOf(pod); found {
 			all = append(all, t)
 		}
 	}
@@ -93,7 +93,7 @@ func FailedCreate(note string) string {
 // ShortSince is since when a Deployment has lacked a pod: the oldest of its pods
 // that are not ready, or the time at which one could not be created; zero where
 // nothing tells. Pods that are leaving, or have ended, are replaced and do not count.
-func ShortSince(deployment *appsv1.Deployment, pods []corev1.Pod) time.Time {
+func ShortSince(deployment *appsv1.Deployment, pods []*corev1.Pod) time.Time {
 	var since time.Time
 	earlier := func(t time.Time) {
 		if since.IsZero() || t.Before(since) {
@@ -106,8 +106,7 @@ func ShortSince(deployment *appsv1.Deployment, pods []corev1.Pod) time.Time {
 			earlier(c.LastTransitionTime.Time)
 		}
 	}
-	for i := range pods {
-		pod := &pods[i]
+	for _, pod := range pods {
 		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodFailed || pod.Status.Phase == corev1.PodSucceeded {
 			continue
 		}

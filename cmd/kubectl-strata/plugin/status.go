@@ -199,7 +199,7 @@ func podViewOf(pod *corev1.Pod) podView {
 		view.Ready = view.Ready || condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue
 	}
 	if !view.Ready {
-		view.Trouble = strings.TrimSuffix(resources.Trouble([]corev1.Pod{*pod}), " (1 of 1 pods)")
+		view.Trouble = strings.TrimSuffix(resources.Trouble([]*corev1.Pod{pod}), " (1 of 1 pods)")
 	}
 	return view
 }
