@@ -353,11 +353,10 @@ func (w *world) jobFacts(job *batchv1.Job, release *v1alpha1.ImmutableRelease) r
 		facts.Presence = presence(job, false, release)
 		return facts
 	}
-	sealed, err := seal.Job(test, facts.Attempt, facts.WeightPercent, 0)
+	claim, err := w.note.judge(job, seal, facts, release.UID)
 	if err != nil {
 		return facts
 	}
-	claim := resources.ClaimOf(sealed, job, release.UID)
 	if facts.Presence = claim.Presence; claim.Presence == rollout.Foreign {
 		facts.Message = claim.Why
 	}

@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -34,8 +34,8 @@ const (
 // of the object as it is now, and who wrote it only the API server tells. What was
 // compared once, and did not differ, is not compared again.
 func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, w *world, c *rollout.Component, object Child, release *v1alpha1.ImmutableRelease, kind string, sealed func(*resources.Seal) (Child, error)) (Child, error) {
-	seal, note, version := w.seals[release.Name], w.note, contentOf(object)
-	if seal == nil || !w.isLive(w.facts(release.Name)) || !metav1.IsControlledBy(object, release) || object.GetDeletionTimestamp() != nil || note.asSealed[object.GetUID()] == version {
+	seal, known, now := w.seals[release.Name], w.note.asSealed, contentOf(object)
+	if seal == nil || !w.isLive(w.facts(release.Name)) || !metav1.IsControlledBy(object, release) || object.GetDeletionTimestamp() != nil || known[object.GetUID()].is(now) {
 		return object, nil
 	}
 	want, err := sealed(seal)
@@ -43,7 +43,7 @@ func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, 
 		return object, err
 	}
 	if want == nil || resources.Difference(want, object, resources.AsSealed) == "" {
-		note.asSealed[object.GetUID()] = version
+		known[object.GetUID()] = now
 		return object, nil
 	}
 	there := Child(new(T))
@@ -71,17 +71,25 @@ func asSealed[T any, Child childOf[T]](ctx context.Context, r *TrackReconciler, 
 // maxDifference keeps what is recorded of one difference within what people read.
 const maxDifference = 512
 
-// contentOf changes whenever what is compared of an object does.
-func contentOf(object client.Object) string {
-	if object.GetGeneration() == 0 {
-		return object.GetResourceVersion()
+// content changes whenever what is compared of an object does: its labels, and what the
+// API server counts by the generation, or where it counts none by the resourceVersion.
+type content struct {
+	generation int64
+	version    string
+	// labels are shared with the cache, and read only.
+	labels map[string]string
+}
+
+func contentOf(object client.Object) content {
+	c := content{generation: object.GetGeneration(), labels: object.GetLabels()}
+	if c.generation == 0 {
+		c.version = object.GetResourceVersion()
 	}
-	var labels []string
-	for key, value := range object.GetLabels() {
-		labels = append(labels, key+"="+value)
-	}
-	slices.Sort(labels)
-	return strconv.FormatInt(object.GetGeneration(), 10) + " " + strings.Join(labels, ",")
+	return c
+}
+
+func (c content) is(now content) bool {
+	return c.generation == now.generation && c.version == now.version && maps.Equal(c.labels, now.labels)
 }
 
 // observePods compares the pods of a Deployment that is as sealed, and has no others

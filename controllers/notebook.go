@@ -6,10 +6,12 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/controllers/resources"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 // notebooks hold what this process remembers of each track, to be spared useless
@@ -46,7 +48,9 @@ type notebook struct {
 	ownerless map[types.UID]comparison
 	// asSealed are the children that were compared with their seal and do not differ: by
 	// UID, what they were then.
-	asSealed map[types.UID]string
+	asSealed map[types.UID]content
+	// jobs of tests that were compared with their seal, by UID, for as long as seals are kept.
+	jobs map[types.UID]judgedJob
 	// template is what was read last of spec.releaseTemplate.
 	template storedTemplate
 	// reports are the statuses written last, by the UID of their object.
@@ -59,7 +63,7 @@ func (n *notebooks) of(track types.NamespacedName) *notebook {
 	}
 	found, _ := n.byTrack.LoadOrStore(track, &notebook{
 		lists: listOptionsOf(track), reports: map[types.UID]published{}, written: map[types.UID]string{}, seals: map[types.UID]parsedSeal{},
-		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]string{}, copies: map[types.UID]copiesLook{},
+		ownerless: map[types.UID]comparison{}, asSealed: map[types.UID]content{}, jobs: map[types.UID]judgedJob{}, copies: map[types.UID]copiesLook{},
 	})
 	return found.(*notebook)
 }
@@ -77,6 +81,13 @@ func (n *notebook) keep(exists map[types.UID]bool) {
 
 // keepCompared forgets the children that are gone, once it knows more than there are.
 func (n *notebook) keepCompared(children *ownedChildren) {
+	if len(n.jobs) > len(children.jobs) {
+		there := map[types.UID]bool{}
+		for i := range children.jobs {
+			there[children.jobs[i].UID] = true
+		}
+		maps.DeleteFunc(n.jobs, func(uid types.UID, _ judgedJob) bool { return !there[uid] })
+	}
 	if len(n.asSealed) <= len(children.deployments)+len(children.services)+len(children.autoscalers)+len(children.disruptions) {
 		return
 	}
@@ -93,7 +104,29 @@ func (n *notebook) keepCompared(children *ownedChildren) {
 	for _, object := range children.disruptions {
 		there[object.UID] = true
 	}
-	maps.DeleteFunc(n.asSealed, func(uid types.UID, _ string) bool { return !there[uid] })
+	maps.DeleteFunc(n.asSealed, func(uid types.UID, _ content) bool { return !there[uid] })
+}
+
+// judgedJob says whose a Job is, as it was and by the seal of then.
+type judgedJob struct {
+	version string
+	seal    *resources.Seal
+	claim   resources.Claim
+}
+
+// judge says whose the Job of a test is. One that has not changed is compared once: a
+// track that moves looks at it often.
+func (n *notebook) judge(job *batchv1.Job, seal *resources.Seal, facts rollout.Job, owner types.UID) (resources.Claim, error) {
+	if known := n.jobs[job.UID]; known.version == job.ResourceVersion && known.seal == seal {
+		return known.claim, nil
+	}
+	sealed, err := seal.Job(facts.Test, facts.Attempt, facts.WeightPercent, 0)
+	if err != nil {
+		return resources.Claim{}, err
+	}
+	claim := resources.ClaimOf(sealed, job, owner)
+	n.jobs[job.UID] = judgedJob{job.ResourceVersion, seal, claim}
+	return claim, nil
 }
 
 // parsedSeal is a seal, and the resourceVersion of what it was parsed from.
@@ -134,6 +167,7 @@ func (n *notebook) rest(open bool) {
 	clear(n.written)
 	if !open {
 		clear(n.seals)
+		clear(n.jobs)
 	}
 	clear(n.ownerless)
 }

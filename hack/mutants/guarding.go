@@ -12,9 +12,10 @@ const (
 )
 
 var (
-	// snapshotting and repairing are the tests of the loop of what was changed.
+	// These are the tests of the loop of what was changed.
 	snapshotting = []finder{{"tests of the loop", "./controllers", []string{"-test.run=Snapshot|DigestKey"}}}
 	repairing    = []finder{{"tests of the loop", "./controllers", []string{"-test.run=^TestDrift"}}}
+	judging      = []finder{{"tests of the loop", "./controllers", []string{"-test.run=^TestChangedJobs"}}}
 )
 
 // guarding are faults in what becomes of changes that the guards did not keep out, and of
@@ -41,7 +42,9 @@ var guarding = []mutant{
 	{"repair-unstamped", "repairs without a stamp, by which the next change is told from this one", comparing,
 		`resources.Stamp(repaired, a.Sequence)`, ``, repairing},
 	{"compared-once", "does not compare a child again that was as sealed once", comparing,
-		`note.asSealed[object.GetUID()] == version {`, `note.asSealed[object.GetUID()] != "" {`, repairing},
+		`known[object.GetUID()].is(now) {`, `known[object.GetUID()].generation > 0 {`, repairing},
+	{"job-judged-once", "takes the Job of a test for what it was, also when it was changed", "controllers/notebook.go",
+		`known.version == job.ResourceVersion && known.seal == seal`, `known.seal == seal`, judging},
 
 	{"snapshot-changed-returns", "goes back to pods that may run other configuration than was sealed", snapshots,
 		`if s.Difference != "" || !serves && !s.Known {`, `if !serves && !s.Known {`, planning},
