@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -93,7 +92,7 @@ func (f findings) releaseStale(c conditions, release *rollout.Release) {
 	switch end := f.staleTime(release); {
 	case f.policyUnread != nil:
 	case end.IsZero():
-		meta.RemoveStatusCondition(c.list, v1alpha1.ConditionStale)
+		c.remove(v1alpha1.ConditionStale)
 	case f.Now.Before(end):
 		c.setIf(v1alpha1.ConditionStale, false, "Fresh", "old enough to be Stale at "+end.UTC().Format(time.RFC3339))
 	default:

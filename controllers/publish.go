@@ -51,11 +51,12 @@ func latest[T client.Object](note *notebook, cached T) T {
 // not been written for a while. due is when to come back for it; zero when
 // nothing is left to write. It is written under the resourceVersion that it was
 // computed from: what an operator that was paused thinks of the past is a conflict.
+// after may share all but its status with before: the answer is read into a copy.
 func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
 	if p, known := note.reports[after.GetUID()]; known && !urgent && now.Before(p.time.Add(patience)) {
 		return false, p.time.Add(patience), nil
 	}
-	from := before.GetResourceVersion()
+	from, after := before.GetResourceVersion(), after.DeepCopyObject().(client.Object)
 	if err := r.Status().Patch(ctx, after, statusPatch(before), client.FieldOwner(fieldManager)); err != nil {
 		return false, time.Time{}, client.IgnoreNotFound(err)
 	}

@@ -175,7 +175,7 @@ func (f findings) sequence() int64 {
 
 func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release *v1alpha1.ImmutableRelease) (due time.Time, err error) {
 	before := latest(f.note, release)
-	after := before.DeepCopy()
+	after := &v1alpha1.ImmutableRelease{TypeMeta: before.TypeMeta, ObjectMeta: before.ObjectMeta, Spec: before.Spec, Status: *before.Status.DeepCopy()}
 	f.releaseStatus(after)
 	if reflect.DeepEqual(before.Status, after.Status) {
 		return due, nil
@@ -189,7 +189,7 @@ func (r *TrackReconciler) reportRelease(ctx context.Context, f findings, release
 
 func (r *TrackReconciler) reportTrack(ctx context.Context, f findings) (due time.Time, err error) {
 	before := latest(f.note, f.track)
-	after := before.DeepCopy()
+	after := &v1alpha1.ReleaseTrack{TypeMeta: before.TypeMeta, ObjectMeta: before.ObjectMeta, Spec: before.Spec, Status: *before.Status.DeepCopy()}
 	f.trackStatus(after)
 	count(f, f.note, after)
 	if reflect.DeepEqual(before.Status, after.Status) {
@@ -236,6 +236,13 @@ func (c conditions) set(kind string, status metav1.ConditionStatus, reason, mess
 		Type: kind, Status: status, Reason: cmp.Or(reason, kind), Message: bound(message),
 		ObservedGeneration: c.generation, LastTransitionTime: metav1.NewTime(c.now),
 	})
+}
+
+// remove drops a condition that most objects never had.
+func (c conditions) remove(kind string) {
+	if meta.FindStatusCondition(*c.list, kind) != nil {
+		meta.RemoveStatusCondition(c.list, kind)
+	}
 }
 
 func (c conditions) setIf(kind string, holds bool, reason, message string) {
