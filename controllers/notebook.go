@@ -53,6 +53,8 @@ type notebook struct {
 	jobs map[types.UID]judgedJob
 	// template is what was read last of spec.releaseTemplate.
 	template storedTemplate
+	// compared is what came of the last comparison with that template.
+	compared comparedTemplate
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }

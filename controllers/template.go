@@ -8,7 +8,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,7 +40,7 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 	if there := w.releaseOf(wanted); there != nil {
 		var err error
 		t.Of = there.Name
-		t.Differs, err = differsFrom(there, wanted)
+		t.Differs, err = w.note.differsFrom(there, w.track, wanted)
 		return err
 	}
 	if there := w.release(wanted.Name); there != nil {
@@ -132,6 +131,29 @@ func (r *TrackReconciler) createRelease(ctx context.Context, w *world, a rollout
 	return wrap(r.Create(ctx, release, client.FieldOwner(fieldManager)), "create ImmutableRelease %s/%s", w.Namespace, a.Release)
 }
 
+// comparedTemplate says in what a release was another one than the template of a track
+// asked for, as both were then.
+type comparedTemplate struct {
+	releaseUID, trackUID types.UID
+	release, track       content
+	differs              string
+}
+
+// differsFrom compares a release with the template that wants it once for as long as both
+// stay as they are.
+func (n *notebook) differsFrom(release *v1alpha1.ImmutableRelease, track *v1alpha1.ReleaseTrack, wanted *v1alpha1.ImmutableRelease) (string, error) {
+	now := comparedTemplate{releaseUID: release.UID, trackUID: track.UID, release: contentOf(release), track: contentOf(track)}
+	if known := n.compared; known.releaseUID == now.releaseUID && known.trackUID == now.trackUID && known.release.is(now.release) && known.track.is(now.track) {
+		return known.differs, nil
+	}
+	var err error
+	now.differs, err = differsFrom(release, wanted)
+	if err == nil {
+		n.compared = now
+	}
+	return now.differs, err
+}
+
 // differsFrom says in what a release is another one than a template asks for; "" for
 // nothing.
 func differsFrom(release, wanted *v1alpha1.ImmutableRelease) (string, error) {
@@ -165,7 +187,7 @@ func differsFrom(release, wanted *v1alpha1.ImmutableRelease) (string, error) {
 func (f findings) trackPublished(c conditions) {
 	reason, message := f.answers.Template()
 	if reason == "" {
-		meta.RemoveStatusCondition(c.list, v1alpha1.ConditionPublished)
+		c.remove(v1alpha1.ConditionPublished)
 		return
 	}
 	c.setIf(v1alpha1.ConditionPublished, reason == rollout.ReasonPublished, reason, message)
