@@ -89,7 +89,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 
 func (r *TrackReconciler) observeTrack(ctx context.Context, w *world, how reading) error {
 	track := &v1alpha1.ReleaseTrack{}
-	if err := r.reader(how).Get(ctx, w.key, track); err != nil {
+	if err := r.reader(how).Get(ctx, w.key, track, client.UnsafeDisableDeepCopy); err != nil {
 		return ignoreNotFound(err, "read ReleaseTrack %s", w.key)
 	}
 	w.track = track

@@ -55,9 +55,10 @@ func byService(slice client.Object) []string {
 // Find reads a route object from the cache and, where that has none, from the API
 // server: the cache holds only what carries the operator's labels, so an object
 // of somebody else's is seen by a live read alone. Once the object exists no live
-// read is made. A kind that is not served is an error: see KindMissing.
+// read is made. A kind that is not served is an error: see KindMissing. What is found is
+// shared with the cache: read only.
 func Find(ctx context.Context, cached, live client.Reader, key types.NamespacedName, into client.Object) (found bool, err error) {
-	err = cached.Get(ctx, key, into)
+	err = cached.Get(ctx, key, into, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) {
 		err = live.Get(ctx, key, into)
 	}

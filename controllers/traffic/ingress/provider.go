@@ -166,7 +166,7 @@ func taken(key types.NamespacedName) string {
 func (p *Provider) findCanary(ctx context.Context, t traffic.Track, route v1alpha1.Route) (canary *networkingv1.Ingress, taken bool, err error) {
 	key := types.NamespacedName{Namespace: t.Namespace, Name: canaryName(route.Ingress.Name)}
 	canary = &networkingv1.Ingress{}
-	err = p.client.Get(ctx, key, canary)
+	err = p.client.Get(ctx, key, canary, client.UnsafeDisableDeepCopy)
 	if apierrors.IsNotFound(err) && !p.isAbsent(key) {
 		err = p.live.Get(ctx, key, canary)
 	}
@@ -402,7 +402,7 @@ func (p *Provider) serviceMissing(ctx context.Context, live *networkingv1.Ingres
 			continue
 		}
 		key := types.NamespacedName{Namespace: live.Namespace, Name: backend.Service.Name}
-		err := p.client.Get(ctx, key, &corev1.Service{})
+		err := p.client.Get(ctx, key, &corev1.Service{}, client.UnsafeDisableDeepCopy)
 		if apierrors.IsNotFound(err) {
 			return key.Name, nil
 		}
