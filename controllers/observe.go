@@ -11,7 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -323,7 +323,7 @@ func (r *TrackReconciler) reader(how reading) client.Reader {
 
 // listByName lists the objects of our own kinds whose spec names the track.
 func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	if err := r.reader(how).List(ctx, list, w.note.lists.byName...); err != nil {
+	if err := r.reader(how).List(ctx, list, w.note.lists.byName); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
@@ -331,11 +331,11 @@ func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList
 
 // listByLabel lists the objects that carry the label of the track.
 func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	options := w.note.lists.byLabel
+	which := w.note.lists.byLabel
 	if how.live {
-		options = w.note.lists.byLabelLive
+		which = w.note.lists.byLabelLive
 	}
-	if err := r.reader(how).List(ctx, list, options...); err != nil {
+	if err := r.reader(how).List(ctx, list, which); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
@@ -343,18 +343,12 @@ func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectLis
 
 // listOptions are those by which all that belongs to a track is listed. They are made
 // once: a look at a track lists a dozen kinds.
-type listOptions struct{ byName, byLabel, byLabelLive []client.ListOption }
+type listOptions struct{ byName, byLabel, byLabelLive client.ListOption }
 
 func listOptionsOf(key types.NamespacedName) listOptions {
-	of := func(which client.ListOption) []client.ListOption {
-		return []client.ListOption{client.InNamespace(key.Namespace), which, client.UnsafeDisableDeepCopy}
-	}
-	field := func(name string) client.ListOption {
-		return client.MatchingFieldsSelector{Selector: fields.OneTermEqualSelector(name, key.Name)}
-	}
 	return listOptions{
-		byName: of(field(indexTrackName)), byLabel: of(field(indexTrackLabel)),
-		byLabelLive: of(client.MatchingLabels{v1alpha1.LabelTrack: key.Name}),
+		byName: traffic.Indexed(key.Namespace, indexTrackName, key.Name), byLabel: traffic.Indexed(key.Namespace, indexTrackLabel, key.Name),
+		byLabelLive: &client.ListOptions{Namespace: key.Namespace, LabelSelector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelTrack: key.Name})},
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
 )
 
 // indexRequires is the index of tracks by the tracks that they require.
@@ -53,9 +54,7 @@ func proven(required v1alpha1.RequiredTrack, release *rollout.Release) rollout.R
 func (r *TrackReconciler) readRequired(ctx context.Context, required v1alpha1.RequiredTrack, version string) rollout.RequiredTrack {
 	told := rollout.RequiredTrack{RequiredTrack: required}
 	records := &v1alpha1.ReleaseRecordList{}
-	err := r.List(ctx, records, client.InNamespace(required.Namespace),
-		client.MatchingFields{indexTrackName: required.TrackName}, client.UnsafeDisableDeepCopy)
-	if err != nil {
+	if err := r.List(ctx, records, traffic.Indexed(required.Namespace, indexTrackName, required.TrackName)); err != nil {
 		told.Unread = err.Error()
 		return told
 	}
@@ -85,7 +84,7 @@ func WatchRequired(reader client.Reader) Watch {
 func requiring(ctx context.Context, reader client.Reader, record *v1alpha1.ReleaseRecord) []reconcile.Request {
 	tracks := &v1alpha1.ReleaseTrackList{}
 	key := types.NamespacedName{Namespace: record.Namespace, Name: record.Spec.TrackName}
-	if err := reader.List(ctx, tracks, client.MatchingFields{indexRequires: key.String()}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, tracks, traffic.Indexed("", indexRequires, key.String())); err != nil {
 		log.FromContext(ctx).Error(err, "list the tracks that require another", "track", key)
 		return nil
 	}

@@ -9,7 +9,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -52,6 +54,12 @@ func byService(slice client.Object) []string {
 	return nil
 }
 
+// Indexed are the options of a list of what an index has under a key, in all namespaces
+// where that is "". The objects are shared with the cache: read only.
+func Indexed(namespace, index, key string) client.ListOption {
+	return &client.ListOptions{Namespace: namespace, FieldSelector: fields.OneTermEqualSelector(index, key), UnsafeDisableDeepCopy: ptr.To(true)}
+}
+
 // Find reads a route object from the cache and, where that has none, from the API
 // server: the cache holds only what carries the operator's labels, so an object
 // of somebody else's is seen by a live read alone. Once the object exists no live
@@ -80,9 +88,7 @@ func KindMissing(err error) bool {
 // a port name, slices that do not carry that port are left out.
 func ReadyPods(ctx context.Context, cached client.Reader, namespace, service, portName string) (map[types.UID]bool, error) {
 	var slices discoveryv1.EndpointSliceList
-	err := cached.List(ctx, &slices, client.InNamespace(namespace),
-		client.MatchingFields{IndexService: service}, client.UnsafeDisableDeepCopy)
-	if err != nil {
+	if err := cached.List(ctx, &slices, Indexed(namespace, IndexService, service)); err != nil {
 		return nil, fmt.Errorf("list EndpointSlices of Service %s/%s: %w", namespace, service, err)
 	}
 	ready := map[types.UID]bool{}

@@ -72,7 +72,7 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 
 // Leftovers implements traffic.Provider.
 func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1alpha1.Route) ([]traffic.Observed, error) {
-	found, err := p.list(ctx, client.InNamespace(t.Namespace), client.MatchingFields{traffic.IndexTrack: t.Name})
+	found, err := p.list(ctx, traffic.Indexed(t.Namespace, traffic.IndexTrack, t.Name))
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func claims(namespace string, route routeObject) []string {
 // is one look-up by index for each parent and hostname.
 func (p *Provider) rival(ctx context.Context, t traffic.Track, wanted, live routeObject) (routeObject, error) {
 	for _, claim := range claims(t.Namespace, wanted) {
-		others, err := p.list(ctx, client.MatchingFields{indexClaim: claim})
+		others, err := p.list(ctx, traffic.Indexed("", indexClaim, claim))
 		if err != nil {
 			return nil, fmt.Errorf("find what claims %s: %w", claim, err)
 		}

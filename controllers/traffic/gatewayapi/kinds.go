@@ -96,3 +96,18 @@ func view(object client.Object) routeObject {
 	}
 	return nil
 }
+
+// views sees the route objects of a list; none where it is of no kind of this package.
+func views(list client.ObjectList) (all []routeObject) {
+	switch list := list.(type) {
+	case *gatewayv1.HTTPRouteList:
+		for i := range list.Items {
+			all = append(all, httpRoute{&list.Items[i]})
+		}
+	case *gatewayv1.GRPCRouteList:
+		for i := range list.Items {
+			all = append(all, grpcRoute{&list.Items[i]})
+		}
+	}
+	return all
+}

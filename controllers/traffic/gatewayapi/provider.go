@@ -20,9 +20,7 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
@@ -99,27 +97,21 @@ func (p *Provider) find(ctx context.Context, k *kind, key types.NamespacedName, 
 
 // list finds route objects of all kinds, by an index of them. It shares them with
 // the cache.
-func (p *Provider) list(ctx context.Context, options ...client.ListOption) ([]routeObject, error) {
+func (p *Provider) list(ctx context.Context, indexed client.ListOption) ([]routeObject, error) {
 	var all []routeObject
 	for _, k := range kinds {
 		if p.served.missing(k) {
 			continue
 		}
 		found := k.list()
-		err := p.client.List(ctx, found, append(options, client.UnsafeDisableDeepCopy)...)
+		err := p.client.List(ctx, found, indexed)
 		if kindMissing(err) {
 			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list %ss: %w", k.name, err)
 		}
-		err = meta.EachListItem(found, func(item runtime.Object) error {
-			all = append(all, view(item.(client.Object)))
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("list %ss: %w", k.name, err)
-		}
+		all = append(all, views(found)...)
 	}
 	return all, nil
 }

@@ -168,8 +168,7 @@ func (p *Provider) delete(ctx context.Context, live *networkingv1.Ingress) error
 // Leftovers implements traffic.Provider.
 func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1alpha1.Route) ([]traffic.Observed, error) {
 	var found networkingv1.IngressList
-	err := p.client.List(ctx, &found, client.InNamespace(t.Namespace),
-		client.MatchingFields{traffic.IndexTrack: t.Name}, client.UnsafeDisableDeepCopy)
+	err := p.client.List(ctx, &found, traffic.Indexed(t.Namespace, traffic.IndexTrack, t.Name))
 	if err != nil {
 		return nil, fmt.Errorf("list Ingresses: %w", err)
 	}

@@ -120,7 +120,7 @@ func (p *Provider) rival(ctx context.Context, t traffic.Track, claims []string, 
 	fresh := slices.ContainsFunc(claims, func(c string) bool { return !slices.Contains(own, c) })
 	for _, wanted := range claims {
 		var found networkingv1.IngressList
-		if err := p.client.List(ctx, &found, client.MatchingFields{indexClaim: wanted}, client.UnsafeDisableDeepCopy); err != nil {
+		if err := p.client.List(ctx, &found, traffic.Indexed("", indexClaim, wanted)); err != nil {
 			return nil, fmt.Errorf("find what claims %s: %w", wanted, err)
 		}
 		for i := range found.Items {

@@ -141,8 +141,7 @@ func withDefaults(port corev1.ServicePort) corev1.ServicePort {
 // Leftovers implements traffic.Provider.
 func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1alpha1.Route) ([]traffic.Observed, error) {
 	var found corev1.ServiceList
-	err := p.client.List(ctx, &found, client.InNamespace(t.Namespace),
-		client.MatchingFields{traffic.IndexTrack: t.Name}, client.UnsafeDisableDeepCopy)
+	err := p.client.List(ctx, &found, traffic.Indexed(t.Namespace, traffic.IndexTrack, t.Name))
 	if err != nil {
 		return nil, fmt.Errorf("list Services: %w", err)
 	}
