@@ -30,10 +30,11 @@ type view struct {
 	answers []answer
 }
 
-// answer is what an index finds.
+// answer is what an index finds, and the list that was filled with it; nil before one was.
 type answer struct {
 	fields.Requirement
 	shelf shelf
+	list  client.ObjectList
 }
 
 // watch is a handler of the loop, with its predicates.

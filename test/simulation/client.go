@@ -109,19 +109,31 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 		l.Items = c.p.w.policies()
 		return nil
 	}
-	asked := (&client.ListOptions{}).ApplyOptions(options)
+	asked, whole := options[0].(*client.ListOptions)
+	if !whole || len(options) > 1 {
+		asked = (&client.ListOptions{}).ApplyOptions(options)
+	}
 	k := kindOf(list)
 	if k == records && asked.Namespace == RequiredNamespace {
 		k = elsewhere
 	}
-	found := c.find(k, asked)
-	c.p.noteList(k, asked, found)
-	fill(list, found)
+	a := c.find(k, asked)
+	c.p.noteList(k, asked, a.shelf)
+	if c.p.w.careful {
+		fill(list, a.shelf)
+		return nil
+	}
+	// Whoever asks the same again before the cache has heard of anything gets the same items.
+	if a.list == nil {
+		a.list = reflect.New(reflect.TypeOf(list).Elem()).Interface().(client.ObjectList)
+		fill(a.list, a.shelf)
+	}
+	reflect.ValueOf(list).Elem().Set(reflect.ValueOf(a.list).Elem())
 	return nil
 }
 
 // find are the objects that a list is asked for.
-func (c connection) find(k kind, asked *client.ListOptions) shelf {
+func (c connection) find(k kind, asked *client.ListOptions) *answer {
 	found := c.shelf(k)
 	if asked.LabelSelector != nil {
 		found = slices.Collect(func(yield func(client.Object) bool) {
@@ -133,22 +145,21 @@ func (c connection) find(k kind, asked *client.ListOptions) shelf {
 		})
 	}
 	if asked.FieldSelector == nil {
-		return found
+		return &answer{shelf: found}
 	}
 	which := asked.FieldSelector.Requirements()[0]
 	if c.live || asked.LabelSelector != nil {
-		return c.p.w.indexes.find(k, found, which)
+		return &answer{shelf: c.p.w.indexes.find(k, found, which)}
 	}
 	// A cache is asked the same again and again, before it hears of anything.
 	v := &c.p.views[k]
-	for _, a := range v.answers {
-		if a.Requirement == which {
-			return a.shelf
+	for i := range v.answers {
+		if v.answers[i].Requirement == which {
+			return &v.answers[i]
 		}
 	}
-	found = c.p.w.indexes.find(k, found, which)
-	v.answers = append(v.answers, answer{which, found})
-	return found
+	v.answers = append(v.answers, answer{Requirement: which, shelf: c.p.w.indexes.find(k, found, which)})
+	return &v.answers[len(v.answers)-1]
 }
 
 // labelsOf are the labels of an object as selectors read them.
