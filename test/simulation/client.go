@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -40,9 +41,9 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	switch o := into.(type) {
 	case *unstructured.Unstructured:
 		if o.GetKind() == tracks.String() {
-			return c.getTrack(key.Name, o)
+			return c.getStored(tracks, key.Name, o)
 		}
-		return c.getStored(key.Name, o)
+		return c.getStored(releases, key.Name, o)
 	case *metav1.PartialObjectMetadata:
 		return nil // A Gateway, and a namespace on which nothing is noted.
 	}
@@ -60,32 +61,32 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	return nil
 }
 
-// getStored answers with a release as the API server stored it.
-func (c connection) getStored(name string, into *unstructured.Unstructured) error {
-	found := on[v1alpha1.ImmutableRelease](&c.p.w.store, releases, name)
-	if found == nil {
-		return apierrors.NewNotFound(releases.resource(), name)
-	}
-	object, ok := c.p.w.stored[found]
-	if !ok {
-		var err error
-		object, err = runtime.DefaultUnstructuredConverter.ToUnstructured(found)
-		must(err)
-		c.p.w.stored[found] = object
-	}
-	into.Object = object
-	return nil
+// generation of an object, in which its spec stays as it is.
+type generation struct {
+	of     types.UID
+	number int64
 }
 
-// getTrack answers with a track as the API server stored it.
-func (c connection) getTrack(name string, into *unstructured.Unstructured) error {
-	found := on[v1alpha1.ReleaseTrack](&c.p.w.store, tracks, name)
+// getStored answers with an object as the API server stored it, as far as it is asked for
+// in this way: its spec, and whose that is.
+func (c connection) getStored(k kind, name string, into *unstructured.Unstructured) error {
+	found := c.p.w.shelves[k].get(name)
 	if found == nil {
-		return apierrors.NewNotFound(tracks.resource(), name)
+		return apierrors.NewNotFound(k.resource(), name)
 	}
-	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
-	must(err)
-	into.Object = object
+	of := generation{found.GetUID(), found.GetGeneration()}
+	spec, ok := c.p.w.specs[of]
+	if !ok {
+		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+		must(err)
+		spec = object["spec"]
+		c.p.w.specs[of] = spec
+	}
+	into.Object["spec"] = spec
+	into.SetName(name)
+	into.SetUID(of.of)
+	into.SetGeneration(of.number)
+	into.SetAnnotations(found.GetAnnotations())
 	return nil
 }
 

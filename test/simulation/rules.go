@@ -13,7 +13,6 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
-	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/test/world"
@@ -128,12 +127,8 @@ func (w *World) checkCollected(write written) {
 		w.violate("Frozen", "%s: what users wrote is not the operator's to write", write)
 		return
 	}
-	var log []v1alpha1.ReleaseRecord
-	for _, record := range each[v1alpha1.ReleaseRecord](&w.store, records) {
-		log = append(log, *record)
-	}
 	action := write.before
-	if unknown := !action.GetCreationTimestamp().After(ledger.Read(log).ActionsSince); !w.memory.carriedOut[action.GetName()] && !unknown {
+	if unknown := !action.GetCreationTimestamp().After(w.logged().ActionsSince); !w.memory.carriedOut[action.GetName()] && !unknown {
 		w.violate("Collected", "%s has no answer", action.GetName())
 	}
 	if age := w.Now.Sub(action.GetCreationTimestamp().Time); age < keptActions-w.skew() {

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/strata-release/strata/api/v1alpha1"
-	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/test/world"
 )
@@ -71,11 +70,10 @@ func (w *World) checkChain(*process, v1alpha1.TrackState, *v1alpha1.ReleaseRecor
 	}
 	newest := each[v1alpha1.ReleaseRecord](&w.store, records)[max(0, len(all)-2):]
 	if w.careful || len(all) < 3 {
-		var list []v1alpha1.ReleaseRecord
-		for _, r := range each[v1alpha1.ReleaseRecord](&w.store, records) {
-			list = append(list, *r)
+		if broken := w.logged().Broken; broken != "" {
+			return errors.New(broken)
 		}
-		return ledger.Verify(list)
+		return nil
 	}
 	if newest[1].Spec.Time.Before(&newest[0].Spec.Time) {
 		return fmt.Errorf("it is older than the record before it")

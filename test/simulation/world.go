@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/rollout"
 )
 
 const (
@@ -40,8 +42,8 @@ type World struct {
 
 	// tasks are what the cluster's own controllers have to do.
 	tasks []task
-	// stored are releases as the API server stored them.
-	stored  map[*v1alpha1.ImmutableRelease]map[string]any
+	// specs are those of releases and tracks as the API server stored them.
+	specs   map[generation]any
 	scripts map[string]*script
 	// load is the size that the metrics of an autoscaler ask for; 0: none.
 	load map[string]int32
@@ -72,6 +74,8 @@ type World struct {
 	late   []client.Object
 
 	memory memory
+	// log verifies each record once.
+	log *ledger.Reader
 	// Writes counts those of the operators, the last of which was when wrote says.
 	Writes int
 	wrote  time.Time
@@ -90,7 +94,7 @@ type Violation struct {
 func newWorld(d *dice, telling bool) *World {
 	w := &World{
 		dice: d, telling: telling, indexes: loopIndexes(), scripts: map[string]*script{}, load: map[string]int32{}, wire: map[string][]v1alpha1.ReleaseWeight{},
-		memory: newMemory(), stored: map[*v1alpha1.ImmutableRelease]map[string]any{},
+		memory: newMemory(), specs: map[generation]any{}, log: ledger.NewReader(),
 	}
 	w.Now, w.alive = Start, map[types.UID]bool{}
 	w.changed = w.wakeControllers
@@ -147,6 +151,15 @@ func (w *World) newest() *v1alpha1.ReleaseRecordSpec {
 		return nil
 	}
 	return &all[len(all)-1].(*v1alpha1.ReleaseRecord).Spec
+}
+
+// logged is what the records say together.
+func (w *World) logged() rollout.Log {
+	var list []v1alpha1.ReleaseRecord
+	for _, record := range each[v1alpha1.ReleaseRecord](&w.store, records) {
+		list = append(list, *record)
+	}
+	return w.log.Read(request.NamespacedName, list)
 }
 
 func (w *World) track() *v1alpha1.ReleaseTrack {
