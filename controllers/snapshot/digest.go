@@ -17,11 +17,15 @@ import (
 // Digests computes both identities of a release from the JSON of its spec as the
 // API server stored it.
 func Digests(spec []byte, snapshots []v1alpha1.SnapshotDigest) (resources.Digests, error) {
-	content, err := ContentDigest(spec)
+	stored, err := decodeSpec(spec)
 	if err != nil {
 		return resources.Digests{}, err
 	}
-	release, err := Digest(spec, snapshots)
+	content, err := contentDigest(stored)
+	if err != nil {
+		return resources.Digests{}, err
+	}
+	release, err := digest(stored, snapshots)
 	return resources.Digests{Content: content, Release: release}, err
 }
 
@@ -35,6 +39,11 @@ func ContentDigest(spec []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return contentDigest(stored)
+}
+
+// contentDigest leaves of the spec what says the same; digest takes from it.
+func contentDigest(stored map[string]any) (string, error) {
 	content := pick(stored, "version", "source", "tests")
 	if components, ok := stored["components"].([]any); ok {
 		content["components"] = each(components, func(component map[string]any) map[string]any {
@@ -52,6 +61,10 @@ func Digest(spec []byte, snapshots []v1alpha1.SnapshotDigest) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return digest(stored, snapshots)
+}
+
+func digest(stored map[string]any, snapshots []v1alpha1.SnapshotDigest) (string, error) {
 	if components, ok := stored["components"].([]any); ok {
 		stored["components"] = each(components, withoutCapacity)
 	}

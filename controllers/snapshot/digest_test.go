@@ -322,3 +322,20 @@ func BenchmarkDigests(b *testing.B) {
 		}
 	}
 }
+
+// Both digests of one reading are those of two: a number that no double holds is spelled
+// out in either.
+func TestDigestsOfOneReading(t *testing.T) {
+	spec := []byte(`{"trackName":"shop","version":"1","components":[{"name":"web","replicas":3,"template":{"spec":{"activeDeadlineSeconds":9007199254740993,"containers":[{"name":"web","ports":[{"containerPort":8080}]}]}}}],"tests":[{"name":"smoke","deadlineSeconds":9007199254740995}]}`)
+	content, err := ContentDigest(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := Digest(spec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if both, err := Digests(spec, nil); err != nil || both.Content != content || both.Release != release {
+		t.Errorf("%+v, %v, want %s and %s", both, err, content, release)
+	}
+}
