@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -106,7 +107,7 @@ func (r grpcRoute) withSpec(other routeObject) routeObject {
 
 func (r grpcRoute) asksFor(other routeObject) bool {
 	theirs, ok := other.raw().(*gatewayv1.GRPCRoute)
-	return ok && previewHeader(r) == previewHeader(other) && equality.Semantic.DeepEqual(grpcDefaults(r.Spec), grpcDefaults(theirs.Spec))
+	return ok && previewHeader(r) == previewHeader(other) && (reflect.DeepEqual(r.Spec, theirs.Spec) || equality.Semantic.DeepEqual(grpcDefaults(r.Spec), grpcDefaults(theirs.Spec)))
 }
 
 // grpcDefaults is the spec as the API server stores it: the defaults of the CRD,

@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -118,7 +119,7 @@ func (r httpRoute) withSpec(other routeObject) routeObject {
 
 func (r httpRoute) asksFor(other routeObject) bool {
 	theirs, ok := other.raw().(*gatewayv1.HTTPRoute)
-	return ok && previewHeader(r) == previewHeader(other) && equality.Semantic.DeepEqual(httpDefaults(r.Spec), httpDefaults(theirs.Spec))
+	return ok && previewHeader(r) == previewHeader(other) && (reflect.DeepEqual(r.Spec, theirs.Spec) || equality.Semantic.DeepEqual(httpDefaults(r.Spec), httpDefaults(theirs.Spec)))
 }
 
 // httpDefaults is the spec as the API server stores it: the defaults of the CRD,
