@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"reflect"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -109,6 +110,13 @@ func recordsIn(object any) kind {
 		return elsewhere
 	}
 	return records
+}
+
+// shallow is an object that shares all that it refers to with another one.
+func shallow(object client.Object) client.Object {
+	shared := reflect.New(reflect.TypeOf(object).Elem())
+	shared.Elem().Set(reflect.ValueOf(object).Elem())
+	return shared.Interface().(client.Object)
 }
 
 // copyInto fills an object that a caller brought with one that is stored.

@@ -92,14 +92,14 @@ func (w *World) playPod(name string) {
 		return
 	}
 	w.tell("~ pod %s is ready: %t", name, ready)
-	reported := pod.DeepCopy()
+	reported := *pod
 	condition := corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, LastTransitionTime: w.now()}
 	if ready {
 		condition.Status = corev1.ConditionTrue
 	}
 	reported.Status.Conditions = []corev1.PodCondition{condition}
 	reported.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "app", Ready: ready, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
-	w.mustUpdateStatus(reported)
+	w.mustUpdateStatus(&reported)
 }
 
 func isReady(pod *corev1.Pod) bool {
@@ -132,9 +132,9 @@ func (w *World) reportDeployment(d *appsv1.Deployment) {
 		return
 	}
 	w.tell("~ Deployment %s has %d of %d pods", d.Name, ready, *d.Spec.Replicas)
-	reported := d.DeepCopy()
+	reported := *d
 	reported.Status = status
-	w.mustUpdateStatus(reported)
+	w.mustUpdateStatus(&reported)
 }
 
 // wakePods lets the kubelet look at the pods of a release.

@@ -105,7 +105,7 @@ func (s *store) update(object client.Object) error {
 	if err != nil {
 		return err
 	}
-	stored := object.DeepCopyObject().(client.Object)
+	stored := shallow(object)
 	takeStatus(stored, before)
 	stored.SetGeneration(before.GetGeneration())
 	if same, ok := sameSpec(stored, before); ok && !same {
@@ -156,8 +156,8 @@ func (s *store) updateStatus(object client.Object) error {
 	if err != nil {
 		return err
 	}
-	stored := before.DeepCopyObject().(client.Object)
-	takeStatus(stored, object.DeepCopyObject().(client.Object))
+	stored := shallow(before)
+	takeStatus(stored, object)
 	asStored(stored)
 	s.replace(k, before, stored, object)
 	return nil
@@ -175,6 +175,7 @@ func (s *store) current(k kind, seen client.Object) (client.Object, error) {
 	return before, nil
 }
 
+// replace stores an object, and answers with a copy: what the caller brought is its no more.
 func (s *store) replace(k kind, before, stored, answer client.Object) {
 	stored.SetNamespace(Namespace)
 	stored.SetUID(before.GetUID())

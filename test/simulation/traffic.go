@@ -65,7 +65,7 @@ func (w *World) playRoute(name string) {
 	}
 	w.wire[name] = weightsOf(route)
 	missing := w.missingBackend(route)
-	reported := route.DeepCopy()
+	reported := *route
 	reported.Status.Parents = nil
 	for _, parent := range route.Spec.ParentRefs {
 		report := gatewayv1.RouteParentStatus{ParentRef: parent, ControllerName: "example.com/gateway"}
@@ -84,7 +84,7 @@ func (w *World) playRoute(name string) {
 		return
 	}
 	w.tell("~ wire %s: %s", name, world.Backends(w.wire[name]))
-	w.mustUpdateStatus(reported)
+	w.mustUpdateStatus(&reported)
 }
 
 func (w *World) setCondition(report *gatewayv1.RouteParentStatus, route *gatewayv1.HTTPRoute, kind gatewayv1.RouteConditionType, status metav1.ConditionStatus, reason string) {
