@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,6 +87,44 @@ func Digest(spec *v1alpha1.ReleaseRecordSpec) string {
 // digestOf the JSON of a record's spec without its digest. It
 // reorders what it is given.
 func digestOf(data []byte) string {
+	if known := recent.get(data); known != "" {
+		return known
+	}
+	key := string(data)
+	digest := computeDigest(data)
+	recent.put(key, digest)
+	return digest
+}
+
+// recent are the digests that were computed last: who appends a record reads it next, and
+// JSON that is the same to the byte has the same digest.
+var recent digests
+
+// digests by the JSON that they are of, at most twice maxRecent. Safe for concurrent use.
+type digests struct {
+	mu sync.Mutex
+	// older are those of before newer had as many.
+	newer, older map[string]string
+}
+
+const maxRecent = 64
+
+func (d *digests) get(data []byte) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cmp.Or(d.newer[string(data)], d.older[string(data)])
+}
+
+func (d *digests) put(data, digest string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.newer == nil || len(d.newer) >= maxRecent {
+		d.newer, d.older = make(map[string]string, maxRecent), d.newer
+	}
+	d.newer[data] = digest
+}
+
+func computeDigest(data []byte) string {
 	canonical := jsontext.Value(data)
 	if err := canonical.Canonicalize(); err != nil {
 		return ""
