@@ -108,11 +108,11 @@ func isDefault(object reflect.Value, i int) bool {
 // isSize says whether a field is the size of a Deployment, or bounds it: that is
 // capacity and not content.
 func isSize(object reflect.Type, i int) bool {
-	name := object.Field(i).Name
 	switch object {
 	case reflect.TypeFor[appsv1.DeploymentSpec]():
-		return name == "Replicas"
+		return object.Field(i).Name == "Replicas"
 	case reflect.TypeFor[autoscalingv2.HorizontalPodAutoscalerSpec]():
+		name := object.Field(i).Name
 		return name == "MinReplicas" || name == "MaxReplicas"
 	}
 	return false
