@@ -120,7 +120,7 @@ func (c connection) List(_ context.Context, list client.ObjectList, options ...c
 	}
 	a := c.find(k, asked)
 	c.p.noteList(k, asked, a.shelf)
-	if c.p.w.careful {
+	if kept := a.Field != ""; c.p.w.careful || !kept {
 		fill(list, a.shelf)
 		return nil
 	}

@@ -32,12 +32,12 @@ func TestWorlds(t *testing.T) {
 	}
 	// Worlds are short-lived garbage: memory is cheaper here than collecting it.
 	defer debug.SetGCPercent(debug.SetGCPercent(1600))
-	var records, writes, failed atomic.Int64
+	var next, records, writes, failed atomic.Int64
 	t.Run("all", func(t *testing.T) {
 		for part := range runtime.GOMAXPROCS(0) {
 			t.Run(fmt.Sprintf("part %d", part+1), func(t *testing.T) {
 				t.Parallel()
-				for i := part; i < *worlds && failed.Load() == 0; i += runtime.GOMAXPROCS(0) {
+				for i := next.Add(1) - 1; i < int64(*worlds) && failed.Load() == 0; i = next.Add(1) - 1 {
 					outcome := simulation.Run(*seed + uint64(i))
 					records.Add(int64(outcome.Records))
 					writes.Add(int64(outcome.Writes))
