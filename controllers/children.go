@@ -171,7 +171,7 @@ func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) 
 // that still has anything.
 func (r *TrackReconciler) observeComponents(ctx context.Context, w *world, release *rollout.Release) error {
 	object, live := w.release(release.Name), w.isLive(release)
-	var components []rollout.Component
+	components := make([]rollout.Component, 0, len(object.Spec.Components))
 	some := live
 	for i := range object.Spec.Components {
 		c, err := r.observeComponent(ctx, w, object, &object.Spec.Components[i], live && release.Sealed != nil)

@@ -151,6 +151,7 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 		return err
 	}
 	w.releases, w.places = list.Items, make(map[string]int, len(list.Items))
+	w.Releases = make([]rollout.Release, 0, len(list.Items))
 	for i := range w.releases {
 		release := &w.releases[i]
 		w.places[release.Name] = i

@@ -64,7 +64,7 @@ func (v view) candidateStage() Stage {
 // after is how long until the earliest moment at which time alone changes
 // something; 0 when it never does.
 func (v view) after() time.Duration {
-	var moments []time.Time
+	moments := make([]time.Time, 0, 16) // More are rare.
 	if v.candidate != nil {
 		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd())
 		moments = append(moments, v.testDeadlines()...)

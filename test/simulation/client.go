@@ -148,17 +148,17 @@ func (c connection) find(k kind, asked *client.ListOptions) *answer {
 	if asked.FieldSelector == nil {
 		return &answer{shelf: found}
 	}
-	which := asked.FieldSelector.Requirements()[0]
 	if c.live || asked.LabelSelector != nil {
-		return &answer{shelf: c.p.w.indexes.find(k, found, which)}
+		return &answer{shelf: c.p.w.indexes.find(k, found, asked.FieldSelector.Requirements()[0])}
 	}
 	// A cache is asked the same again and again, before it hears of anything.
 	v := &c.p.views[k]
 	for i := range v.answers {
-		if v.answers[i].Requirement == which {
+		if value, same := asked.FieldSelector.RequiresExactMatch(v.answers[i].Field); same && value == v.answers[i].Value {
 			return &v.answers[i]
 		}
 	}
+	which := asked.FieldSelector.Requirements()[0]
 	v.answers = append(v.answers, answer{Requirement: which, shelf: c.p.w.indexes.find(k, found, which)})
 	return &v.answers[len(v.answers)-1]
 }
