@@ -34,7 +34,7 @@ func (r *TrackReconciler) append(ctx context.Context, w *world, entry rollout.En
 		}
 	}
 	spec := ledger.Chain(w.TrackName, w.Log.Head, entry, w.ReadTime)
-	record, err := ledger.Append(ctx, r.Client, w.Namespace, spec)
+	record, err := r.appendInTurn(ctx, w, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -299,5 +299,5 @@ var errSlept = errors.New("this process was asleep since it read the world")
 // isStale says whether an error means that the world has moved on since it was
 // observed: it is read again, and nothing is wrong.
 func isStale(err error) bool {
-	return errors.Is(err, ledger.ErrLost) || errors.Is(err, errBehind) || errors.Is(err, errReplaced) || errors.Is(err, errSlept) || traffic.IsStale(err)
+	return errors.Is(err, ledger.ErrLost) || errors.Is(err, errTurnGone) || errors.Is(err, errBehind) || errors.Is(err, errReplaced) || errors.Is(err, errSlept) || traffic.IsStale(err)
 }

@@ -48,7 +48,7 @@ func (r *TrackReconciler) observeCopies(ctx context.Context, w *world, how readi
 		}
 		look, ok := looks[release.UID]
 		if !ok {
-			look.at = w.Now.Add(spread(release.UID) - copiesLooks)
+			look.at = w.Now.Add(spread(string(release.UID), copiesLooks) - copiesLooks)
 		}
 		urgent := w.takesTraffic(release, &live[i])
 		if w.Now.Sub(look.at) >= copiesWait(urgent, look) || how.live && len(look.broken) > 0 {

@@ -43,6 +43,8 @@ func observeTold(_ context.Context, w *world, _ reading) error {
 	case told == nil:
 	case told.Gate == "Sealed" && release.Sealed == nil:
 		release.Obstacle = &rollout.Obstacle{Gate: "Sealed", Reason: told.Reason, Message: told.Message}
+	case told.Gate == "TurnTaken":
+		w.Turn.Told = told.Message
 	case told.Reason == "ChildRefused" && release.Sealed != nil:
 		release.Obstacle = &rollout.Obstacle{Gate: "ChildrenAccepted", Reason: told.Reason, Message: told.Message}
 	}

@@ -77,7 +77,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeLog, r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeActions,
-		r.observeChildren, r.observeCopies, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeStale,
+		r.observeChildren, r.observeCopies, r.observeUses, r.observePodless, r.observePreparation, r.observeRequired, r.observeRefusals, r.observeSelectors, r.observeRoutes, r.observeTurn, r.observeStale,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w, err

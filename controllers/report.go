@@ -98,6 +98,7 @@ func (r *TrackReconciler) publishUnread(ctx context.Context, w *world, before, a
 func (r *TrackReconciler) forget(w *world) {
 	metrics.ForgetTrack(w.Namespace, w.TrackName)
 	r.log.Forget(w.key)
+	r.fleet.Exists(w.key, false)
 	if len(w.releases) == 0 {
 		r.notes.forget(w.key)
 	}

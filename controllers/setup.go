@@ -29,6 +29,7 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/debug"
+	"github.com/strata-release/strata/controllers/fleet"
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/ledger"
 	"github.com/strata-release/strata/controllers/traffic"
@@ -42,7 +43,7 @@ const (
 	indexTrackLabel = "metadata.labels." + v1alpha1.LabelTrack
 )
 
-// Retries after an error, by exponential backoff between these.
+// Retries after an error, by exponential backoff with jitter between these.
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = 30 * time.Second
@@ -70,6 +71,9 @@ type Options struct {
 	Actor string
 	// MaxConcurrentReconciles is the number of tracks worked on at once; 0 means 4.
 	MaxConcurrentReconciles int
+	// MaxRollouts is how many rollouts may be under way at once in all namespaces; 0: any
+	// number, as far as policies let it.
+	MaxRollouts int
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Looks remember what came of each look at a track, for people; nil: nobody asks.
@@ -86,13 +90,14 @@ type TrackReconciler struct {
 	now      func() time.Time
 	// log reads records, hashing each once.
 	log   *ledger.Reader
+	fleet *fleet.Book
 	notes notebooks
 }
 
 // New makes a reconciler that reads from the cache behind c, past it by live, and
 // relies on Indexes and Watches: Setup sees to them.
 func New(c client.Client, live client.Reader, recorder events.EventRecorder, options Options) *TrackReconciler {
-	r := &TrackReconciler{Client: c, live: live, recorder: recorder, options: options, now: options.Now, log: ledger.NewReader()}
+	r := &TrackReconciler{Client: c, live: live, recorder: recorder, options: options, now: options.Now, log: ledger.NewReader(), fleet: fleet.New(options.MaxRollouts)}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -125,7 +130,9 @@ func Setup(mgr ctrl.Manager, options Options) error {
 		}
 		b = b.WatchesRawSource(options.Images.Source())
 	}
-	var r reconcile.Reconciler = New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
+	tracks := New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
+	b = tracks.watchTurns(b)
+	var r reconcile.Reconciler = tracks
 	if options.Looks != nil {
 		r = options.Looks.Keep(r)
 	}
@@ -135,9 +142,21 @@ func Setup(mgr ctrl.Manager, options Options) error {
 	return nil
 }
 
-// RateLimiter is how a track is tried again after errors.
+// RateLimiter is how a track is tried again after errors: each time after twice as long,
+// and up to half of that earlier, so that tracks that failed together do not come back
+// together.
 func RateLimiter() workqueue.TypedRateLimiter[reconcile.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)
+	return jittered{workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry)}
+}
+
+type jittered struct {
+	workqueue.TypedRateLimiter[reconcile.Request]
+}
+
+// When implements workqueue.TypedRateLimiter.
+func (j jittered) When(request reconcile.Request) time.Duration {
+	tries, wait := j.NumRequeues(request), j.TypedRateLimiter.When(request)
+	return wait - spread(fmt.Sprintf("%s %d", request, tries), wait/2)
 }
 
 // Watch is a kind whose changes ask for the track that they are about.

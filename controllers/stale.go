@@ -46,7 +46,7 @@ func (r *TrackReconciler) observeStale(ctx context.Context, w *world, _ reading)
 		return nil
 	}
 	if seen.release != release.UID {
-		*seen = staleness{release: release.UID, next: w.Now.Add(spread(release.UID))}
+		*seen = staleness{release: release.UID, next: w.Now.Add(spread(string(release.UID), staleLook))}
 	}
 	if !w.Now.Before(seen.next) {
 		seen.next = w.Now.Add(staleLook)
@@ -59,11 +59,12 @@ func (r *TrackReconciler) observeStale(ctx context.Context, w *world, _ reading)
 	return nil
 }
 
-// spread is a part of staleLook that is the same for one release every time.
-func spread(uid types.UID) time.Duration {
-	hash := fnv.New32a()
-	hash.Write([]byte(uid))
-	return time.Duration(hash.Sum32()%uint32(staleLook/time.Second)+1) * time.Second
+// spread is a part of a time, more than 0 and no more than within: another one for each
+// name, and for one name always the same.
+func spread(name string, within time.Duration) time.Duration {
+	hash := fnv.New64a()
+	hash.Write([]byte(name))
+	return time.Duration(hash.Sum64()%uint64(within)) + 1
 }
 
 // movedOn says which live sources differ from what was frozen.

@@ -93,7 +93,7 @@ func (b *bench) releaseVersion(name string) string {
 func TestFirstLooksAreSpread(t *testing.T) {
 	seen := map[time.Duration]bool{}
 	for i := range 100 {
-		at := spread(types.UID(strings.Repeat("a", i)))
+		at := spread(strings.Repeat("a", i), staleLook)
 		if at <= 0 || at > staleLook {
 			t.Errorf("the first look is after %s", at)
 		}

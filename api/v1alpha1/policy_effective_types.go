@@ -74,6 +74,13 @@ type EffectivePolicy struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	MaxAgeSeconds int64 `json:"maxAgeSeconds,omitempty"`
+
+	// maxRollouts is how many rollouts may be under way at once in the namespace. Unset:
+	// any number.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	MaxRollouts int32 `json:"maxRollouts,omitempty"`
 }
 
 // EffectiveSignatures is what one policy demands.

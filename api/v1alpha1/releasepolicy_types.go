@@ -123,6 +123,16 @@ type ReleasePolicySpec struct {
 	// +kubebuilder:validation:Maximum=315360000
 	MaxAgeSeconds *int64 `json:"maxAgeSeconds,omitempty"`
 
+	// maxRollouts is how many rollouts may be under way at once in each selected
+	// namespace, 1 to 1000: others wait before their tests and pods, the oldest first.
+	// What goes back waits for nobody, nor does what is to replace a release that is down.
+	// Unset: any number, as far as the operator's own limit for all namespaces lets it.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxRollouts *int32 `json:"maxRollouts,omitempty"`
+
 	// approvals that a step with approval Required needs. Unset: one, by anyone who
 	// holds the verb approve.
 	//

@@ -41,7 +41,7 @@ type ReleaseRecordList struct {
 
 // RecordEvent is what a record decides or notes.
 //
-// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Restored;Refused;Pruned;BreakGlass;Drift;Published
+// +kubebuilder:validation:Enum=AttemptOpened;TestStarted;TestFinished;Approved;HoldSkipped;WeightSet;WeightVerified;Promoted;Failed;Aborted;Recalled;RolledBack;Superseded;Retired;Adopted;Restored;Refused;Pruned;BreakGlass;Drift;Published;TurnAwaited;TurnTaken;TurnYielded
 type RecordEvent string
 
 const (
@@ -89,6 +89,12 @@ const (
 	EventDrift RecordEvent = "Drift"
 	// EventPublished: the release of spec.releaseTemplate is created, or is there.
 	EventPublished RecordEvent = "Published"
+	// EventTurnAwaited: as many rollouts are under way as may be, and the attempt waits.
+	EventTurnAwaited RecordEvent = "TurnAwaited"
+	// EventTurnTaken: its turn has come. It counts as under way until it ends.
+	EventTurnTaken RecordEvent = "TurnTaken"
+	// EventTurnYielded: something else keeps it from its pods now, and others may go first.
+	EventTurnYielded RecordEvent = "TurnYielded"
 )
 
 // IsVerdict says whether an event ends an attempt.

@@ -190,6 +190,18 @@ type CandidateState struct {
 	//
 	// +optional
 	ActivatedTime *metav1.MicroTime `json:"activatedTime,omitempty"`
+
+	// turnAwaitedTime is since when the attempt waits, or has waited, for its turn among
+	// the rollouts of a limit. Unset: it does not, and did not have to.
+	//
+	// +optional
+	TurnAwaitedTime *metav1.MicroTime `json:"turnAwaitedTime,omitempty"`
+
+	// turnTakenTime is when its turn came: from then on it counts as under way. Unset: it
+	// has not, or nothing limits how many rollouts are under way.
+	//
+	// +optional
+	TurnTakenTime *metav1.MicroTime `json:"turnTakenTime,omitempty"`
 }
 
 // RouteState is what one route of the track carries: percentages that sum to

@@ -47,6 +47,7 @@ func bind(flags *flag.FlagSet, o *operator.Options) {
 	flags.StringVar(&o.Username, "username", "", "User that the operator is to the API server where it runs outside the cluster; the policies must name the same.")
 	flags.BoolVar(&o.LeaderElection, "leader-elect", true, "Let one replica at a time move tracks.")
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", 4, "Tracks that are worked on at once.")
+	flags.IntVar(&o.MaxRollouts, "max-rollouts", 0, "Rollouts that may be under way at once in all namespaces: others wait for their turn. 0 for any number; a ReleasePolicy may set another limit for each namespace.")
 	flags.Float64Var(&o.QPS, "kube-api-qps", 50, "Requests to the API server per second, on average.")
 	flags.IntVar(&o.Burst, "kube-api-burst", 100, "Requests to the API server at once.")
 	flags.StringVar(&o.MetricsAddress, "metrics-bind-address", ":8443", "Address of /metrics; 0 turns it off.")

@@ -4,6 +4,7 @@
 //	strata_stage_duration_seconds{stage}                 time that rollouts spend in a stage
 //	strata_track_weight_percent{namespace,track}         share of the candidate, 100 when settled
 //	strata_track_blocked{namespace,track,gate,reason}    1 while the gate keeps weight from rising
+//	strata_rollout_turns{state}                          rollouts of a limit: UnderWay, and Waiting for their turn
 //	strata_drift_total{namespace,track}                  objects of releases that were found changed
 //	strata_guard_drift_total{kind,name}                  policies and webhook configurations that were found changed
 //	strata_guards_left                                   of them, those that differ and are left: who writes them does not stop; none while nobody compares them
@@ -78,6 +79,11 @@ var (
 	}, []string{"namespace", "track", "gate", "reason"})
 )
 
+var turns = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	Name: "strata_rollout_turns",
+	Help: "Rollouts of those that a limit is for, by state: under way, or waiting for their turn.",
+}, []string{"state"})
+
 // blocking remembers the one blocked series of each track, so that the next
 // call removes exactly that one.
 var blocking = struct {
@@ -92,7 +98,7 @@ type (
 
 // Register adds all series to a registry. It fails when they are there already.
 func Register(registry prometheus.Registerer) error {
-	for _, collector := range []prometheus.Collector{rollouts, drifts, guardDrifts, guardsLeft, certificateExpiry, stages, weights, blocks, writes} {
+	for _, collector := range []prometheus.Collector{rollouts, drifts, guardDrifts, guardsLeft, certificateExpiry, stages, weights, blocks, turns, writes} {
 		if err := registry.Register(collector); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
 		}
@@ -128,6 +134,12 @@ func SetCertificateExpiry(end time.Time) {
 // ObserveStage counts the time that a rollout spent in a stage it has left.
 func ObserveStage(stage string, duration time.Duration) {
 	stages.WithLabelValues(stage).Observe(duration.Seconds())
+}
+
+// SetTurns says how many rollouts are under way, and how many wait, where a limit is.
+func SetTurns(underWay, waiting int) {
+	turns.WithLabelValues("UnderWay").Set(float64(underWay))
+	turns.WithLabelValues("Waiting").Set(float64(waiting))
 }
 
 // SetWeight sets the share, 0 to 100, of the release that a track moves to.

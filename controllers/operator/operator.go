@@ -49,6 +49,9 @@ type Options struct {
 	LeaderElection bool
 	// MaxConcurrentReconciles is how many tracks are worked on at once.
 	MaxConcurrentReconciles int
+	// MaxRollouts is how many rollouts may be under way at once in all namespaces; 0: any
+	// number, as far as policies let it.
+	MaxRollouts int
 	// QPS and Burst bound the requests to the API server, per second and at once.
 	QPS   float64
 	Burst int
@@ -90,6 +93,9 @@ func New(ctx context.Context, config *rest.Config, options Options) (ctrl.Manage
 	}
 	if options.DebugPages && (!options.MetricsSecure || options.MetricsAddress == "0") {
 		return nil, errors.New("set up the operator: debug pages are served with the metrics, to those who may get them: metrics must be on, and secure")
+	}
+	if options.MaxRollouts < 0 {
+		return nil, fmt.Errorf("set up the operator: --max-rollouts is %d: it must be 0, for any number, or more", options.MaxRollouts)
 	}
 	config = requests(config, options)
 	managerOptions, err := managerOptions(options)
@@ -179,6 +185,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 		}),
 		Actor:                   options.username(),
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
+		MaxRollouts:             options.MaxRollouts,
 		Looks:                   looks,
 	}); err != nil {
 		return err

@@ -129,6 +129,18 @@ func (e Effective) MaxAgeSeconds() int64 {
 	return least
 }
 
+// MaxRollouts is how many rollouts may be under way at once in the namespace; 0 for any
+// number.
+func (e Effective) MaxRollouts() int32 {
+	var least int32
+	for i := range e.policies {
+		if limit := e.policies[i].Spec.MaxRollouts; limit != nil && (least == 0 || *limit < least) {
+			least = *limit
+		}
+	}
+	return least
+}
+
 // Approvals is what the approval of a step takes: of the highest count, of somebody
 // else than who published the release if one policy wants that, and no older than the
 // shortest time. The zero value asks for nothing.
@@ -207,7 +219,7 @@ func (e Effective) Summary() *v1alpha1.EffectivePolicy {
 	if len(e.policies) == 0 {
 		return nil
 	}
-	s := &v1alpha1.EffectivePolicy{PolicyNames: e.Names(), MaxAgeSeconds: e.MaxAgeSeconds()}
+	s := &v1alpha1.EffectivePolicy{PolicyNames: e.Names(), MaxAgeSeconds: e.MaxAgeSeconds(), MaxRollouts: e.MaxRollouts()}
 	if allowed, restricted := e.registries(); restricted {
 		s.AllowedRegistries = &allowed
 	}

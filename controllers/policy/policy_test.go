@@ -316,8 +316,8 @@ func TestRegistryAccessIsWhatAllAllow(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	got, err := yaml.Marshal(effective(t,
-		"{allowedRegistries: [registry.example.com], maxAgeSeconds: 7200, externalState: {hostPath: Warn}}",
-		"{allowedRegistries: [other.example.com], maxAgeSeconds: 3600, externalState: {hostPath: Deny, writableVolumes: Allow}}",
+		"{allowedRegistries: [registry.example.com], maxAgeSeconds: 7200, maxRollouts: 3, externalState: {hostPath: Warn}}",
+		"{allowedRegistries: [other.example.com], maxAgeSeconds: 3600, maxRollouts: 2, externalState: {hostPath: Deny, writableVolumes: Allow}}",
 		"{signatures: {enforcement: Deny, authorities: [{name: ci}, {name: team}]}, allowedServiceAccountNames: [web]}",
 	).Summary())
 	if err != nil {
@@ -327,6 +327,7 @@ func TestSummary(t *testing.T) {
 allowedServiceAccountNames:
 - web
 maxAgeSeconds: 3600
+maxRollouts: 2
 policyNames:
 - a
 - b

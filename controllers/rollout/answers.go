@@ -77,6 +77,12 @@ func (a Answers) LacksApproval() int32 {
 	return 0
 }
 
+// MayTakeTurn says whether nothing but how many other rollouts are under way keeps the
+// open attempt from taking its turn.
+func (a Answers) MayTakeTurn() bool {
+	return a.v.Track != nil && a.v.candidate != nil && a.v.Log.Broken == "" && !a.v.stale() && a.v.reaches("TurnTaken")
+}
+
 // Waits says whether a newer release waits for the candidate to finish.
 func (a Answers) Waits() bool {
 	return a.v.Track != nil && a.v.candidate != nil && a.v.Track.Spec.ReleaseName == "" && a.v.finishesFirst()

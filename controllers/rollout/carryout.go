@@ -177,7 +177,7 @@ func (r *Release) misses() bool {
 }
 
 func (v view) cleared() bool {
-	for _, check := range []func(view) (string, string, bool){gateRequiredTracksPromoted, gateNamesFree, gateBackendsExist, gateNoForeignSelector} {
+	for _, check := range []func(view) (string, string, bool){gateRequiredTracksPromoted, gateTurnTaken, gateNamesFree, gateBackendsExist, gateNoForeignSelector} {
 		if _, _, blocked := check(v); blocked {
 			return false
 		}

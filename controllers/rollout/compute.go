@@ -22,6 +22,8 @@ var decisions = []struct {
 	{"takeRoutes", view.takeRoutes},
 	{"publish", view.publish},
 	{"openAttempt", view.openAttempt},
+	{"yieldTurn", view.yieldTurn},
+	{"takeTurn", view.takeTurn},
 	{"raiseWeight", view.raiseWeight},
 	{"promote", view.promote},
 	{"passOver", view.passOver},

@@ -25,6 +25,7 @@
 //	attempt.go   opening and closing attempts, releases passed over
 //	gates.go     what must hold before weight rises, in words for users
 //	requires.go  what must have been promoted on other tracks first
+//	turn.go      how many rollouts are under way at once, and whose turn it is
 //	steps.go     which weight is next, and how long the present one is held
 //	tests.go     test Jobs: due, started, finished
 //	failure.go   what ends an attempt as Failed, and when; what failurePolicy Hold holds

@@ -68,6 +68,8 @@ func explore(t *testing.T, seed uint64) *explorer {
 		e.Track.Spec.Retention.ActionSeconds = ptr(int32(20))
 	case 1:
 		e.Track.Approvals.Valid = 20 * time.Second
+	case 2:
+		e.Turn = busy(int(seed/4)%4, 7*time.Second)
 	}
 	for i := range e.planners {
 		e.planners[i] = world.NewPlanner(e.World, e.compute)

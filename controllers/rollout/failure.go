@@ -209,7 +209,7 @@ func (v view) deadline() time.Time {
 		return time.Time{}
 	}
 	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.shortSince())
-	since = later(since, v.requiredTime())
+	since = later(later(since, v.requiredTime()), v.turnTime())
 	if v.candidate.Sealed != nil {
 		since = later(since, v.candidate.Sealed.Time)
 	}

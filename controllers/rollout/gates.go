@@ -20,6 +20,7 @@ type gate struct {
 var gates = []gate{
 	{"Sealed", gateSealed},
 	{"RequiredTracksPromoted", gateRequiredTracksPromoted},
+	{"TurnTaken", gateTurnTaken},
 	{"NamesFree", gateNamesFree},
 	{"RoutesFree", gateRoutesFree},
 	{"BackendsExist", gateBackendsExist},

@@ -31,6 +31,8 @@ type Observation struct {
 	// Required is what the logs of the tracks in spec.requires tell of the version of a
 	// sealed candidate without weight, one for each; empty where nobody asks.
 	Required []RequiredTrack
+	// Turn is how a sealed candidate without weight stands among other rollouts.
+	Turn Turn
 	// Actions are those that no record names yet, oldest first.
 	Actions []v1alpha1.ReleaseAction
 	// Answered are those that a record names, or may have named, oldest first, but for

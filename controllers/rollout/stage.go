@@ -53,7 +53,7 @@ func (v view) candidateStage() Stage {
 		return Baking
 	case v.weight() > 0:
 		return Shifting
-	case blocked != nil && (blocked.Gate == "RequiredTracksPromoted" || slices.Contains(machineGates, blocked.Gate)):
+	case blocked != nil && (blocked.Gate == "RequiredTracksPromoted" || blocked.Gate == "TurnTaken" || slices.Contains(machineGates, blocked.Gate)):
 		return Provisioning
 	case blocked != nil && blocked.Gate == "TestsPassed":
 		return Testing
@@ -66,7 +66,7 @@ func (v view) candidateStage() Stage {
 func (v view) after() time.Duration {
 	moments := make([]time.Time, 0, 16) // More are rare.
 	if v.candidate != nil {
-		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd())
+		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd(), v.turnLook())
 		moments = append(moments, v.testDeadlines()...)
 		if v.polls() {
 			moments = append(moments, v.Now.Add(lookAgain))

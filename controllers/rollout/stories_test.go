@@ -25,6 +25,10 @@ var stories = map[string]func(*testing.T){
 	"route-added-and-removed":  routeAddedAndRemoved,
 	"routes-removed-under-way": routesRemovedUnderWay,
 	"required-track":           requiredTrack,
+	"waits-for-its-turn":       waitsForItsTurn,
+	"turn-yielded":             turnYielded,
+	"begun-before-a-limit":     begunBeforeALimit,
+	"dead-baseline-no-turn":    deadBaselineNoTurn,
 	"signed-promotion":         signedPromotion,
 	"first-attempts-fail":      firstAttemptsFail,
 	// Not going live.

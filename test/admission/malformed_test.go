@@ -264,6 +264,7 @@ spec:
   privileges: {rootUser: Deny}
   allowedServiceAccountNames: [web]
   maxAgeSeconds: 86400
+  maxRollouts: 2
 `
 
 const goodKey = "spec/signatures/authorities/0/key/publicKey"
@@ -287,6 +288,7 @@ var malformedPolicies = []malformed{
 	{"spec/signatures/authorities/1/keyless/issuer", `"https:///x"`, []string{"spec.signatures.authorities[1].keyless.issuer", "https:///x", "https address"}},
 	{"spec/externalState/hostPath", `"No"`, []string{"spec.externalState.hostPath", "No"}},
 	{"spec/privileges/rootUser", `"No"`, []string{"spec.privileges.rootUser", "No"}},
+	{"spec/maxRollouts", `0`, []string{"spec.maxRollouts", "0"}},
 	{"spec/maxAgeSeconds", `60`, []string{"spec.maxAgeSeconds", "60"}},
 	{"spec/interactiveAccess", `"Warn"`, []string{"spec.interactiveAccess", "Warn"}},
 	{"spec/breakGlass", `{"groups":[]}`, []string{"spec.breakGlass.groups"}},

@@ -325,6 +325,8 @@ var malformedPolicies = []malformed{
 	{"spec.externalState.hostPath", "No", "spec.externalState.hostPath", unsupported},
 	{"spec.privileges.rootUser", "No", "spec.privileges.rootUser", unsupported},
 	{"spec.maxAgeSeconds", int64(1), "spec.maxAgeSeconds", "Invalid value: 1"},
+	{"spec.maxRollouts", int64(0), "spec.maxRollouts", "Invalid value: 0"},
+	{"spec.maxRollouts", int64(1001), "spec.maxRollouts", "Invalid value: 1001"},
 	{"spec.approvals.count", int64(0), "spec.approvals.count", "Invalid value: 0"},
 	{"spec.approvals.validSeconds", int64(0), "spec.approvals.validSeconds", "Invalid value: 0"},
 	{"spec.writers[0].type", "Scaler", "spec.writers[0].scaler", "must be set when type is Scaler"},

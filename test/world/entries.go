@@ -62,8 +62,23 @@ func (w *World) checkEvent(o rollout.Observation, before v1alpha1.TrackState, sp
 		return w.checkBreakGlass(before, spec)
 	case v1alpha1.EventPublished:
 		return w.checkPublished(spec)
+	case v1alpha1.EventTurnTaken:
+		if spec.Reason == rollout.ReasonTurnCome && !o.Turn.Come {
+			return fmt.Errorf("no place is free")
+		}
 	}
 	return nil
+}
+
+// checkTurn: where rollouts are limited, a candidate without weight gets its first Job and
+// pod, and its first weight, after it took its turn; what goes back waits for nobody.
+func (w *World) checkTurn(o *rollout.Observation, state v1alpha1.TrackState) error {
+	c := state.Candidate
+	limited := o.Turn.Limit > 0 || o.Turn.NamespaceLimit > 0
+	if !limited || c.TurnTakenTime != nil || c.ActivatedTime != nil || weightOf(state, c.Name) > 0 || w.proven(c.ReleaseRef) {
+		return nil
+	}
+	return fmt.Errorf("the turn of %s has not come", c.Name)
 }
 
 // checkOpened: one open attempt; after a negative verdict only by a Retry; and,
@@ -133,7 +148,7 @@ func (w *World) checkRaise(o rollout.Observation, before v1alpha1.TrackState, sp
 	if pace(o).AdvancePolicy == v1alpha1.AdvancePaused {
 		return fmt.Errorf("the track is paused")
 	}
-	if err := w.checkRequired(o, before, from); err != nil {
+	if err := errors.Join(w.checkRequired(o, before, from), w.checkTurn(&o, before)); err != nil {
 		return err
 	}
 	return w.checkSteps(o, before, from, to)

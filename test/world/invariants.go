@@ -131,6 +131,9 @@ func (w *World) mayHavePods(o *rollout.Observation, r *Release) error {
 		}
 		return nil
 	}
+	if err := w.checkTurn(o, state); err != nil {
+		return err
+	}
 	for _, t := range r.Spec.Tests {
 		passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
 			return result.Name == t.Name && result.Outcome == v1alpha1.TestPassed

@@ -70,6 +70,9 @@ func (w *World) observe(c *Objects) rollout.Observation {
 	}
 	o.Routes = w.observeRoutes(c)
 	o.Required = w.observeRequired(o, state)
+	if w.Turn != nil {
+		o.Turn = w.Turn(w.Now)
+	}
 	for _, a := range c.Actions {
 		_, done := o.Log.Actions[a.Name]
 		if !done {

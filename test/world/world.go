@@ -212,6 +212,9 @@ type World struct {
 	RouterDown  bool
 	// Elsewhere is what became of versions on other tracks.
 	Elsewhere map[v1alpha1.RequiredTrack]map[string]Standing
+	// Turn is how a candidate stands among the rollouts of other tracks at a time; nil:
+	// nothing limits them.
+	Turn func(time.Time) rollout.Turn
 	// TrackGone: the track was deleted.
 	TrackGone bool
 	// Writes counts the writes of planners.

@@ -205,11 +205,14 @@ func (p *Planner) markService(a rollout.MarkService) write {
 }
 
 func (p *Planner) createJob(a rollout.CreateJob) write {
-	w, r := p.World, p.objects.Releases[a.Release]
+	w, r, observation := p.World, p.objects.Releases[a.Release], p.seen
 	name := resources.JobName(a.Release, a.Test, a.Attempt, a.WeightPercent)
 	return write{"create Job " + name, func() (bool, error) {
 		if w.Jobs[name] != nil {
 			return true, nil
+		}
+		if err := w.checkTurn(observation, observation.Log.Head.State); err != nil {
+			return false, fmt.Errorf("create Job %s: %w", name, err)
 		}
 		w.Jobs[name] = &Job{
 			Name: name, Release: a.Release, Test: a.Test, UID: w.uid(), Owner: r.UID,
