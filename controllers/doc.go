@@ -12,6 +12,7 @@
 //	             release
 //	policies.go  ... the part of it that holds a release to policies
 //	required.go  ... the part of it that asks the logs of required tracks
+//	turn.go      ... the part of it that asks how many other rollouts are under way
 //	podless.go   ... the part of it that asks why a test Job has no pod
 //	stale.go     ... the part of it that asks whether frozen configuration has moved on
 //	look.go      ... as much of it as somebody may read who looks on

@@ -148,7 +148,7 @@ func (v view) yieldTurn() *Entry {
 // sooner the nearer it is, so that a long line is not looked at all the time. That it has
 // come is told. Zero while nothing is waited for.
 func (v view) turnLook() time.Time {
-	if _, _, waits := gateTurnTaken(v); !waits || v.candidate.Sealed == nil {
+	if _, _, waits := gateTurnTaken(v); !waits || !v.reaches("TurnTaken") {
 		return time.Time{}
 	}
 	return v.Now.Add(lookAgain * time.Duration(1+v.Turn.Before))

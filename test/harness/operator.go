@@ -166,7 +166,7 @@ type auditEvent struct {
 
 var errNoAuditLog = errors.New("STRATA_AUDIT_LOG is not set: writes cannot be counted")
 
-// Writes are the writes that user sent about objects of a namespace since from,
+// Writes are the writes that user sent about objects of a namespace, of all for "", since from,
 // events and leases excepted, refused ones included: they cost the same.
 func (e *Environment) Writes(user, namespace string, from time.Time) ([]Write, error) {
 	if e.AuditLog == "" {
@@ -190,7 +190,7 @@ func readWrites(log io.Reader, user, namespace string, from time.Time) ([]Write,
 			// The API server may be in the middle of the last line.
 			continue
 		}
-		if !event.isWrite() || event.User.Username != user || event.ObjectRef.Namespace != namespace || event.RequestReceivedTimestamp.Before(from) {
+		if !event.isWrite() || event.User.Username != user || namespace != "" && event.ObjectRef.Namespace != namespace || event.RequestReceivedTimestamp.Before(from) {
 			continue
 		}
 		write := Write{Time: event.RequestReceivedTimestamp, Verb: event.Verb, Resource: event.ObjectRef.Resource,

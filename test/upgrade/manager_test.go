@@ -1,0 +1,175 @@
+package upgrade
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+
+	"github.com/strata-release/strata/test/stories/cluster"
+)
+
+// operatorNamespace is where the operators have their Lease and Secrets.
+const operatorNamespace = "strata-system"
+
+// settleIn makes the namespace of the operators, and the roles that they have in it.
+func settleIn(ctx context.Context) {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{}
+	namespace.Name = operatorNamespace
+	Expect(suite.Client.Create(ctx, namespace)).To(Succeed())
+	manifest, err := os.ReadFile(filepath.Join(repository, "config", "rbac", "role.yaml"))
+	Expect(err).NotTo(HaveOccurred())
+	for _, document := range strings.Split(string(manifest), "\n---\n") {
+		role := &rbacv1.Role{}
+		Expect(yaml.Unmarshal([]byte(document), role)).To(Succeed())
+		if role.Kind != "Role" {
+			continue
+		}
+		binding := &rbacv1.RoleBinding{
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: cluster.OperatorUser}},
+		}
+		binding.Namespace, binding.Name = role.Namespace, role.Name
+		Expect(suite.Client.Create(ctx, role)).To(Succeed())
+		Expect(suite.Client.Create(ctx, binding)).To(Succeed())
+	}
+}
+
+// operator is one that runs.
+type operator struct {
+	process *exec.Cmd
+	ended   chan error
+	log     log
+	// URLs of its servers.
+	health, metrics string
+}
+
+// start starts a program. It leads once no other does.
+func start(program string) *operator {
+	GinkgoHelper()
+	health, metrics, webhook := freePort(), freePort(), freePort()
+	o := &operator{ended: make(chan error, 1), health: fmt.Sprintf("http://127.0.0.1:%d/readyz", health), metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", metrics)}
+	o.process = exec.Command(program,
+		"--kubeconfig="+kubeconfig, "--username="+cluster.OperatorUser, "--kube-api-qps=500", "--kube-api-burst=1000",
+		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", health),
+		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", metrics), "--metrics-secure=false",
+		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", webhook))
+	o.process.Stdout, o.process.Stderr = &o.log, &o.log
+	Expect(o.process.Start()).To(Succeed())
+	go func() { o.ended <- o.process.Wait() }()
+	DeferCleanup(func() {
+		if CurrentSpecReport().Failed() {
+			GinkgoWriter.Println(o.log.tail())
+		}
+		_ = o.process.Process.Kill() // It may have ended.
+	})
+	Eventually(o.ready).Should(BeTrue(), o.log.tail)
+	return o
+}
+
+func (o *operator) ready() bool {
+	response, err := http.Get(o.health)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
+}
+
+// stop ends it as a kubelet does; it hands its lease over.
+func (o *operator) stop() {
+	GinkgoHelper()
+	Expect(o.process.Process.Signal(os.Interrupt)).To(Succeed())
+	Eventually(o.ended).Should(Receive(BeNil()), o.log.tail)
+}
+
+// replace an operator by another program as a Deployment does: that is ready before the
+// first one ends.
+func (o *operator) replace(program string) *operator {
+	GinkgoHelper()
+	next := start(program)
+	o.stop()
+	return next
+}
+
+// looks is how often it has looked at a track, and waiting how many wait to be looked at.
+func (o *operator) looks() (looks, waiting float64) {
+	GinkgoHelper()
+	response, err := http.Get(o.metrics)
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), "} ")
+		var n float64
+		switch {
+		case strings.HasPrefix(name, `controller_runtime_reconcile_total{controller="track"`):
+			_, err = fmt.Sscan(value, &n)
+			looks += n
+		case strings.HasPrefix(name, "workqueue_depth{") && strings.Contains(name, `controller="track"`):
+			_, err = fmt.Sscan(value, &n)
+			waiting += n
+		}
+		Expect(err).NotTo(HaveOccurred(), lines.Text())
+	}
+	Expect(lines.Err()).NotTo(HaveOccurred())
+	return looks, waiting
+}
+
+// leads waits until it has looked at so many tracks, and none waits.
+func (o *operator) leads(tracks int) {
+	GinkgoHelper()
+	Eventually(func(g Gomega) {
+		looks, waiting := o.looks()
+		g.Expect(looks).To(BeNumerically(">=", tracks))
+		g.Expect(waiting).To(BeZero())
+	}).WithTimeout(2*time.Minute).Should(Succeed(), o.log.tail)
+}
+
+// log is what a program has said so far.
+type log struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+// Write implements io.Writer.
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+// tail is the end of it.
+func (l *log) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	text := l.text.String()
+	return text[max(0, len(text)-10_000):]
+}
+
+func freePort() int {
+	GinkgoHelper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	Expect(err).NotTo(HaveOccurred())
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}
+
+func keyOf(namespace, name string) types.NamespacedName {
+	return types.NamespacedName{Namespace: namespace, Name: name}
+}
