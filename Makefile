@@ -122,6 +122,10 @@ fuzz: ## Fuzz everything that can be, each for FUZZTIME= (30s); make test runs w
 test-kill: envtest-assets ## Disturb the operator at every write of whole tales, on a real API server: TALE= and FAULT= pick one (docs/proof.md).
 	$(WITH_API_SERVER) go test ./test/stories -count=1 -vet=off -timeout 2h -v -ginkgo.focus 'stopped at any write' -every-write $(if $(TALE),-tale '$(TALE)') $(if $(FAULT),-fault $(FAULT))
 
+.PHONY: test-upgrade
+test-upgrade: envtest-assets ## Replace the operator by one that renders and defaults otherwise, beside TRACKS= (100) settled tracks (docs/proof.md).
+	$(WITH_API_SERVER) go test ./test/upgrade -count=1 -vet=off -ldflags=-w -timeout 1h -v -tracks $(or $(TRACKS),100)
+
 .PHONY: bench-admission
 bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
 	$(WITH_API_SERVER) go test ./test/admission -count=1 -timeout 10m -v -ginkgo.focus 'What admission costs' -benchmark

@@ -10,6 +10,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
@@ -344,5 +347,43 @@ func BenchmarkTurn(b *testing.B) {
 	}
 	for b.Loop() {
 		book.Turn(types.NamespacedName{Namespace: "n7", Name: "t4507"}, 0, noon, true)
+	}
+}
+
+// The watches feed the Book, and the queue gets those whose turn has come.
+func TestWatches(t *testing.T) {
+	f := newFleet(t, 1)
+	f.take("bank/b")
+	f.wait("shop/a", 1)
+	q := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	defer q.ShutDown()
+	book, track := New(1), func(key types.NamespacedName) *v1alpha1.ReleaseTrack {
+		return &v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Namespace: key.Namespace, Name: key.Name}}
+	}
+	if err := book.Source().Start(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	for key, head := range f.heads {
+		book.Records().Create(t.Context(), event.CreateEvent{Object: head}, q)
+		book.Tracks().Create(t.Context(), event.CreateEvent{Object: track(key)}, q)
+	}
+	if turn := book.Turn(keyFor("shop/a"), 0, noon, true); turn.Come || turn.UnderWay != 1 || q.Len() != 0 {
+		t.Errorf("%+v, and %d are woken", turn, q.Len())
+	}
+	going := track(keyFor("bank/b"))
+	going.DeletionTimestamp = &metav1.Time{Time: noon}
+	book.Tracks().Update(t.Context(), event.UpdateEvent{ObjectOld: going, ObjectNew: going}, q)
+	if q.Len() != 1 {
+		t.Fatalf("%d are woken, want one", q.Len())
+	}
+	if woken, _ := q.Get(); woken.String() != "shop/a" {
+		t.Errorf("woken is %s", woken)
+	}
+	book.Tracks().Delete(t.Context(), event.DeleteEvent{Object: track(keyFor("bank/b"))}, q)
+	book.Records().Delete(t.Context(), event.DeleteEvent{Object: f.heads[keyFor("bank/b")]}, q)
+	book.Records().Delete(t.Context(), event.DeleteEvent{Object: f.heads[keyFor("shop/a")]}, q)
+	book.Tracks().Delete(t.Context(), event.DeleteEvent{Object: track(keyFor("shop/a"))}, q)
+	if len(book.tracks)+len(book.namespaces)+len(book.lines) != 0 {
+		t.Errorf("something is left: %v %v %v", book.tracks, book.namespaces, book.lines)
 	}
 }

@@ -18,9 +18,11 @@
 //
 // No limit is passed by one operator: between the look that finds a place free and the
 // record that takes it, the place is kept (Take). It can be passed for a while by what never
-// waits (rollout.ReasonTurnCome says which), and by a leader that lost its lease while it
-// was about to append: by as many as it moves tracks at once, each of which it must have
-// found free less than rollout.MaxThought ago. Nobody begins then until enough have ended.
+// waits (rollout.ReasonTurnCome says which), when a limit is set, by what has begun and was
+// not looked at since, and when leaders change: by what the former one was about to append,
+// one record at most for each track that it moves at once, or had appended and the cache of
+// the next one does not show yet. A limit is of load, and nothing is wrong by that: nobody
+// begins until enough have ended.
 //
 // What is asked about one track takes a time that grows with the namespaces in which
 // tracks wait, and not with the tracks or the cluster.

@@ -3,6 +3,7 @@ package main
 // Files of the loop.
 const (
 	apply      = "controllers/apply.go"
+	book       = "controllers/fleet/book.go"
 	children   = "controllers/children.go"
 	controller = "controllers/track_controller.go"
 	notebook   = "controllers/notebook.go"
@@ -16,7 +17,11 @@ const (
 	reportOn   = "controllers/action.go"
 	required   = "controllers/required.go"
 	restored   = "controllers/restored.go"
+	turn       = "controllers/turn.go"
 )
+
+// fleet are the tests of who is under way and who waits.
+var fleet = testsOf("./controllers/fleet")
 
 // loop are faults in how the world is read, and in how decisions are carried out.
 var loop = []mutant{
@@ -60,6 +65,18 @@ var answering = []mutant{
 		"\"resourceVersion\": observed.ResourceVersion,\n", "\n", looping},
 	{"broken-log-agrees", "takes a required track's log that does not verify for one that tells", required,
 		`told.Unread = known.Broken`, ``, looping},
+	{"place-not-kept", "lets two take the place that each saw free", turn,
+		`if takes && !r.fleet.Take(w.key, w.Now) {`, `if false {`, looping},
+	{"place-lost-with-answer", "takes a place for free whose record may be there", turn,
+		`< http.StatusInternalServerError:`, `< http.StatusInternalServerError || true:`, looping},
+	{"line-by-name", "lets whoever has waited longest wait for others", book,
+		`w.since.Compare(other.since), `, ``, fleet},
+	{"line-unfair", "counts only its own namespace before a track, and so gives a place twice", book,
+		`before += min(max(lower, 0), there.room())`, ``, fleet},
+	{"wakes-nobody", "tells nobody that a place is free", book,
+		"if b.edit(key, change) {", "if b.edit(key, change) && false {", fleet},
+	{"gone-track-counts", "counts the records of a track that is gone", book,
+		"case !t.exists:", "case false:", fleet},
 	{"deployment-before-autoscaler", "deletes the Deployment before the autoscaler that could make it larger", owned,
 		`slices.Concat(autoscalers, deployments, disruptions, services)`, `slices.Concat(deployments, autoscalers, disruptions, services)`, looping},
 }

@@ -12,6 +12,7 @@ const (
 	settings = "controllers/rollout/settings.go"
 	stalled  = "controllers/rollout/stalled.go"
 	template = "controllers/rollout/template.go"
+	turns    = "controllers/rollout/turn.go"
 	workers  = "controllers/rollout/workers.go"
 )
 
@@ -59,6 +60,23 @@ var rules = []mutant{
 		`case told.Unproven != "":`, `case false:`, planning},
 	{"required-unread", "takes a log that cannot be read for one that agrees", requires,
 		`return "RequiredTrackUnread", fmt.Sprintf(`, `return "", fmt.Sprintf(`, planning},
+
+	{"gate-turn-dropped", "raises weight although as many rollouts are under way as may be", gates,
+		`{"TurnTaken", gateTurnTaken},`, ``, planning},
+	{"pods-before-turn", "gives a candidate pods before its turn has come", carryOut,
+		`gateTurnTaken, `, ``, planning},
+	{"turn-without-place", "takes a turn that has not come", turns,
+		`case v.Turn.Come:`, `case v.Turn.limited():`, planning},
+	{"turn-never-yielded", "holds up what its required track needs to go on", turns,
+		`e.State.Candidate.TurnAwaitedTime, e.State.Candidate.TurnTakenTime = nil, nil`, ``, planning},
+	{"turn-stops-begun", "lets wait what has begun already", turns,
+		`case v.begun():`, `case false:`, planning},
+	{"turn-stops-cure", "lets what replaces a dead release wait for others", turns,
+		`case v.state.Stable != nil && !v.canServe(v.baseline):`, `case false:`, planning},
+	{"turn-in-deadline", "counts the wait for its turn against a candidate", turns,
+		`return taken.Time`, `return time.Time{}`, planning},
+	{"turn-polled", "looks at a long line all the time", turns,
+		`lookAgain * time.Duration(1+v.Turn.Before)`, `lookAgain`, planning},
 
 	{"gate-capacity-dropped", "raises weight onto a release that is too small for it", gates,
 		`{"CapacityReady", gateCapacityReady},`, ``, planning},

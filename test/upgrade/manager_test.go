@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -107,39 +108,37 @@ func (o *operator) replace(program string) *operator {
 	return next
 }
 
-// looks is how often it has looked at a track, and waiting how many wait to be looked at.
-func (o *operator) looks() (looks, waiting float64) {
+// metric is the sum of the series of a metric that have a label.
+func (o *operator) metric(name, label string) float64 {
 	GinkgoHelper()
 	response, err := http.Get(o.metrics)
 	Expect(err).NotTo(HaveOccurred())
 	defer response.Body.Close()
-	lines := bufio.NewScanner(response.Body)
+	sum, lines := 0.0, bufio.NewScanner(response.Body)
 	for lines.Scan() {
-		name, value, _ := strings.Cut(lines.Text(), "} ")
-		var n float64
-		switch {
-		case strings.HasPrefix(name, `controller_runtime_reconcile_total{controller="track"`):
-			_, err = fmt.Sscan(value, &n)
-			looks += n
-		case strings.HasPrefix(name, "workqueue_depth{") && strings.Contains(name, `controller="track"`):
-			_, err = fmt.Sscan(value, &n)
-			waiting += n
+		series, value, _ := strings.Cut(lines.Text(), "} ")
+		if strings.HasPrefix(series, name+"{") && strings.Contains(series, label) {
+			n, err := strconv.ParseFloat(value, 64)
+			Expect(err).NotTo(HaveOccurred(), lines.Text())
+			sum += n
 		}
-		Expect(err).NotTo(HaveOccurred(), lines.Text())
 	}
 	Expect(lines.Err()).NotTo(HaveOccurred())
-	return looks, waiting
+	return sum
 }
 
 // leads waits until it has looked at so many tracks, and none waits.
 func (o *operator) leads(tracks int) {
 	GinkgoHelper()
+	const track = `controller="track"`
 	Eventually(func(g Gomega) {
-		looks, waiting := o.looks()
-		g.Expect(looks).To(BeNumerically(">=", tracks))
-		g.Expect(waiting).To(BeZero())
+		g.Expect(o.metric("controller_runtime_reconcile_total", track)).To(BeNumerically(">=", tracks))
+		g.Expect(o.metric("workqueue_depth", track)).To(BeZero())
 	}).WithTimeout(2*time.Minute).Should(Succeed(), o.log.tail)
 }
+
+// reads is how often it has asked the API server.
+func (o *operator) reads() float64 { return o.metric("rest_client_requests_total", `method="GET"`) }
 
 // log is what a program has said so far.
 type log struct {

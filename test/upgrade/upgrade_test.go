@@ -69,6 +69,8 @@ var _ = It("a newer operator writes nothing to settled tracks, and goes on with 
 	second.leads(*tracks)
 	time.Sleep(patience + 2*time.Second)
 	expectNothing(before, photograph(ctx), replaced)
+	reads := second.reads()
+	Expect(reads).To(And(BeNumerically(">", 10), BeNumerically("<", 150+*tracks/4)), "a restart is a burst of reads")
 
 	approve(ctx, half)
 	until(ctx, half, "shop-2-0-0:100")
@@ -99,7 +101,7 @@ var _ = It("a newer operator writes nothing to settled tracks, and goes on with 
 		Expect(err).NotTo(HaveOccurred())
 		Expect(ledger.Verify(records)).To(Succeed(), namespace)
 	}
-	AddReportEntry("upgraded", ReportEntryVisibilityAlways, fmt.Sprintf("%d tracks, %d objects, and 0 writes by the newer operator and by the older one after it", len(settled)+3, len(before)))
+	AddReportEntry("upgraded", ReportEntryVisibilityAlways, fmt.Sprintf("%d tracks, %d objects: 0 writes by the newer operator, %.0f reads, and 0 writes by the older one after it", len(settled)+3, len(before), reads))
 })
 
 // furnish builds the programs and starts the cluster.
