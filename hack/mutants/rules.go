@@ -51,7 +51,7 @@ var rules = []mutant{
 	{"gate-required-dropped", "raises weight although a required track has not promoted the content", gates,
 		`{"RequiredTracksPromoted", gateRequiredTracksPromoted},`, ``, planning},
 	{"pods-before-required", "spends pods on what a required track has not promoted", carryOut,
-		`gateRequiredTracksPromoted, gateNamesFree`, `gateNamesFree`, planning},
+		`gateRequiredTracksPromoted, gateTurnTaken`, `gateTurnTaken`, planning},
 	{"required-rolled-back", "counts a promotion there that was rolled back since", requires,
 		`case told.Verdict.IsNegative():`, `case false:`, planning},
 	{"required-other-content", "counts the promotion of another content of the same version", requires,
