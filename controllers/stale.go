@@ -59,12 +59,12 @@ func (r *TrackReconciler) observeStale(ctx context.Context, w *world, _ reading)
 	return nil
 }
 
-// spread is a part of a time, more than 0 and no more than within: another one for each
-// name, and for one name always the same.
+// spread is a part of a time, more than 0 and no more than within, in the precision of
+// records: another one for each name, and for one name always the same.
 func spread(name string, within time.Duration) time.Duration {
 	hash := fnv.New64a()
 	hash.Write([]byte(name))
-	return time.Duration(hash.Sum64()%uint64(within)) + 1
+	return time.Duration(hash.Sum64()%uint64(within/time.Microsecond)+1) * time.Microsecond
 }
 
 // movedOn says which live sources differ from what was frozen.

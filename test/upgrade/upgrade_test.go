@@ -297,7 +297,7 @@ func (p photo) of(kind string, namespaces ...string) photo {
 var photographed = []schema.GroupVersionKind{
 	v1alpha1.GroupVersion.WithKind("ReleaseTrack"), v1alpha1.GroupVersion.WithKind("ImmutableRelease"),
 	v1alpha1.GroupVersion.WithKind("ReleaseRecord"), v1alpha1.GroupVersion.WithKind("ReleaseAction"),
-	schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}, appsv1.SchemeGroupVersion.WithKind("Deployment"),
+	{Group: gatewayv1.GroupName, Version: "v1", Kind: "HTTPRoute"}, appsv1.SchemeGroupVersion.WithKind("Deployment"),
 	appsv1.SchemeGroupVersion.WithKind("ControllerRevision"), autoscalingv2.SchemeGroupVersion.WithKind("HorizontalPodAutoscaler"),
 	policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), batchv1.SchemeGroupVersion.WithKind("Job"),
 	discoveryv1.SchemeGroupVersion.WithKind("EndpointSlice"), corev1.SchemeGroupVersion.WithKind("Service"),
