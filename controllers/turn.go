@@ -44,7 +44,7 @@ func (r *TrackReconciler) appendInTurn(ctx context.Context, w *world, spec v1alp
 		case errors.As(err, &status) && status.Status().Code < http.StatusInternalServerError:
 			r.fleet.Return(w.key)
 		default: // It may be there for all that: the next look, past the cache, tells.
-			r.notes.of(w.key).head = spec.Sequence
+			w.note.head = spec.Sequence
 		}
 		return nil, err
 	}
