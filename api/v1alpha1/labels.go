@@ -47,6 +47,9 @@ const (
 	// newest write of an object. Whoever observes a number above its newest
 	// record has read a stale log and must not act.
 	AnnotationSequence = ReservedPrefix + "sequence"
+	// AnnotationWeights, on a route object that leads only to releases which can serve, is
+	// what the record gives each of them, as JSON.
+	AnnotationWeights = ReservedPrefix + "weights"
 	// AnnotationPreview, on a route object, is the header by which its last rules select the
 	// requests for the candidate.
 	AnnotationPreview = ReservedPrefix + "preview"

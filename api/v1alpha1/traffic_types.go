@@ -24,12 +24,13 @@ type TrafficSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.service)).all(r, self.exists_one(o, has(o.service) && o.service.name == r.service.name))",message="two routes must not name the same Service"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && o.ingress.name == r.ingress.name))",message="two routes must not name the same Ingress"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress) && r.ingress.dialect == 'NGINX').all(r, self.exists_one(o, has(o.ingress) && o.ingress.dialect == 'NGINX' && o.componentName == r.componentName && o.portName == r.portName))",message="two Ingress routes with dialect NGINX must not lead to the same port of a component: ingress-nginx has one weight for each Service; give one route the rules of both"
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.traefik)).all(r, self.exists_one(o, has(o.traefik) && o.traefik.name == r.traefik.name))",message="two routes must not name the same TraefikService"
 	Routes []Route `json:"routes,omitempty"`
 }
 
 // RouteType selects the traffic provider of a route.
 //
-// +kubebuilder:validation:Enum=GatewayAPI;Ingress;Service
+// +kubebuilder:validation:Enum=GatewayAPI;Ingress;Traefik;Service
 type RouteType string
 
 const (
@@ -37,6 +38,8 @@ const (
 	RouteGatewayAPI RouteType = "GatewayAPI"
 	// RouteIngress is an Ingress with weights in its annotations.
 	RouteIngress RouteType = "Ingress"
+	// RouteTraefik is a weighted TraefikService.
+	RouteTraefik RouteType = "Traefik"
 	// RouteService is a stable Service, which moves from 0 to 100 percent at once.
 	RouteService RouteType = "Service"
 )
@@ -46,6 +49,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="self.type == 'GatewayAPI' || !has(self.preview)",message="a preview needs a route of type GatewayAPI: others cannot tell requests apart",fieldPath=".preview"
 // +kubebuilder:validation:XValidation:rule="has(self.gatewayAPI) == (self.type == 'GatewayAPI')",message="gatewayAPI must be set when type is GatewayAPI, and only then",fieldPath=".gatewayAPI"
 // +kubebuilder:validation:XValidation:rule="has(self.ingress) == (self.type == 'Ingress')",message="ingress must be set when type is Ingress, and only then",fieldPath=".ingress"
+// +kubebuilder:validation:XValidation:rule="has(self.traefik) == (self.type == 'Traefik')",message="traefik must be set when type is Traefik, and only then",fieldPath=".traefik"
 // +kubebuilder:validation:XValidation:rule="has(self.service) == (self.type == 'Service')",message="service must be set when type is Service, and only then",fieldPath=".service"
 type Route struct {
 	// name of the route, unique in the track. The route object of the Gateway API is
@@ -76,7 +80,7 @@ type Route struct {
 	PortName string `json:"portName"`
 
 	// type selects how traffic is moved, and which of the fields below is set:
-	// GatewayAPI, Ingress or Service.
+	// GatewayAPI, Ingress, Traefik or Service.
 	//
 	// +required
 	// +unionDiscriminator
@@ -100,6 +104,11 @@ type Route struct {
 	//
 	// +optional
 	Ingress *IngressRoute `json:"ingress,omitempty"`
+
+	// traefik is set when type is Traefik: the TraefikService to make.
+	//
+	// +optional
+	Traefik *TraefikRoute `json:"traefik,omitempty"`
 
 	// service is set when type is Service: the stable Service to make.
 	//
@@ -374,6 +383,39 @@ type IngressTLS struct {
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	SecretName string `json:"secretName"`
+}
+
+// TraefikRoute is an operator-owned TraefikService that carries weights. What leads to it,
+// an IngressRoute as a rule, is the users' own.
+type TraefikRoute struct {
+	// name of the TraefikService, in the track's namespace; the operator makes and owns
+	// it, and your IngressRoutes lead to it. 1 to 63 letters, digits and hyphens, in lower
+	// case.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="!self.matches('-[0-9]+$')",message="Traefik has such names, which end in a hyphen and a number, for the ports of Services"
+	Name string `json:"name"`
+
+	// stickyCookieName is a cookie by which a client stays with the release that it met, for
+	// as long as that has weight. 1 to 64 letters, digits, underscores and hyphens. Unset:
+	// none.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]+$`
+	StickyCookieName string `json:"stickyCookieName,omitempty"`
+
+	// settleSeconds is how long Traefik is given to take over what was written: nothing
+	// confirms it. 1 to 600 seconds. Unset: 5.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=600
+	SettleSeconds *int32 `json:"settleSeconds,omitempty"`
 }
 
 // ServiceRoute is a stable Service whose traffic moves at once, when the other

@@ -27,6 +27,8 @@ const (
 	ReasonConflict = "RouteConflict"
 	// ReasonGatewayAPIMissing: the cluster does not serve the Gateway API.
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
+	// ReasonTraefikMissing: the cluster does not serve TraefikServices.
+	ReasonTraefikMissing = "TraefikMissing"
 	// ReasonParentMissing: there is no such Gateway.
 	ReasonParentMissing = "ParentMissing"
 	// ReasonClassMissing: there is no such IngressClass.

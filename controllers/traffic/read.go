@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -79,7 +80,7 @@ func Find(ctx context.Context, cached, live client.Reader, key types.NamespacedN
 // KindMissing says whether a request failed because the API server does not serve
 // the kind: discovery does not know it, or it went since discovery was asked.
 func KindMissing(err error) bool {
-	return meta.IsNoMatchError(err) ||
+	return errors.Is(err, errKindMissing) || meta.IsNoMatchError(err) ||
 		apierrors.IsNotFound(err) && apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 

@@ -45,7 +45,7 @@ type Provider struct {
 	// live reads from the API server.
 	live client.Reader
 
-	served  served
+	absent  traffic.Absent
 	waiting traffic.Waiting
 }
 
@@ -68,9 +68,9 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 	}
 	key := types.NamespacedName{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)}
 	live := k.object()
-	found, err := p.find(ctx, k, key, live)
+	found, err := p.absent.Find(ctx, k.name, p.client, p.live, key, live)
 	switch {
-	case kindMissing(err):
+	case traffic.KindMissing(err):
 		facts.Reason, facts.Message = traffic.ReasonGatewayAPIMissing,
 			fmt.Sprintf("the cluster does not serve %s of gateway.networking.k8s.io/v1: install the Gateway API and a gateway that implements it", k.name)
 		p.waiting.Add(k.name, t)
@@ -87,25 +87,17 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 	return p.observeOurs(ctx, t, route, view(live))
 }
 
-// find reads a route object. Where its kind is known to be missing it asks nobody.
-func (p *Provider) find(ctx context.Context, k *kind, key types.NamespacedName, into client.Object) (bool, error) {
-	if p.served.missing(k) {
-		return false, errKindMissing
-	}
-	return traffic.Find(ctx, p.client, p.live, key, into)
-}
-
 // list finds route objects of all kinds, by an index of them. It shares them with
 // the cache.
 func (p *Provider) list(ctx context.Context, indexed client.ListOption) ([]routeObject, error) {
 	var all []routeObject
 	for _, k := range kinds {
-		if p.served.missing(k) {
+		if p.absent.Has(k.name) {
 			continue
 		}
 		found := k.list()
 		err := p.client.List(ctx, found, indexed)
-		if kindMissing(err) {
+		if traffic.KindMissing(err) {
 			continue
 		}
 		if err != nil {

@@ -75,24 +75,19 @@ type Provider struct {
 	waiting traffic.Waiting
 	others  others
 
+	// sights of the Ingresses of a route, by the primary's name.
+	sights traffic.Sights
+
 	mu sync.Mutex
-	// seen is since when the Ingresses of a route are as they are, by the primary's name.
-	seen map[types.NamespacedName]sight
 	// noCanary are the names of canaries that were not there on a live read, and that
 	// this process has not created since.
 	noCanary map[types.NamespacedName]bool
 }
 
-// sight is since when this process knows Ingresses that look like this.
-type sight struct {
-	look  string
-	since time.Time
-}
-
 // New makes the provider; now is the clock. It reads by Indexes and by those of
 // traffic.SetupIndexes.
 func New(client client.Client, live client.Reader, now func() time.Time) *Provider {
-	return &Provider{client: client, live: live, now: now, seen: map[types.NamespacedName]sight{}, noCanary: map[types.NamespacedName]bool{}}
+	return &Provider{client: client, live: live, now: now, noCanary: map[types.NamespacedName]bool{}}
 }
 
 var _ traffic.Provider = &Provider{}
@@ -237,17 +232,11 @@ func (p *Provider) ready(ctx context.Context, live *networkingv1.Ingress, portNa
 
 // sawAt is since when this process knows the Ingresses of a route as they are.
 func (p *Provider) sawAt(key types.NamespacedName, primary, canary *networkingv1.Ingress) time.Time {
-	look := lookOf(primary) + " " + lookOf(canary)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if primary == nil && canary == nil {
-		delete(p.seen, key)
-		return p.now()
+	look := ""
+	if primary != nil || canary != nil {
+		look = lookOf(primary) + " " + lookOf(canary)
 	}
-	if p.seen[key].look != look {
-		p.seen[key] = sight{look: look, since: p.now()}
-	}
-	return p.seen[key].since
+	return p.sights.Since(key, look, p.now())
 }
 
 // lookOf is all of an Ingress that its controller goes by, as a hash: the stamp is not of

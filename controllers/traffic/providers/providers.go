@@ -14,6 +14,7 @@ import (
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
 	"github.com/strata-release/strata/controllers/traffic/service"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // New makes the registry, and the cache indexes that providers read by. It is
@@ -27,7 +28,8 @@ func New(ctx context.Context, m manager.Manager) (traffic.Registry, error) {
 	if err := ingress.Indexes(ctx, m.GetFieldIndexer()); err != nil {
 		return nil, err
 	}
-	return over(m.GetClient(), m.GetAPIReader()), nil
+	// The manager's client reads what has no Go type from the API server.
+	return over(m.GetCache(), m.GetClient(), m.GetAPIReader()), nil
 }
 
 // Indexing is a client that can be told what to index.
@@ -48,13 +50,17 @@ func Look(ctx context.Context, c Indexing) (traffic.Registry, error) {
 	if err := ingress.Indexes(ctx, c); err != nil {
 		return nil, err
 	}
-	return over(c, c), nil
+	if err := traefik.Router.Indexes(ctx, c); err != nil {
+		return nil, err
+	}
+	return over(c, c, c), nil
 }
 
-func over(c client.Client, live client.Reader) traffic.Registry {
+func over(cached client.Reader, c client.Client, live client.Reader) traffic.Registry {
 	return traffic.Registry{
 		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live),
 		v1alpha1.RouteIngress:    ingress.New(c, live, time.Now),
+		v1alpha1.RouteTraefik:    traefik.New(cached, c, live, time.Now),
 		v1alpha1.RouteService:    service.New(c, live),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -24,6 +25,7 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
+	"github.com/strata-release/strata/controllers/traffic/legs"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
 
@@ -60,6 +62,16 @@ func each(t *testing.T, check func(p played)) {
 		}}
 		check(played{t, ingress.New(api, api, time.Now), api, edge, &networkingv1.Ingress{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}})
 	})
+	for _, m := range legRoutes() {
+		t.Run(m.name, func(t *testing.T) {
+			api := playedAPI(t)
+			object := &unstructured.Unstructured{}
+			object.SetGroupVersionKind(m.router.Kind)
+			object.SetNamespace("shop")
+			object.SetName("shop")
+			check(played{t, legs.New(m.router, api, api, api, time.Now), api, m.route, object})
+		})
+	}
 	t.Run("service", func(t *testing.T) {
 		api := playedAPI(t)
 		check(played{t, service.New(api, api), api, internal, &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-web"}}})
@@ -70,6 +82,13 @@ func playedAPI(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	builder := fake.NewClientBuilder().WithScheme(scheme)
+	for _, m := range legRoutes() {
+		scheme.AddKnownTypeWithName(m.router.Kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(m.router.Kind.GroupVersion().WithKind(m.router.Kind.Kind+"List"), &unstructured.UnstructuredList{})
+		if err := m.router.Indexes(t.Context(), indexer{builder}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, err := range []error{
 		clientgoscheme.AddToScheme(scheme), gatewayv1.Install(scheme),
 		traffic.SetupIndexes(t.Context(), indexer{builder}), gatewayapi.Indexes(t.Context(), indexer{builder}), ingress.Indexes(t.Context(), indexer{builder}),

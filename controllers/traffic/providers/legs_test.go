@@ -1,0 +1,302 @@
+package providers_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
+	"github.com/strata-release/strata/controllers/traffic/legs"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// legRoute is a router whose objects have legs, and a route of its type.
+type legRoute struct {
+	name   string
+	router legs.Router
+	route  v1alpha1.Route
+}
+
+func legRoutes() []legRoute {
+	public := func(route v1alpha1.Route) v1alpha1.Route {
+		route.Name, route.ComponentName, route.PortName = "public", "web", "http"
+		return route
+	}
+	return []legRoute{
+		{"traefik", traefik.Router, public(v1alpha1.Route{Type: v1alpha1.RouteTraefik, Traefik: &v1alpha1.TraefikRoute{Name: "shop", StickyCookieName: "shop"}})},
+	}
+}
+
+// legged is such a route over an API in memory, with a clock.
+type legged struct {
+	*testing.T
+	legRoute
+	*legs.Provider
+	api  client.Client
+	now  time.Time
+	told strings.Builder
+}
+
+func playLegs(t *testing.T, m legRoute) *legged {
+	t.Helper()
+	p := &legged{T: t, legRoute: m, api: playedAPI(t), now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	p.Provider = legs.New(m.router, p.api, p.api, p.api, func() time.Time { return p.now })
+	return p
+}
+
+// serves gives releases a Service, and one ready endpoint or none.
+func (p *legged) serves(ready bool, releases ...string) {
+	p.Helper()
+	for _, release := range releases {
+		meta := metav1.ObjectMeta{Namespace: "shop", Name: release + "-web", Labels: map[string]string{discoveryv1.LabelServiceName: release + "-web"}}
+		slice := &discoveryv1.EndpointSlice{
+			ObjectMeta: meta,
+			Ports:      []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}},
+			Endpoints:  []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: &ready}}},
+		}
+		err := errors.Join(
+			client.IgnoreAlreadyExists(p.api.Create(p.Context(), &corev1.Service{ObjectMeta: meta})),
+			client.IgnoreNotFound(p.api.Delete(p.Context(), slice.DeepCopy())), p.api.Create(p.Context(), slice))
+		if err != nil {
+			p.Fatal(err)
+		}
+	}
+}
+
+func (p *legged) see() traffic.Observed {
+	p.Helper()
+	seen, err := p.Observe(p.Context(), anyPort, p.route)
+	if err != nil {
+		p.Fatal(err)
+	}
+	return seen
+}
+
+func (p *legged) live() *unstructured.Unstructured {
+	p.Helper()
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(p.router.Kind)
+	if err := p.api.Get(p.Context(), types.NamespacedName{Namespace: "shop", Name: "shop"}, object); err != nil {
+		p.Fatal(err)
+	}
+	return object
+}
+
+// apply a record once.
+func (p *legged) apply(sequence int64, want ...any) {
+	p.Helper()
+	if _, err := p.Apply(p.Context(), anyPort, p.route, rollout.WriteRoute{Route: "public", Weights: shares(want...), Sequence: sequence}, p.see()); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// carry tells what a record makes of the object, which is one write at most.
+func (p *legged) carry(what string, sequence int64, want ...any) {
+	p.Helper()
+	p.apply(sequence, want...)
+	object := p.live()
+	version := object.GetResourceVersion()
+	if p.apply(sequence, want...); p.live().GetResourceVersion() != version {
+		p.Errorf("record %d is written twice", sequence)
+	}
+	text, err := yaml.Marshal(map[string]any{"metadata": map[string]any{"annotations": object.GetAnnotations(), "labels": object.GetLabels()}, "spec": object.Object["spec"]})
+	if err != nil {
+		p.Fatal(err)
+	}
+	fmt.Fprintf(&p.told, "# record %d: %s\n%s %s\n    %s\n\n", sequence, what, p.router.Kind.Kind, object.GetName(), strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n    "))
+}
+
+// TestRolloutByLegs keeps every object that is written through a rollout, a rollback, an
+// abort, and the death of releases that have weight. The deletion of a track writes none.
+func TestRolloutByLegs(t *testing.T) {
+	for _, m := range legRoutes() {
+		t.Run(m.name, func(t *testing.T) {
+			p := playLegs(t, m)
+			p.serves(true, "shop-1")
+			p.carry("the first release", 2, "shop-1", 100)
+			p.serves(false, "shop-2")
+			p.carry("shop-2 has a Service", 5, "shop-1", 100, "shop-2", 0)
+			p.serves(true, "shop-2")
+			p.carry("shop-2 at 20", 6, "shop-1", 80, "shop-2", 20)
+			p.serves(false, "shop-2")
+			p.carry("shop-2 has no endpoints any more", 6, "shop-1", 80, "shop-2", 20)
+			p.serves(true, "shop-2")
+			p.carry("shop-2 is back", 6, "shop-1", 80, "shop-2", 20)
+			p.serves(false, "shop-1")
+			p.carry("shop-1 has no endpoints any more", 6, "shop-1", 80, "shop-2", 20)
+			p.serves(true, "shop-1")
+			p.carry("shop-2 at 100, shop-1 is kept warm", 8, "shop-1", 0, "shop-2", 100)
+			p.carry("rolled back to shop-1", 11, "shop-1", 100, "shop-2", 0)
+			p.carry("shop-2 is retired", 13, "shop-1", 100)
+			p.serves(true, "shop-3")
+			p.carry("shop-3 at 20", 15, "shop-1", 80, "shop-3", 20)
+			p.carry("shop-3 is aborted", 17, "shop-1", 100, "shop-3", 0)
+			golden := filepath.Join("testdata", m.name+".golden")
+			if *update {
+				if err := os.WriteFile(golden, []byte(p.told.String()), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.told.String() != string(want) {
+				t.Errorf("other objects are written; if it is meant, go test ./controllers/traffic/providers -run ByLegs -update. Now:\n%s", p.told.String())
+			}
+		})
+	}
+}
+
+// What the planner is told of a route: the weights of the record, also of a release that is
+// left out, and why that is not all there is to it.
+func TestLegsAreTold(t *testing.T) {
+	for _, m := range legRoutes() {
+		t.Run(m.name, func(t *testing.T) {
+			p := playLegs(t, m)
+			if got := p.see().Route; got.Reason != traffic.ReasonMissing || got.Presence != rollout.Missing {
+				t.Errorf("without an object: %+v", got)
+			}
+			p.serves(true, "shop-1", "shop-2")
+			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
+			want := shares("shop-1", 80, "shop-2", 20, "shop-3", 0)
+			got := p.see().Route
+			if !got.Verified || !got.Current || got.Sequence != 6 || !slices.Equal(got.Weights, want) || !got.SettleTime.After(p.now) {
+				t.Errorf("as it was written: %+v", got)
+			}
+			p.now = p.now.Add(time.Minute)
+			if again := p.see().Route; !again.SettleTime.Equal(got.SettleTime) || again.SettleTime.After(p.now) {
+				t.Errorf("it has settled: %+v", again)
+			}
+			p.serves(false, "shop-1")
+			if got := p.see().Route; got.Current || !slices.Equal(got.Weights, want) {
+				t.Errorf("a leg that cannot serve is to go: %+v", got)
+			}
+			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
+			got = p.see().Route
+			if got.Verified || got.Reason != traffic.ReasonNotResolved || !strings.Contains(got.Message, "shop-1 has no ready endpoints") || !got.Current || !slices.Equal(got.Weights, want) {
+				t.Errorf("left out: %+v", got)
+			}
+			p.serves(false, "shop-2")
+			if got := p.see().Route; !got.Current {
+				t.Errorf("nobody can serve, and it stays as it is: %+v", got)
+			}
+			p.serves(true, "shop-1", "shop-2")
+			if got := p.see().Route; got.Current {
+				t.Errorf("a leg is back: %+v", got)
+			}
+			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
+			if err := p.api.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-2-web"}}); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.see().Route; got.Verified || got.Reason != traffic.ReasonNotResolved || !strings.Contains(got.Message, "Service shop-2-web") {
+				t.Errorf("without the Service: %+v", got)
+			}
+			left, err := p.Leftovers(t.Context(), anyPort, nil)
+			if err != nil || len(left) != 1 || !left[0].Route.Orphaned || !slices.Equal(left[0].Route.Weights, want) || !left[0].Route.SettleTime.IsZero() {
+				t.Errorf("left of a former spec: %+v, %v", left, err)
+			}
+			if left, err = p.Leftovers(t.Context(), anyPort, []v1alpha1.Route{p.route}); err != nil || len(left) != 0 {
+				t.Errorf("it is in the spec: %+v, %v", left, err)
+			}
+		})
+	}
+}
+
+// The port of a release that is gone is the one that the object has for it; without one
+// nothing is written.
+func TestLegsOfReleasesThatAreGone(t *testing.T) {
+	for _, m := range legRoutes() {
+		t.Run(m.name, func(t *testing.T) {
+			p := playLegs(t, m)
+			p.serves(true, "shop-1", "shop-2")
+			p.apply(2, "shop-1", 100)
+			gone := anyPort
+			gone.Port = func(string, string, string) (v1alpha1.ComponentPort, bool) { return v1alpha1.ComponentPort{}, false }
+			seen, err := p.Observe(t.Context(), gone, p.route)
+			if err != nil || !seen.Route.Current {
+				t.Errorf("%+v, %v", seen.Route, err)
+			}
+			write := rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 80, "shop-2", 20), Sequence: 3}
+			if _, err = p.Apply(t.Context(), gone, p.route, write, seen); err == nil || !strings.Contains(err.Error(), "shop-2 has no port http") {
+				t.Errorf("written: %v", err)
+			}
+		})
+	}
+}
+
+// What somebody edits is seen, told, and put right without a change of weights.
+func TestEditedLegsArePutRight(t *testing.T) {
+	for _, m := range legRoutes() {
+		for what, edit := range map[string]func(*unstructured.Unstructured, []any){
+			"a weight": func(_ *unstructured.Unstructured, legs []any) { legs[0].(map[string]any)["weight"] = int64(1) },
+			"a weight too large": func(_ *unstructured.Unstructured, legs []any) {
+				legs[0].(map[string]any)["weight"] = int64(1 << 40)
+			},
+			"no weight": func(_ *unstructured.Unstructured, legs []any) { delete(legs[1].(map[string]any), "weight") },
+			"a leg that is none": func(_ *unstructured.Unstructured, legs []any) {
+				legs[1] = "shop-2-web"
+			},
+			"the note of another record": func(o *unstructured.Unstructured, _ []any) {
+				o.SetAnnotations(map[string]string{v1alpha1.AnnotationSequence: "6", v1alpha1.AnnotationWeights: `[{"releaseName":"shop-1","weightPercent":100}]`})
+			},
+			"no note": func(o *unstructured.Unstructured, _ []any) {
+				o.SetAnnotations(map[string]string{v1alpha1.AnnotationSequence: "6"})
+			},
+			"a note of nothing": func(o *unstructured.Unstructured, _ []any) {
+				o.SetAnnotations(map[string]string{v1alpha1.AnnotationSequence: "6", v1alpha1.AnnotationWeights: `{"shop-1": 100}`})
+			},
+			"another field": func(o *unstructured.Unstructured, _ []any) {
+				o.Object["spec"].(map[string]any)["mirroring"] = map[string]any{"name": "theirs"}
+			},
+			"no spec": func(o *unstructured.Unstructured, _ []any) { o.Object["spec"] = map[string]any{} },
+		} {
+			t.Run(m.name+" "+what, func(t *testing.T) {
+				p := playLegs(t, m)
+				p.serves(true, "shop-1", "shop-2")
+				p.apply(6, "shop-1", 80, "shop-2", 20)
+				before, live := p.live(), p.live()
+				edit(live, legsIn(live))
+				if err := p.api.Update(t.Context(), live); err != nil {
+					t.Fatal(err)
+				}
+				if got := p.see().Route; got.Current {
+					t.Errorf("not seen: %+v", got)
+				}
+				p.apply(6, "shop-1", 80, "shop-2", 20)
+				live = p.live()
+				live.SetResourceVersion(before.GetResourceVersion())
+				live.SetGeneration(before.GetGeneration())
+				if fmt.Sprint(live.Object) != fmt.Sprint(before.Object) {
+					t.Errorf("left as %v\nwant %v", live.Object, before.Object)
+				}
+			})
+		}
+	}
+}
+
+// legsIn finds the list of legs in an object of any of the routers.
+func legsIn(object *unstructured.Unstructured) []any {
+	services, _, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "weighted", "services")
+	list, _ := services.([]any)
+	return list
+}
