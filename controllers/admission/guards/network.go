@@ -33,6 +33,7 @@ var network = []Route{
 		Name: "strata-routes", Ways: "kubectl edit, patch, annotate, delete of a route of a track, or of its stable Service; labels by --subresource=status",
 		Targets: []Target{
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
+			{"traefik.io", "*", []string{"traefikservices"}},
 			// Who writes its status may write its labels too.
 			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			core("services"),

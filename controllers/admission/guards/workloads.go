@@ -170,6 +170,7 @@ var workloads = []Route{
 			{"policy", "v1", []string{"poddisruptionbudgets", "poddisruptionbudgets/status"}},
 			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
+			{"traefik.io", "*", []string{"traefikservices"}},
 		},
 		Operations: operations(create, update),
 		Only:       carriesReserved,

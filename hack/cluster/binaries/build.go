@@ -18,7 +18,7 @@ import (
 )
 
 // Build makes every program that is missing or was built from something else,
-// and copies the Gateway API's definitions. It tells its progress to out. With
+// and copies the definitions of what the gateway serves. It tells its progress to out. With
 // envTestOnly it makes just what envtest needs.
 func Build(ctx context.Context, l layout.Layout, out io.Writer, envTestOnly bool) error {
 	var wanted []Component
@@ -49,7 +49,12 @@ func Build(ctx context.Context, l layout.Layout, out io.Writer, envTestOnly bool
 	if envTestOnly {
 		return nil
 	}
-	return copyGatewayAPI(ctx, l)
+	for _, d := range allDefinitions {
+		if err := d.copy(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c Component) moduleDir(l layout.Layout) string {
@@ -138,43 +143,57 @@ func (c Component) upToDate(l layout.Layout) bool {
 	return err == nil
 }
 
-// copyGatewayAPI takes the standard channel's definitions from the very
-// version of the Gateway API that the gateway is built with.
-func copyGatewayAPI(ctx context.Context, l layout.Layout) error {
-	target := l.Bin("gateway-api")
-	stampFile := l.Bin(".stamps/gateway-api")
+// definitions are CustomResourceDefinitions that a module ships.
+type definitions struct {
+	// name of the directory below bin/cluster.
+	name, module string
+	// files of the module, as a pattern.
+	files []string
+}
+
+// allDefinitions are those of the very versions that the gateway is built with: the
+// standard channel of the Gateway API, and Traefik's own kinds.
+var allDefinitions = []definitions{
+	{"gateway-api", "sigs.k8s.io/gateway-api", []string{"config", "crd", "standard", "gateway.networking.k8s.io_*.yaml"}},
+	{"traefik-crds", "github.com/traefik/traefik/v3", []string{"docs", "content", "reference", "dynamic-configuration", "traefik.io_*.yaml"}},
+}
+
+// copy takes the definitions from their module.
+func (d definitions) copy(ctx context.Context, l layout.Layout) error {
+	target := l.Bin(d.name)
+	stampFile := l.Bin(".stamps/" + d.name)
 	source := Component{Module: "traefik"}
 	want, err := source.stamp(l)
 	if err != nil {
-		return fmt.Errorf("copy Gateway API: %w", err)
+		return fmt.Errorf("copy %s: %w", d.name, err)
 	}
 	if have, err := os.ReadFile(stampFile); err == nil && string(have) == want {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api")
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", d.module)
 	cmd.Dir = source.moduleDir(l)
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOTOOLCHAIN=local")
 	dir, err := cmd.Output()
 	if err != nil {
-		return fmt.Errorf("copy Gateway API: %w", err)
+		return fmt.Errorf("copy %s: %w", d.name, err)
 	}
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_*.yaml"))
+	files, err := filepath.Glob(filepath.Join(append([]string{strings.TrimSpace(string(dir))}, d.files...)...))
 	if err != nil || len(files) == 0 {
-		return fmt.Errorf("copy Gateway API: no definitions in %s: %w", dir, err)
+		return fmt.Errorf("copy %s: no definitions in %s: %w", d.name, dir, err)
 	}
 	if err := os.RemoveAll(target); err != nil {
-		return fmt.Errorf("copy Gateway API: %w", err)
+		return fmt.Errorf("copy %s: %w", d.name, err)
 	}
 	if err := os.MkdirAll(target, 0o755); err != nil {
-		return fmt.Errorf("copy Gateway API: %w", err)
+		return fmt.Errorf("copy %s: %w", d.name, err)
 	}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("copy Gateway API: %w", err)
+			return fmt.Errorf("copy %s: %w", d.name, err)
 		}
 		if err := os.WriteFile(filepath.Join(target, filepath.Base(file)), data, 0o644); err != nil {
-			return fmt.Errorf("copy Gateway API: %w", err)
+			return fmt.Errorf("copy %s: %w", d.name, err)
 		}
 	}
 	return os.WriteFile(stampFile, []byte(want), 0o644)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,21 +65,22 @@ func (c *Cluster) untilAPIReady(ctx context.Context) error {
 	})
 }
 
-// applyAddOns applies DNS, the Gateway API and the gateway, server-side, so
+// applyAddOns applies DNS, what the gateway serves and the gateway, server-side, so
 // that a second time changes nothing.
 func (c *Cluster) applyAddOns(ctx context.Context, v values) error {
-	apply := []string{"apply", "--server-side", "--force-conflicts", "--validate=false", "--field-manager=strata-cluster", "-f"}
-	if _, err := c.Kubectl(ctx, nil, append(apply, c.Bin("gateway-api"))...); err != nil {
+	apply := []string{"apply", "--server-side", "--force-conflicts", "--validate=false", "--field-manager=strata-cluster"}
+	served := []string{"-f", c.Bin("gateway-api"), "-f", c.Bin("traefik-crds")}
+	if _, err := c.Kubectl(ctx, nil, slices.Concat(apply, served)...); err != nil {
 		return err
 	}
 	dns, err := render("dns.yaml", v)
 	if err != nil {
 		return err
 	}
-	if _, err := c.Kubectl(ctx, dns, append(apply, "-")...); err != nil {
+	if _, err := c.Kubectl(ctx, dns, slices.Concat(apply, []string{"-f", "-"})...); err != nil {
 		return err
 	}
-	if _, err := c.Kubectl(ctx, nil, "wait", "--for=condition=Established", "--timeout=20s", "-f", c.Bin("gateway-api")); err != nil {
+	if _, err := c.Kubectl(ctx, nil, slices.Concat([]string{"wait", "--for=condition=Established", "--timeout=20s"}, served)...); err != nil {
 		return err
 	}
 	gateway, err := render("gateway.yaml", v)
@@ -86,7 +88,7 @@ func (c *Cluster) applyAddOns(ctx context.Context, v values) error {
 		return err
 	}
 	return until(ctx, 10*time.Second, func() error { // discovery follows the definitions a moment later
-		_, err := c.Kubectl(ctx, gateway, append(apply, "-")...)
+		_, err := c.Kubectl(ctx, gateway, slices.Concat(apply, []string{"-f", "-"})...)
 		return err
 	})
 }
