@@ -21,7 +21,7 @@ type backup struct {
 
 // backedUp are the kinds that a backup has, in the order in which they come back: the
 // track comes last, and so nothing is decided before.
-var backedUp = []kind{records, configMaps, secrets, revisions, services, deployments, autoscalers, budgets, httpRoutes, ingresses, releases, tracks}
+var backedUp = []kind{records, configMaps, secrets, revisions, services, deployments, autoscalers, budgets, httpRoutes, ingresses, traefikServices, releases, tracks}
 
 // backUp takes a backup, restore brings it back; most of the time at once, as an
 // operator finds it that was away for both. None is taken of what somebody has changed:
@@ -71,7 +71,7 @@ func (w *World) restore() {
 	}
 	w.terminate()
 	clear(w.wire)
-	w.edge = edge{}
+	w.edge, w.legs = edge{}, legged{}
 	w.memory, w.late = w.backup.memory.copy(), nil
 	for _, object := range w.backup.objects {
 		if k := kindOf(object); k >= deployments && k != revisions && k < elsewhere && w.chance(10) {

@@ -19,6 +19,7 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // view is what a cache holds of one kind: the objects as they were after some change
@@ -130,9 +131,9 @@ func (q queue) Add(request reconcile.Request) {
 }
 
 // watchesOf are those that controllers.Setup would start.
-func watchesOf(cached client.Reader, routes, ingressRoutes handler.EventHandler) (all [kinds][]watch) {
+func watchesOf(cached client.Reader, routes, ingressRoutes, legRoutes handler.EventHandler) (all [kinds][]watch) {
 	all[tracks] = []watch{{&handler.EnqueueRequestForObject{}, []predicate.Predicate{controllers.OfInterest()}}}
-	all[httpRoutes], all[ingresses] = []watch{{handler: routes}}, []watch{{handler: ingressRoutes}}
+	all[httpRoutes], all[ingresses], all[traefikServices] = []watch{{handler: routes}}, []watch{{handler: ingressRoutes}}, []watch{{handler: legRoutes}}
 	for _, w := range controllers.Watches() {
 		k := kindOf(w.Object)
 		all[k] = append(all[k], watch{w.Handler, w.Predicates})
@@ -158,7 +159,7 @@ func (i indexes) IndexField(_ context.Context, object client.Object, field strin
 // loopIndexes are those that the operator registers.
 var loopIndexes = sync.OnceValue(func() indexes {
 	all := indexes{}
-	for _, register := range []func(context.Context, client.FieldIndexer) error{controllers.Indexes, traffic.SetupIndexes, gatewayapi.Indexes, ingress.Indexes} {
+	for _, register := range []func(context.Context, client.FieldIndexer) error{controllers.Indexes, traffic.SetupIndexes, gatewayapi.Indexes, ingress.Indexes, traefik.Router.Indexes} {
 		must(register(context.Background(), all))
 	}
 	return all

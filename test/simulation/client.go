@@ -40,10 +40,12 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	}
 	switch o := into.(type) {
 	case *unstructured.Unstructured:
-		if o.GetKind() == tracks.String() {
+		switch o.GetKind() {
+		case tracks.String():
 			return c.getStored(tracks, key.Name, o)
+		case releases.String():
+			return c.getStored(releases, key.Name, o)
 		}
-		return c.getStored(releases, key.Name, o)
 	case *metav1.PartialObjectMetadata:
 		return nil // A Gateway, and a namespace on which nothing is noted.
 	}
@@ -191,7 +193,7 @@ func (i indexes) find(k kind, objects shelf, which fields.Requirement) shelf {
 }
 
 func (c connection) Create(_ context.Context, object client.Object, options ...client.CreateOption) error {
-	if stored, ok := object.(*unstructured.Unstructured); ok {
+	if stored, ok := object.(*unstructured.Unstructured); ok && stored.GetKind() == releases.String() {
 		release := &v1alpha1.ImmutableRelease{}
 		must(runtime.DefaultUnstructuredConverter.FromUnstructured(stored.Object, release))
 		object = release

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
@@ -113,6 +114,8 @@ func (w *World) wakeControllers(k kind, c change) {
 		if c.before == nil || c.after == nil || c.before.GetGeneration() != c.after.GetGeneration() {
 			w.do(gateway, name, w.Now.Add(w.routerDelay))
 		}
+	case *unstructured.Unstructured:
+		w.tellLegs()
 	case *networkingv1.Ingress:
 		w.tellEdge()
 		if c.before == nil {

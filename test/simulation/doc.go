@@ -50,7 +50,8 @@
 // policy asks for a check of images, and registries are down for a while (policies.go).
 //
 // Some tracks have an Ingress and its canary, which ingress-nginx takes over (edge.go)
-// within the time that it is given: were it away for longer, nothing would tell.
+// within the time that it is given: were it away for longer, nothing would tell. Some have
+// a TraefikService (legs.go), likewise.
 //
 // Not simulated: admission (users here do what guards refuse), records that are lost,
 // more than one track (of a required one only the records are played), marks of CRDs,

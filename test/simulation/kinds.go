@@ -12,6 +12,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -39,6 +41,7 @@ const (
 	// alike.
 	grpcRoutes
 	ingresses
+	traefikServices
 	autoscalers
 	budgets
 	// elsewhere are the records of the track that this one requires.
@@ -50,7 +53,7 @@ const (
 
 var kindNames = [kinds]string{
 	"ReleaseTrack", "ImmutableRelease", "ReleaseRecord", "ReleaseAction", "Deployment", "ControllerRevision", "Job",
-	"Service", "Pod", "EndpointSlice", "HTTPRoute", "GRPCRoute", "Ingress", "HorizontalPodAutoscaler",
+	"Service", "Pod", "EndpointSlice", "HTTPRoute", "GRPCRoute", "Ingress", "TraefikService", "HorizontalPodAutoscaler",
 	"PodDisruptionBudget", "ReleaseRecord", "ConfigMap", "Secret",
 }
 
@@ -92,6 +95,10 @@ func kindOf(object any) kind {
 		return grpcRoutes
 	case *networkingv1.Ingress, *networkingv1.IngressList:
 		return ingresses
+	case *unstructured.Unstructured, *unstructured.UnstructuredList:
+		if kind := object.(runtime.Object).GetObjectKind().GroupVersionKind().Kind; kind == "TraefikService" || kind == "TraefikServiceList" {
+			return traefikServices
+		}
 	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
 		return autoscalers
 	case *policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList:
@@ -146,6 +153,8 @@ func copyInto(from, into client.Object) {
 		o.DeepCopyInto(into.(*gatewayv1.HTTPRoute))
 	case *networkingv1.Ingress:
 		o.DeepCopyInto(into.(*networkingv1.Ingress))
+	case *unstructured.Unstructured:
+		o.DeepCopyInto(into.(*unstructured.Unstructured))
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		o.DeepCopyInto(into.(*autoscalingv2.HorizontalPodAutoscaler))
 	case *policyv1.PodDisruptionBudget:
@@ -187,6 +196,8 @@ func fill(list client.ObjectList, objects []client.Object) {
 		l.Items = items[gatewayv1.GRPCRoute](objects)
 	case *networkingv1.IngressList:
 		l.Items = items[networkingv1.Ingress](objects)
+	case *unstructured.UnstructuredList:
+		l.Items = items[unstructured.Unstructured](objects)
 	case *autoscalingv2.HorizontalPodAutoscalerList:
 		l.Items = items[autoscalingv2.HorizontalPodAutoscaler](objects)
 	case *policyv1.PodDisruptionBudgetList:
@@ -250,6 +261,8 @@ func sameSpec(a, b client.Object) (same, ok bool) {
 		return equality.Semantic.DeepEqual(o.Spec, b.(*gatewayv1.HTTPRoute).Spec), true
 	case *networkingv1.Ingress:
 		return equality.Semantic.DeepEqual(o.Spec, b.(*networkingv1.Ingress).Spec), true
+	case *unstructured.Unstructured:
+		return equality.Semantic.DeepEqual(o.Object["spec"], b.(*unstructured.Unstructured).Object["spec"]), true
 	case *policyv1.PodDisruptionBudget:
 		return equality.Semantic.DeepEqual(o.Spec, b.(*policyv1.PodDisruptionBudget).Spec), true
 	}

@@ -6,6 +6,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
@@ -22,6 +23,8 @@ func (w written) String() string {
 		return fmt.Sprintf("%s Deployment %s (%d, record %d)", w.verb, name, *o.Spec.Replicas, resources.StampOf(o))
 	case *autoscalingv2.HorizontalPodAutoscaler:
 		return fmt.Sprintf("%s HorizontalPodAutoscaler %s (%d to %d, record %d)", w.verb, name, *o.Spec.MinReplicas, o.Spec.MaxReplicas, resources.StampOf(o))
+	case *unstructured.Unstructured:
+		return fmt.Sprintf("%s TraefikService %s (%s of %s, record %d)", w.verb, name, world.Shares(legsOf(o)), world.Backends(askedOf(o)), resources.StampOf(o))
 	case *v1alpha1.ReleaseTrack:
 		return "status of the track: " + statusLine(o)
 	case *v1alpha1.ImmutableRelease:

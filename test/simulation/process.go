@@ -22,6 +22,7 @@ import (
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
 	"github.com/strata-release/strata/controllers/traffic/service"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // process is one operator: the real loop, with caches and a work queue of its own.
@@ -72,10 +73,12 @@ func (w *World) start(name string) *process {
 	p := &process{w: w, name: name, limiter: controllers.RateLimiter()}
 	cached, live := connection{p: p}, connection{p: p, live: true}
 	now := func() time.Time { return w.Now.Add(p.ahead) }
-	routes, ingressRoutes := gatewayapi.New(cached, live), ingress.New(cached, live, now)
-	p.watches = watchesOf(cached, routes.Handler(), ingressRoutes.Handler())
+	routes, ingressRoutes, legRoutes := gatewayapi.New(cached, live), ingress.New(cached, live, now), traefik.New(cached, cached, live, now)
+	p.watches = watchesOf(cached, routes.Handler(), ingressRoutes.Handler(), legRoutes.Handler())
 	p.loop = controllers.New(cached, live, recorder{p}, controllers.Options{
-		Traffic:     traffic.Registry{v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteIngress: ingressRoutes, v1alpha1.RouteService: service.New(cached, live)},
+		Traffic: traffic.Registry{
+			v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteIngress: ingressRoutes, v1alpha1.RouteTraefik: legRoutes, v1alpha1.RouteService: service.New(cached, live),
+		},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: Actor,
 		Images: &p.registries, Now: now,
 	})

@@ -97,6 +97,8 @@ func (w *World) check(p *process, write written) {
 		w.checkRoute(p, write)
 	case ingresses:
 		w.checkIngress(p, write)
+	case traefikServices:
+		w.checkLegs(p, write)
 	case services:
 		if _, _, isRoute := carried(write.object()); isRoute {
 			w.checkRoute(p, write)
@@ -292,6 +294,9 @@ func (w *World) checkRest() {
 // checkCarried: a route carries what the newest record says, unless what is to take its
 // weight cannot.
 func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
+	if spec.Type == v1alpha1.RouteTraefik {
+		w.checkRestLegs(spec, state)
+	}
 	if !w.canTake(w.head()) {
 		return
 	}
@@ -306,6 +311,8 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 		}
 	case v1alpha1.RouteIngress:
 		w.checkEdge(state)
+	case v1alpha1.RouteTraefik:
+		w.checkCarriedLegs(state)
 	case v1alpha1.RouteService:
 		object := on[corev1.Service](&w.store, services, spec.Service.Name)
 		if object != nil && world.Shares(state.Weights) != object.Spec.Selector[v1alpha1.LabelRelease]+" 100" {

@@ -112,7 +112,7 @@ func (w *World) checkRestTemplate() {
 
 // resolved: every Service that a route refers to is there, and so its router reports.
 func (w *World) resolved() bool {
-	if !w.edgeResolved() {
+	if !w.edgeResolved() || !w.legsResolved() {
 		return false
 	}
 	for _, route := range each[gatewayv1.HTTPRoute](&w.store, httpRoutes) {
@@ -152,7 +152,7 @@ func (w *World) checkRestMarks() {
 
 // onRoute: a route object lists a release, be it one that the track no longer names.
 func (w *World) onRoute(release string) bool {
-	for _, k := range []kind{httpRoutes, ingresses, services} {
+	for _, k := range []kind{httpRoutes, ingresses, traefikServices, services} {
 		for _, object := range w.shelves[k] {
 			_, weights, _ := carried(object)
 			if slices.ContainsFunc(weights, func(s v1alpha1.ReleaseWeight) bool { return s.ReleaseName == release }) {

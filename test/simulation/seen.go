@@ -20,6 +20,8 @@ type seen struct {
 	live  bool
 	track *v1alpha1.ReleaseTrack
 	lists [kinds]shelf
+	// looked is how many ready endpoints of a Service a provider found when it last looked.
+	looked map[string]int
 	// others are the Services of the whole namespace.
 	others shelf
 }
@@ -42,6 +44,12 @@ func (p *process) noteGet(live bool, k kind, found client.Object) {
 // an observation.
 func (p *process) noteList(k kind, asked *client.ListOptions, found shelf) {
 	switch {
+	case k == endpointSlices && asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
+		if p.seen.looked == nil {
+			p.seen.looked = map[string]int{}
+		}
+		service := asked.FieldSelector.Requirements()[0].Value
+		p.seen.looked[service] = readyEndpoints(found, service)
 	case asked.FieldSelector != nil && !ofTrack(asked.FieldSelector):
 	case asked.FieldSelector != nil || asked.LabelSelector != nil:
 		if k == records && p.seen.begun {

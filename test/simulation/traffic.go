@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -127,6 +128,8 @@ func carried(object any) (route string, weights []v1alpha1.ReleaseWeight, ok boo
 			return "", nil, false
 		}
 		return o.Labels[v1alpha1.LabelRoute], []v1alpha1.ReleaseWeight{{ReleaseName: o.Spec.Selector[v1alpha1.LabelRelease], WeightPercent: 100}}, true
+	case *unstructured.Unstructured:
+		return o.GetLabels()[v1alpha1.LabelRoute], askedOf(o), true
 	case *networkingv1.Ingress:
 		return o.Labels[v1alpha1.LabelRoute], []v1alpha1.ReleaseWeight{{ReleaseName: ledTo(o), WeightPercent: weightAt(o)}}, true
 	}
@@ -157,6 +160,13 @@ func (w *World) noteTraffic() {
 	note(w.toldNow().shares())
 	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.Type == v1alpha1.RouteIngress }) {
 		note(w.edge.has.shares())
+	}
+	w.playLegs()
+	for _, object := range each[unstructured.Unstructured](&w.store, traefikServices) {
+		note(legsOf(object))
+	}
+	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.Type == v1alpha1.RouteTraefik }) {
+		note(w.legs.has)
 	}
 	for _, object := range w.shelves[services] {
 		route, weights, ok := carried(object)

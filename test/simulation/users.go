@@ -116,6 +116,12 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 			},
 		}
 	}
+	if which&1 > 0 && w.chance(20) {
+		routes[0] = v1alpha1.Route{
+			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteTraefik,
+			Traefik: &v1alpha1.TraefikRoute{Name: legsName, SettleSeconds: ptr.To(int32(edgeSettles / time.Second))},
+		}
+	}
 	if which&2 > 0 {
 		component := "web"
 		if w.shape.api {
@@ -210,6 +216,7 @@ func (w *World) disturb() {
 	case 3:
 		w.take(httpRoutes, "shop-public")
 		w.take(ingresses, pick(w.dice, edgeName, edgeCanary))
+		w.take(traefikServices, legsName)
 	case 4:
 		w.take(services, "shop-internal")
 	case 5:
@@ -261,7 +268,7 @@ func (w *World) wipe() {
 
 // touch is somebody who annotates an object: its resourceVersion is another one.
 func (w *World) touch() {
-	k := pick(w.dice, deployments, httpRoutes, ingresses, services, releases, tracks, autoscalers)
+	k := pick(w.dice, deployments, httpRoutes, ingresses, traefikServices, services, releases, tracks, autoscalers)
 	if len(w.shelves[k]) == 0 {
 		return
 	}

@@ -54,6 +54,8 @@ type World struct {
 	wire map[string][]v1alpha1.ReleaseWeight
 	// edge is ingress-nginx.
 	edge edge
+	// legs is Traefik.
+	legs legged
 	// lead is how many things the cluster may do before an operator looks, of which it
 	// has done ahead.
 	lead, ahead int
