@@ -24,13 +24,14 @@ type TrafficSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.service)).all(r, self.exists_one(o, has(o.service) && o.service.name == r.service.name))",message="two routes must not name the same Service"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress)).all(r, self.exists_one(o, has(o.ingress) && o.ingress.name == r.ingress.name))",message="two routes must not name the same Ingress"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.ingress) && r.ingress.dialect == 'NGINX').all(r, self.exists_one(o, has(o.ingress) && o.ingress.dialect == 'NGINX' && o.componentName == r.componentName && o.portName == r.portName))",message="two Ingress routes with dialect NGINX must not lead to the same port of a component: ingress-nginx has one weight for each Service; give one route the rules of both"
+	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.istio)).all(r, self.exists_one(o, has(o.istio) && o.istio.name == r.istio.name))",message="two routes must not name the same VirtualService"
 	// +kubebuilder:validation:XValidation:rule="self.filter(r, has(r.traefik)).all(r, self.exists_one(o, has(o.traefik) && o.traefik.name == r.traefik.name))",message="two routes must not name the same TraefikService"
 	Routes []Route `json:"routes,omitempty"`
 }
 
 // RouteType selects the traffic provider of a route.
 //
-// +kubebuilder:validation:Enum=GatewayAPI;Ingress;Traefik;Service
+// +kubebuilder:validation:Enum=GatewayAPI;Ingress;Traefik;Istio;Service
 type RouteType string
 
 const (
@@ -40,6 +41,8 @@ const (
 	RouteIngress RouteType = "Ingress"
 	// RouteTraefik is a weighted TraefikService.
 	RouteTraefik RouteType = "Traefik"
+	// RouteIstio is a VirtualService.
+	RouteIstio RouteType = "Istio"
 	// RouteService is a stable Service, which moves from 0 to 100 percent at once.
 	RouteService RouteType = "Service"
 )
@@ -50,6 +53,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.gatewayAPI) == (self.type == 'GatewayAPI')",message="gatewayAPI must be set when type is GatewayAPI, and only then",fieldPath=".gatewayAPI"
 // +kubebuilder:validation:XValidation:rule="has(self.ingress) == (self.type == 'Ingress')",message="ingress must be set when type is Ingress, and only then",fieldPath=".ingress"
 // +kubebuilder:validation:XValidation:rule="has(self.traefik) == (self.type == 'Traefik')",message="traefik must be set when type is Traefik, and only then",fieldPath=".traefik"
+// +kubebuilder:validation:XValidation:rule="has(self.istio) == (self.type == 'Istio')",message="istio must be set when type is Istio, and only then",fieldPath=".istio"
 // +kubebuilder:validation:XValidation:rule="has(self.service) == (self.type == 'Service')",message="service must be set when type is Service, and only then",fieldPath=".service"
 type Route struct {
 	// name of the route, unique in the track. The route object of the Gateway API is
@@ -80,7 +84,7 @@ type Route struct {
 	PortName string `json:"portName"`
 
 	// type selects how traffic is moved, and which of the fields below is set:
-	// GatewayAPI, Ingress, Traefik or Service.
+	// GatewayAPI, Ingress, Traefik, Istio or Service.
 	//
 	// +required
 	// +unionDiscriminator
@@ -109,6 +113,11 @@ type Route struct {
 	//
 	// +optional
 	Traefik *TraefikRoute `json:"traefik,omitempty"`
+
+	// istio is set when type is Istio: the VirtualService to make.
+	//
+	// +optional
+	Istio *IstioRoute `json:"istio,omitempty"`
 
 	// service is set when type is Service: the stable Service to make.
 	//
@@ -411,6 +420,51 @@ type TraefikRoute struct {
 
 	// settleSeconds is how long Traefik is given to take over what was written: nothing
 	// confirms it. 1 to 600 seconds. Unset: 5.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=600
+	SettleSeconds *int32 `json:"settleSeconds,omitempty"`
+}
+
+// IstioRoute is an operator-owned VirtualService that carries weights.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.hosts) || !has(self.gateways)",message="gateways need hosts: without hosts it is a delegate, and the VirtualService that leads to it has both",fieldPath=".gateways"
+type IstioRoute struct {
+	// name of the VirtualService, in the track's namespace; the operator makes and owns
+	// it. 1 to 63 letters, digits and hyphens, in lower case.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Name string `json:"name"`
+
+	// hosts that the VirtualService answers to, 1 to 16, as in one; * stands for any.
+	// Unset: it is a delegate, to which a VirtualService of yours leads.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=253
+	// +kubebuilder:validation:items:Pattern=`^(\*|(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)$`
+	Hosts []string `json:"hosts,omitempty"`
+
+	// gateways whose requests it takes, 1 to 16, each as name or namespace/name; mesh are
+	// those of sidecars. Unset: mesh.
+	//
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:items:MaxLength=317
+	// +kubebuilder:validation:items:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Gateways []string `json:"gateways,omitempty"`
+
+	// settleSeconds is how long istiod and its proxies are given to take over what was
+	// written: nothing confirms it. 1 to 600 seconds. Unset: 15.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1

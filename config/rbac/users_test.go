@@ -23,7 +23,7 @@ var (
 		"releaseactions":    {"create", "delete", "deletecollection"},
 	}
 	// readable is what they read besides our kinds.
-	readable = []string{"httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io", "ingresses.networking.k8s.io", "traefikservices.traefik.io", "events.", "events.events.k8s.io"}
+	readable = []string{"httproutes.gateway.networking.k8s.io", "grpcroutes.gateway.networking.k8s.io", "ingresses.networking.k8s.io", "traefikservices.traefik.io", "virtualservices.networking.istio.io", "events.", "events.events.k8s.io"}
 	// granted are the verbs that each role has on releasetracks.
 	granted = map[string][]string{
 		"strata-viewer": nil, "strata-editor": nil, "strata-auditor": nil,

@@ -46,6 +46,7 @@ package operator
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;update;delete
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingressclasses,verbs=get
 // +kubebuilder:rbac:groups=traefik.io,resources=traefikservices,verbs=get;list;watch;create;update
+// +kubebuilder:rbac:groups=networking.istio.io,resources=virtualservices,verbs=get;list;watch;create;update
 //
 // Telling, reading why a Job has no pod, and asking who asks for metrics.
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch;list

@@ -29,6 +29,8 @@ const (
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
 	// ReasonTraefikMissing: the cluster does not serve TraefikServices.
 	ReasonTraefikMissing = "TraefikMissing"
+	// ReasonIstioMissing: the cluster does not serve VirtualServices.
+	ReasonIstioMissing = "IstioMissing"
 	// ReasonParentMissing: there is no such Gateway.
 	ReasonParentMissing = "ParentMissing"
 	// ReasonClassMissing: there is no such IngressClass.

@@ -5,6 +5,8 @@
 //	spec.traffic.routes[*].type     Registry      Provider
 //	  GatewayAPI  ----------------> [type] -----> traffic/gatewayapi: HTTPRoute
 //	  Ingress     ----------------> [type] -----> traffic/ingress: an Ingress and its canary
+//	  Traefik     ----------------> [type] -----> traffic/traefik: a TraefikService
+//	  Istio       ----------------> [type] -----> traffic/istio: a VirtualService
 //	  Service     ----------------> [type] -----> traffic/service: a stable Service
 //	  the next one ---------------> [type] -----> a package of its own
 //

@@ -3,6 +3,7 @@ package legs
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -69,6 +70,14 @@ func leftOut(asked, has []v1alpha1.ReleaseWeight) string {
 		}
 	}
 	return ""
+}
+
+// Settle is settleSeconds of a route, or what holds where it does not say.
+func Settle(seconds *int32, otherwise time.Duration) time.Duration {
+	if seconds == nil {
+		return otherwise
+	}
+	return time.Duration(*seconds) * time.Second
 }
 
 func weightsOf(legs []Leg) []v1alpha1.ReleaseWeight {

@@ -1,6 +1,7 @@
 package providers_test
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,11 +21,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
+	"github.com/strata-release/strata/controllers/traffic/istio"
 	"github.com/strata-release/strata/controllers/traffic/legs"
 	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
@@ -42,6 +47,9 @@ func legRoutes() []legRoute {
 		return route
 	}
 	return []legRoute{
+		{"istio", istio.Router, public(v1alpha1.Route{Type: v1alpha1.RouteIstio, Istio: &v1alpha1.IstioRoute{
+			Name: "shop", Hosts: []string{"shop.example.com"}, Gateways: []string{"istio-system/public"},
+		}})},
 		{"traefik", traefik.Router, public(v1alpha1.Route{Type: v1alpha1.RouteTraefik, Traefik: &v1alpha1.TraefikRoute{Name: "shop", StickyCookieName: "shop"}})},
 	}
 }
@@ -266,7 +274,8 @@ func TestEditedLegsArePutRight(t *testing.T) {
 				o.SetAnnotations(map[string]string{v1alpha1.AnnotationSequence: "6", v1alpha1.AnnotationWeights: `{"shop-1": 100}`})
 			},
 			"another field": func(o *unstructured.Unstructured, _ []any) {
-				o.Object["spec"].(map[string]any)["mirroring"] = map[string]any{"name": "theirs"}
+				spec := o.Object["spec"].(map[string]any)
+				spec["mirroring"], spec["tcp"] = map[string]any{"name": "theirs"}, []any{}
 			},
 			"no spec": func(o *unstructured.Unstructured, _ []any) { o.Object["spec"] = map[string]any{} },
 		} {
@@ -296,7 +305,87 @@ func TestEditedLegsArePutRight(t *testing.T) {
 
 // legsIn finds the list of legs in an object of any of the routers.
 func legsIn(object *unstructured.Unstructured) []any {
+	if rules, ok, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "http"); ok {
+		return rules.([]any)[0].(map[string]any)["route"].([]any)
+	}
 	services, _, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "weighted", "services")
-	list, _ := services.([]any)
-	return list
+	return services.([]any)
 }
+
+var _ = Describe("A route object with legs", func() {
+	for _, m := range legRoutes() {
+		serve := func(ctx context.Context, w *world, t traffic.Track, releases ...string) {
+			GinkgoHelper()
+			for _, release := range releases {
+				meta := metav1.ObjectMeta{Namespace: t.Namespace, Name: release + "-web", Labels: map[string]string{v1alpha1.LabelTrack: t.Name, discoveryv1.LabelServiceName: release + "-web"}}
+				Expect(w.direct.Create(ctx, &corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}})).To(Succeed())
+				Expect(w.direct.Create(ctx, &discoveryv1.EndpointSlice{
+					ObjectMeta: meta, AddressType: discoveryv1.AddressTypeIPv4, Ports: []discoveryv1.EndpointPort{{Name: ptr.To("http"), Port: ptr.To[int32](8080)}},
+					Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}}},
+				})).To(Succeed())
+			}
+		}
+
+		It("is stored by the API server as it was written: "+m.name, func(ctx context.Context) {
+			w, t := suite, track(suite.namespace(ctx), "shop")
+			serve(ctx, w, t, "shop-1", "shop-2")
+			Expect(w.write(ctx, t, m.route, 2, shares("shop-1", 100))).To(Succeed())
+			stored := func() *unstructured.Unstructured {
+				GinkgoHelper()
+				object := &unstructured.Unstructured{}
+				object.SetGroupVersionKind(m.router.Kind)
+				Expect(w.direct.Get(ctx, types.NamespacedName{Namespace: t.Namespace, Name: "shop"}, object)).To(Succeed())
+				return object
+			}
+			Eventually(func(g Gomega) {
+				g.Expect(w.write(ctx, t, m.route, 3, shares("shop-1", 80, "shop-2", 20))).To(Succeed())
+				legs, ok := m.router.Read(stored().Object["spec"].(map[string]any))
+				g.Expect(ok).To(BeTrue())
+				g.Expect(legs).To(HaveLen(2), "the cache has heard of the endpoints")
+			}).Should(Succeed())
+			Expect(w.fresh(ctx, t, m.route)[0].Route).To(And(HaveField("Current", true), HaveField("Verified", true), HaveField("Weights", shares("shop-1", 80, "shop-2", 20))))
+
+			before := stored()
+			Expect(w.write(ctx, t, m.route, 3, shares("shop-1", 80, "shop-2", 20))).To(Succeed())
+			Expect(stored().GetResourceVersion()).To(Equal(before.GetResourceVersion()), "nothing differs, nothing is written")
+			settles := w.fresh(ctx, t, m.route)[0].Route.SettleTime
+			Expect(w.write(ctx, t, m.route, 4, shares("shop-1", 80, "shop-2", 20))).To(Succeed())
+			Expect(stored().GetGeneration()).To(Equal(before.GetGeneration()), "a stamp is nothing that the router takes over")
+			Expect(w.fresh(ctx, t, m.route)[0].Route).To(And(HaveField("SettleTime", settles), HaveField("Sequence", int64(4))))
+			Expect(w.write(ctx, t, m.route, 5, shares("shop-2", 100))).To(Succeed())
+			Expect(stored().GetGeneration()).To(BeNumerically(">", before.GetGeneration()))
+			Expect(w.fresh(ctx, t, m.route)[0].Route.SettleTime).To(BeTemporally(">", settles))
+
+			asked := w.askedFor(t)
+			edited := stored()
+			edited.SetFinalizers([]string{"example.com/router"})
+			Expect(w.direct.Update(ctx, edited)).To(Succeed())
+			Eventually(func() int { return w.askedFor(t) }).Should(BeNumerically(">", asked))
+			left := w.observe(ctx, t)
+			Expect(left).To(HaveLen(1))
+			Expect(left[0].Route).To(And(HaveField("Orphaned", true), HaveField("Weights", shares("shop-2", 100))))
+			edited = stored()
+			edited.SetFinalizers(nil)
+			Expect(w.direct.Update(ctx, edited)).To(Succeed())
+		})
+	}
+
+	It("waits, where the cluster lacks its kind, until that is served", func(ctx context.Context) {
+		w := startWorld(nil)
+		t := track(w.namespace(ctx), "shop")
+		for _, m := range legRoutes() {
+			seen := w.observe(ctx, t, m.route)
+			Expect(seen[0].Route).To(And(HaveField("Presence", rollout.Missing), HaveField("Reason", m.router.Missing), HaveField("Message", ContainSubstring(m.router.Install))))
+			_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{m.route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
+			Expect(err).To(MatchError(ContainSubstring(m.router.Install)))
+		}
+		_, err := envtest.InstallCRDs(w.config, envtest.CRDInstallOptions{Paths: []string{legCRDs}})
+		Expect(err).NotTo(HaveOccurred())
+		for _, m := range legRoutes() {
+			Eventually(func() string { return w.observe(ctx, t, m.route)[0].Route.Reason }).Should(Equal(traffic.ReasonMissing))
+			Expect(w.askedFor(t)).To(BeNumerically(">", 0))
+			Expect(w.write(ctx, t, m.route, 1, shares("shop-1", 100))).To(Succeed())
+			Expect(w.fresh(ctx, t, m.route)[0].Object).NotTo(BeNil())
+		}
+	})
+})

@@ -13,6 +13,8 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
+	"github.com/strata-release/strata/controllers/traffic/istio"
+	"github.com/strata-release/strata/controllers/traffic/legs"
 	"github.com/strata-release/strata/controllers/traffic/service"
 	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
@@ -50,8 +52,10 @@ func Look(ctx context.Context, c Indexing) (traffic.Registry, error) {
 	if err := ingress.Indexes(ctx, c); err != nil {
 		return nil, err
 	}
-	if err := traefik.Router.Indexes(ctx, c); err != nil {
-		return nil, err
+	for _, router := range []legs.Router{traefik.Router, istio.Router} {
+		if err := router.Indexes(ctx, c); err != nil {
+			return nil, err
+		}
 	}
 	return over(c, c, c), nil
 }
@@ -61,6 +65,7 @@ func over(cached client.Reader, c client.Client, live client.Reader) traffic.Reg
 		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live),
 		v1alpha1.RouteIngress:    ingress.New(c, live, time.Now),
 		v1alpha1.RouteTraefik:    traefik.New(cached, c, live, time.Now),
+		v1alpha1.RouteIstio:      istio.New(cached, c, live, time.Now),
 		v1alpha1.RouteService:    service.New(c, live),
 	}
 }

@@ -57,7 +57,7 @@ func TestProviders(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	suite = startWorld(gatewayCRDs())
+	suite = startWorld(append(gatewayCRDs(), legCRDs))
 })
 
 // world is a real API server, and a manager whose cache holds only what carries
@@ -142,6 +142,9 @@ func gatewayCRDs() []string {
 		filepath.Join(dir, "gateway.networking.k8s.io_grpcroutes.yaml"),
 	}
 }
+
+// legCRDs are those of routers whose objects have legs, as they are published.
+var legCRDs = filepath.Join("testdata", "crds")
 
 // namespace makes a namespace of its own for a test.
 func (w *world) namespace(ctx context.Context) string {

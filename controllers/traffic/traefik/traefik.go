@@ -37,10 +37,7 @@ var Router = legs.Router{
 		if route.Traefik == nil {
 			return "", 0, false
 		}
-		if s := route.Traefik.SettleSeconds; s != nil {
-			return route.Traefik.Name, time.Duration(*s) * time.Second, true
-		}
-		return route.Traefik.Name, DefaultSettle, true
+		return route.Traefik.Name, legs.Settle(route.Traefik.SettleSeconds, DefaultSettle), true
 	},
 	Render: render,
 	Read:   read,
