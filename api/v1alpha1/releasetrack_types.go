@@ -56,13 +56,13 @@ type ReleaseTrackSpec struct {
 	ReleaseName string `json:"releaseName,omitempty"`
 
 	// releaseTemplate is the release of this track that whoever edits one object in place
-	// wants: all that the spec of an ImmutableRelease says, but for trackName. A version
-	// that the track never had is created as the ImmutableRelease <track>-<version>, with
-	// all but lower-case letters and digits as hyphens; that name has at most 40
-	// characters. The same version with other content is refused: raise version. A version
-	// that the track had is not created again. What was created stays when the template
-	// goes. Whoever changes it needs what creating that release would need. Unset: releases
-	// are published as objects of their own.
+	// wants: all that the spec of an ImmutableRelease says (kubectl explain irel.spec), but
+	// for trackName. A version that the track never had is created as the ImmutableRelease
+	// <track>-<version>, with all but lower-case letters and digits as hyphens; that name
+	// has at most 40 characters. The same version with other content is refused: raise
+	// version. A version that the track had is not created again. What was created stays
+	// when the template goes. Whoever changes it needs what creating that release would
+	// need. Unset: releases are published as objects of their own.
 	//
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self.version != oldSelf.version || self == oldSelf",message="STRATA-047: a version has one content for ever: raise version with every change (UPDATE releasetracks)"

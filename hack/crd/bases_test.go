@@ -131,6 +131,7 @@ func TestTheTemplateIsARelease(t *testing.T) {
 	}
 	release.XValidations, template.XValidations = nil, nil
 	release.Description, template.Description = "", ""
+	walk("", &release, func(_ string, s *schema) { s.Description = "" })
 	if diff := cmp.Diff(release, template); diff != "" {
 		t.Errorf("the template is no release (-release +template):\n%s", diff)
 	}
@@ -141,7 +142,7 @@ var imported = regexp.MustCompile(`\.(parentRefs|hostnames|matches|filters|timeo
 
 func TestTheManual(t *testing.T) {
 	eachField(t, func(kind, path string, s *schema) {
-		if inTemplate(path) || imported.MatchString(path) {
+		if inTemplate(path) || imported.MatchString(path) || strings.HasPrefix(path, "spec.releaseTemplate.") {
 			return
 		}
 		name := path[strings.LastIndex(path, ".")+1:]

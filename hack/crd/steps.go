@@ -37,6 +37,7 @@ var steps = []func(root *schema){
 	uniqueNames,
 	dropTemplateDescriptions,
 	dropRouteDescriptions,
+	dropReleaseDescriptions,
 
 	boundImportedFields,
 	reflowDescriptions,

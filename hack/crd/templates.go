@@ -156,3 +156,13 @@ func dropTemplateDescriptions(root *schema) {
 		}
 	})
 }
+
+// dropReleaseDescriptions removes from a track the descriptions of what its template has of
+// a release, which "kubectl explain irel.spec" has: with them a track would be too large.
+func dropReleaseDescriptions(root *schema) {
+	walk("", root, func(path string, s *schema) {
+		if strings.HasPrefix(path, "spec.releaseTemplate.") {
+			s.Description = ""
+		}
+	})
+}

@@ -26,6 +26,8 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/admission/guards"
+	"github.com/strata-release/strata/controllers/traffic/istio"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 	"github.com/strata-release/strata/test/attempts"
 )
 
@@ -40,7 +42,7 @@ func running(release string) *attempts.World {
 		Namespace: namespace.Name, Track: track, Release: release, Record: track + "-000001",
 		ReplicaSet: release + "-web-5d8f", Pod: release + "-web-5d8f-x", Tested: release, Job: release + "-smoke-1", JobPod: release + "-smoke-1-x",
 		ConfigMap: release + "-settings-0011223344556677", Secret: release + "-keys-0011223344556677",
-		StableService: "shop-api", Ingress: "shop-public", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
+		StableService: "shop-api", Ingress: "shop-public", TraefikService: "shop-legs", VirtualService: "shop-mesh", EndpointSlice: release + "-web-abc", Node: "local", OperatorPod: "strata-manager-0",
 	}
 	Expect(w.Connect(config)).To(Succeed())
 	labels := map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: "web"}
@@ -67,6 +69,17 @@ func running(release string) *attempts.World {
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace.Name, Name: w.Ingress, Labels: map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRoute: "public"}},
 		Spec:       networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{{Host: "shop.example.com"}}},
 	})).To(Succeed())
+	for kind, spec := range map[schema.GroupVersionKind]map[string]any{
+		traefik.Router.Kind: {"weighted": map[string]any{"services": []any{map[string]any{"name": release + "-web", "port": int64(80)}}}},
+		istio.Router.Kind:   {"hosts": []any{"shop.example.com"}},
+	} {
+		object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+		object.SetGroupVersionKind(kind)
+		object.SetNamespace(namespace.Name)
+		object.SetName(map[string]string{"TraefikService": w.TraefikService, "VirtualService": w.VirtualService}[kind.Kind])
+		object.SetLabels(map[string]string{v1alpha1.LabelTrack: track, v1alpha1.LabelRoute: strings.ToLower(kind.Kind)})
+		Expect(admin.Create(ctx, object)).To(Succeed())
+	}
 	Expect(admin.Create(ctx, newTrack(namespace.Name, track))).To(Succeed())
 	rel := newRelease(namespace.Name, release, track, "1")
 	Expect(admin.Create(ctx, rel)).To(Succeed())

@@ -59,7 +59,7 @@ var _ = BeforeSuite(func() {
 	Expect(v1alpha1.AddToScheme(scheme)).To(Succeed())
 	cluster = &envtest.Environment{
 		Scheme:                scheme,
-		CRDDirectoryPaths:     []string{repository("config/crd/bases")},
+		CRDDirectoryPaths:     []string{repository("config/crd/bases"), repository("controllers/traffic/providers/testdata/crds")},
 		ErrorIfCRDPathMissing: true,
 		BinaryAssetsDirectory: assets(),
 	}

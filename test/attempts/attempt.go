@@ -34,8 +34,8 @@ type World struct {
 	ConfigMap, Secret string
 	// Route is the HTTPRoute, StableService the Service of a route of type Service.
 	Route, StableService string
-	// Ingress is a route too.
-	Ingress string
+	// Ingress is a route too, and so are TraefikService and VirtualService.
+	Ingress, TraefikService, VirtualService string
 	// EndpointSlice is one of the component's Service.
 	EndpointSlice string
 	Record        string

@@ -61,7 +61,7 @@ func metadataEdits() []edit {
 var patchTypes = []types.PatchType{types.JSONPatchType, types.MergePatchType, types.StrategicMergePatchType, types.ApplyPatchType, "update"}
 
 // withoutStrategicMerge are the API groups of custom resources, and of CRDs.
-var withoutStrategicMerge = []string{v1alpha1.GroupVersion.Group, "gateway.networking.k8s.io", "apiextensions.k8s.io"}
+var withoutStrategicMerge = []string{v1alpha1.GroupVersion.Group, "gateway.networking.k8s.io", "traefik.io", "networking.istio.io", "apiextensions.k8s.io"}
 
 // edits tries each edit in every way.
 func (w *World) edits(row string, o object, rules []string, mentions string, edits []edit, subresources ...string) []Attempt {

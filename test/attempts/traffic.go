@@ -12,6 +12,8 @@ func (w *World) traffic() []Attempt {
 	stable := w.in("", "v1", "services", "Service", w.StableService)
 	route := w.in("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute", w.Route)
 	ingress := w.in("networking.k8s.io", "v1", "ingresses", "Ingress", w.Ingress)
+	legs := w.in("traefik.io", "v1alpha1", "traefikservices", "TraefikService", w.TraefikService)
+	mesh := w.in("networking.istio.io", "v1", "virtualservices", "VirtualService", w.VirtualService)
 	slice := w.in("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice", w.EndpointSlice)
 	endpoints := w.in("", "v1", "endpoints", "Endpoints", w.child())
 	if w.EndpointSlice == "" {
@@ -40,6 +42,12 @@ func (w *World) traffic() []Attempt {
 		w.edits("ingresses", ingress, rules("036"), w.Track, append(labels, set("other", "spec", "ingressClassName"))),
 		w.edits("ingresses/status", ingress, rules("036"), w.Track, labels, "status"),
 		w.deletions("ingresses", ingress, rules("037"), w.Track, v1alpha1.LabelRoute),
+		w.edits("traefikservices", legs, rules("036"), w.Track, append(labels, set("[]", "metadata", "annotations", v1alpha1.AnnotationWeights),
+			set([]any{map[string]any{"name": "rogue", "port": int64(80)}}, "spec", "weighted", "services"))),
+		w.deletions("traefikservices", legs, rules("037"), w.Track, v1alpha1.LabelRoute),
+		w.edits("virtualservices", mesh, rules("036"), w.Track, append(labels, set([]any{"rogue.example.com"}, "spec", "hosts"))),
+		w.edits("virtualservices/status", mesh, rules("036"), w.Track, labels, "status"),
+		w.deletions("virtualservices", mesh, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("endpointslices", slice, rules("038"), w.Release, []edit{
 			{what: "a rogue backend", change: func(object map[string]any) {
 				object["endpoints"] = []any{map[string]any{"addresses": []any{"192.0.2.7"}}}

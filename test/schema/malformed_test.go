@@ -152,13 +152,25 @@ const (
 // anEdge is a route of type Ingress to a port of web, with some fields of its ingress
 // changed; nil: without one.
 func anEdge(name, portName string, changes ...any) map[string]any {
-	made := object("dialect", "NGINX", "name", "shop", "className", "nginx", "rules", list(object("host", "shop.example.com")))
+	made := changed(object("dialect", "NGINX", "name", "shop", "className", "nginx", "rules", list(object("host", "shop.example.com"))), changes...)
+	return object("name", name, "componentName", "web", "portName", portName, "type", "Ingress", "ingress", made)
+}
+
+// changed gives an object other fields; nil takes one away.
+func changed(made map[string]any, changes ...any) map[string]any {
 	for i := 0; i < len(changes); i += 2 {
 		if made[changes[i].(string)] = changes[i+1]; changes[i+1] == nil {
 			delete(made, changes[i].(string))
 		}
 	}
-	return object("name", name, "componentName", "web", "portName", portName, "type", "Ingress", "ingress", made)
+	return made
+}
+
+// aMesh is a route of type Traefik or Istio to web, with some fields of its union member
+// changed; nil: without one.
+func aMesh(kind string, changes ...any) map[string]any {
+	made := changed(object("name", "shop"), changes...)
+	return object("name", "mesh", "componentName", "web", "portName", "http", "type", kind, strings.ToLower(kind), made)
 }
 
 var malformedTracks = []malformed{
@@ -224,6 +236,33 @@ var malformedTracks = []malformed{
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin")), "spec.traffic.routes", "two routes must not name the same Ingress"},
 	{edge, anEdge("edge", "http", "name", "shop-canary"), ingress + ".name", "the operator names the canary of an Ingress so"},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "http", "name", "other")), "spec.traffic.routes", "must not lead to the same port of a component"},
+	{public + ".type", "Traefik", public + ".traefik", "traefik must be set when type is Traefik, and only then"},
+	{public + ".traefik", object("name", "shop"), public + ".traefik", "only then"},
+	{edge, aMesh("Traefik", "name", nil), edge + ".traefik.name", requiredValue},
+	{edge, aMesh("Traefik", "name", "Shop"), edge + ".traefik.name", `"Shop"`},
+	{edge, aMesh("Traefik", "name", "shop.one"), edge + ".traefik.name", `"shop.one"`},
+	{edge, aMesh("Traefik", "name", x(64)), edge + ".traefik.name", tooLong},
+	{edge, aMesh("Traefik", "name", "shop-1-web-80"), edge + ".traefik.name", "for the ports of Services"},
+	{edge, aMesh("Traefik", "stickyCookieName", "a=b"), edge + ".traefik.stickyCookieName", `"a=b"`},
+	{edge, aMesh("Traefik", "stickyCookieName", ""), edge + ".traefik.stickyCookieName", `""`},
+	{edge, aMesh("Traefik", "stickyCookieName", x(65)), edge + ".traefik.stickyCookieName", tooLong},
+	{edge, aMesh("Traefik", "settleSeconds", int64(0)), edge + ".traefik.settleSeconds", "Invalid value: 0"},
+	{edge, aMesh("Traefik", "settleSeconds", int64(601)), edge + ".traefik.settleSeconds", "Invalid value: 601"},
+	{"spec.traffic.routes", list(aMesh("Traefik"), changed(aMesh("Traefik"), "name", "other")), "spec.traffic.routes", "two routes must not name the same TraefikService"},
+	{edge, changed(aMesh("Traefik"), "preview", object("headerName", "X-Preview")), edge + ".preview", "a preview needs a route of type GatewayAPI"},
+	{public + ".type", "Istio", public + ".istio", "istio must be set when type is Istio, and only then"},
+	{public + ".istio", object("name", "shop"), public + ".istio", "only then"},
+	{edge, aMesh("Istio", "name", nil), edge + ".istio.name", requiredValue},
+	{edge, aMesh("Istio", "name", "Shop"), edge + ".istio.name", `"Shop"`},
+	{edge, aMesh("Istio", "name", x(64)), edge + ".istio.name", tooLong},
+	{edge, aMesh("Istio", "hosts", list()), edge + ".istio.hosts", "at least 1 item"},
+	{edge, aMesh("Istio", "hosts", list("shop.example.com:80")), edge + ".istio.hosts[0]", `"shop.example.com:80"`},
+	{edge, aMesh("Istio", "hosts", times(17, func(i int) any { return fmt.Sprint("h", i) })), edge + ".istio.hosts", tooMany},
+	{edge, aMesh("Istio", "hosts", list("*"), "gateways", list("a/b/c")), edge + ".istio.gateways[0]", `"a/b/c"`},
+	{edge, aMesh("Istio", "gateways", list("mesh")), edge + ".istio.gateways", "gateways need hosts"},
+	{edge, aMesh("Istio", "hosts", list("*"), "gateways", times(17, func(i int) any { return fmt.Sprint("g", i) })), edge + ".istio.gateways", tooMany},
+	{edge, aMesh("Istio", "settleSeconds", int64(601)), edge + ".istio.settleSeconds", "Invalid value: 601"},
+	{"spec.traffic.routes", list(aMesh("Istio"), changed(aMesh("Istio"), "name", "other")), "spec.traffic.routes", "two routes must not name the same VirtualService"},
 	{gateway, nil, public + ".gatewayAPI", "must be set when type is GatewayAPI"},
 	{internal + ".service", nil, internal + ".service", "must be set when type is Service"},
 	{internal + ".service.name", "Shop", internal + ".service.name", `"Shop"`},
