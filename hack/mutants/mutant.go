@@ -49,6 +49,7 @@ var (
 		{"tests of the loop", "./controllers", []string{"-test.run=^(" + wholeRollouts + ")$"}},
 	}
 	// The providers' other tests need an API server.
+	byLegs  = []finder{{"tests of legs", "./controllers/traffic/providers", []string{"-test.run=^Test.*Legs"}}}
 	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )
 

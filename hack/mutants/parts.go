@@ -8,6 +8,7 @@ const (
 	trafficDir   = "controllers/traffic"
 	gatewayDir   = "controllers/traffic/gatewayapi"
 	serviceDir   = "controllers/traffic/service"
+	legsDir      = "controllers/traffic/legs"
 )
 
 // parts are faults in the log, in what is frozen and compared, and in what routers
@@ -87,4 +88,23 @@ var parts = []mutant{
 		`case !traffic.Owned(live, t, route.Name):`, `case false:`, routing},
 	{"service-unversioned", "overwrites a stable Service that somebody has changed since it was observed", serviceDir + "/apply.go",
 		`object := live.DeepCopy()`, "object := live.DeepCopy()\n\tobject.ResourceVersion = \"\"", routing},
+
+	{"dead-leg-stands", "leads to a release that has no endpoints, and so spoils what the others would answer", legsDir + "/legs.go",
+		`if legs := spread(asked, serves); len(legs) > 0 {`, `if legs := spread(asked, func(string) bool { return true }); len(legs) > 0 {`, byLegs},
+	{"dead-share-lost", "gives nobody what a release without endpoints would have", legsDir + "/legs.go",
+		`standing[most].WeightPercent += lost`, ``, byLegs},
+	{"nobody-serves-rewritten", "gives weight to releases without endpoints when nobody has any", legsDir + "/legs.go",
+		`if partOf(asked, has) {`, `if false {`, byLegs},
+	{"left-out-verified", "takes a route for verified that leaves a release out", legsDir + "/provider.go",
+		`if out := leftOut(c.asked, weightsOf(c.legs)); out != "" {`, `if out := leftOut(c.asked, weightsOf(c.legs)); false {`, byLegs},
+	{"legs-unread", "believes what a route object notes of its record, whatever its legs say", legsDir + "/provider.go",
+		`c.sound && partOf(c.asked, weightsOf(c.legs)); !c.sound {`, `c.sound && len(c.asked) > 0; !c.sound {`, byLegs},
+	{"mesh-edit-unseen", "does not see that somebody has changed a TraefikService or a VirtualService", legsDir + "/apply.go",
+		` && equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec))`, ` && (true || equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec)))`, byLegs},
+	{"mesh-unsettled", "takes what was just written to a router that confirms nothing for carried", legsDir + "/provider.go",
+		`.Add(settle)`, ``, byLegs},
+	{"istio-rule-unread", "does not see a second rule of a VirtualService, which leads elsewhere", "controllers/traffic/istio/istio.go",
+		`ok = len(rules) == 1 && `, `ok = `, byLegs},
+	{"traefik-elsewhere", "takes a Service of another namespace for that of a release", "controllers/traffic/traefik/traefik.go",
+		`!isRelease || elsewhere || `, `!isRelease || `, byLegs},
 }

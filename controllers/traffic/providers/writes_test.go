@@ -25,8 +25,10 @@ import (
 	"github.com/strata-release/strata/controllers/traffic"
 	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/ingress"
+	"github.com/strata-release/strata/controllers/traffic/istio"
 	"github.com/strata-release/strata/controllers/traffic/legs"
 	"github.com/strata-release/strata/controllers/traffic/service"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // played is a provider over an API that is played in memory, and a route of its type.
@@ -82,10 +84,10 @@ func playedAPI(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	builder := fake.NewClientBuilder().WithScheme(scheme)
-	for _, m := range legRoutes() {
-		scheme.AddKnownTypeWithName(m.router.Kind, &unstructured.Unstructured{})
-		scheme.AddKnownTypeWithName(m.router.Kind.GroupVersion().WithKind(m.router.Kind.Kind+"List"), &unstructured.UnstructuredList{})
-		if err := m.router.Indexes(t.Context(), indexer{builder}); err != nil {
+	for _, router := range []legs.Router{traefik.Router, istio.Router} {
+		scheme.AddKnownTypeWithName(router.Kind, &unstructured.Unstructured{})
+		scheme.AddKnownTypeWithName(router.Kind.GroupVersion().WithKind(router.Kind.Kind+"List"), &unstructured.UnstructuredList{})
+		if err := router.Indexes(t.Context(), indexer{builder}); err != nil {
 			t.Fatal(err)
 		}
 	}
