@@ -102,9 +102,9 @@ var parts = []mutant{
 	{"mesh-edit-unseen", "does not see that somebody has changed a TraefikService or a VirtualService", legsDir + "/apply.go",
 		` && equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec))`, ` && (true || equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec)))`, byLegs},
 	{"mesh-unsettled", "takes what was just written to a router that confirms nothing for carried", legsDir + "/provider.go",
-		`.Add(settle)`, ``, byLegs},
-	{"istio-rule-unread", "does not see a second rule of a VirtualService, which leads elsewhere", "controllers/traffic/istio/istio.go",
-		`ok = len(rules) == 1 && `, `ok = `, byLegs},
+		`.Add(settle)`, `.Add(0 * settle)`, byLegs},
+	{"istio-rule-unread", "does not see that the rule of a VirtualService leads elsewhere too", "controllers/traffic/istio/istio.go",
+		` && len(rule) == 1`, ``, byLegs},
 	{"traefik-elsewhere", "takes a Service of another namespace for that of a release", "controllers/traffic/traefik/traefik.go",
-		`!isRelease || elsewhere || `, `!isRelease || `, byLegs},
+		`!isRelease || elsewhere || `, `!isRelease || elsewhere && false || `, byLegs},
 }

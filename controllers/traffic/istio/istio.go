@@ -72,7 +72,7 @@ func render(route v1alpha1.Route, all []legs.Leg) map[string]any {
 // read finds the legs; ok is false where a VirtualService leads elsewhere too.
 func read(spec map[string]any) (all []legs.Leg, ok bool) {
 	rules, _ := spec["http"].([]any)
-	ok = len(rules) == 1 && spec["tls"] == nil && spec["tcp"] == nil
+	ok = spec["tls"] == nil && spec["tcp"] == nil
 	for _, item := range rules {
 		rule, _ := item.(map[string]any)
 		destinations, isList := rule["route"].([]any)

@@ -278,9 +278,15 @@ func TestEditedLegsArePutRight(t *testing.T) {
 		"another kind of rule": func(_ *unstructured.Unstructured, spec map[string]any, _ []any) {
 			spec["mirroring"], spec["tcp"] = "theirs", []any{}
 		},
-		"another rule": func(_ *unstructured.Unstructured, spec map[string]any, _ []any) {
+		"a rule twice": func(_ *unstructured.Unstructured, spec map[string]any, _ []any) {
 			rules, _ := spec["http"].([]any)
-			spec["http"], spec["mirroring"] = append(rules, map[string]any{"redirect": map[string]any{"uri": "/theirs"}}), "theirs"
+			spec["http"], spec["mirroring"] = append(rules, rules...), "theirs"
+		},
+		"more of a rule": func(_ *unstructured.Unstructured, spec map[string]any, _ []any) {
+			spec["mirroring"] = "theirs"
+			if rules, ok := spec["http"].([]any); ok {
+				rules[0].(map[string]any)["mirror"] = map[string]any{"host": "theirs"}
+			}
 		},
 		"no spec": func(o *unstructured.Unstructured, _ map[string]any, _ []any) { o.Object["spec"] = map[string]any{} },
 	}
