@@ -42,11 +42,9 @@ func (w *World) traffic() []Attempt {
 		w.edits("ingresses", ingress, rules("036"), w.Track, append(labels, set("other", "spec", "ingressClassName"))),
 		w.edits("ingresses/status", ingress, rules("036"), w.Track, labels, "status"),
 		w.deletions("ingresses", ingress, rules("037"), w.Track, v1alpha1.LabelRoute),
-		w.edits("traefikservices", legs, rules("036"), w.Track, append(labels, set("[]", "metadata", "annotations", v1alpha1.AnnotationWeights),
-			set([]any{map[string]any{"name": "rogue", "port": int64(80)}}, "spec", "weighted", "services"))),
+		w.edits("traefikservices", legs, rules("036"), w.Track, append(labels, set([]any{map[string]any{"name": "rogue", "port": int64(80)}}, "spec", "weighted", "services"))),
 		w.deletions("traefikservices", legs, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("virtualservices", mesh, rules("036"), w.Track, append(labels, set([]any{"rogue.example.com"}, "spec", "hosts"))),
-		w.edits("virtualservices/status", mesh, rules("036"), w.Track, labels, "status"),
 		w.deletions("virtualservices", mesh, rules("037"), w.Track, v1alpha1.LabelRoute),
 		w.edits("endpointslices", slice, rules("038"), w.Release, []edit{
 			{what: "a rogue backend", change: func(object map[string]any) {

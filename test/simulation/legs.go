@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -59,6 +60,15 @@ func legsOf(object *unstructured.Unstructured) []v1alpha1.ReleaseWeight {
 	return legs
 }
 
+// splitLegs are the releases that a TraefikService is asked to lead to.
+func (w *World) splitLegs() []v1alpha1.ReleaseWeight {
+	object := on[unstructured.Unstructured](&w.store, traefikServices, legsName)
+	if object == nil {
+		return nil
+	}
+	return slices.DeleteFunc(askedOf(object), func(s v1alpha1.ReleaseWeight) bool { return s.WeightPercent == 0 })
+}
+
 // askedOf a TraefikService: what it says that a record has set, zeros included.
 func askedOf(object *unstructured.Unstructured) []v1alpha1.ReleaseWeight {
 	var asked []v1alpha1.ReleaseWeight
@@ -112,25 +122,41 @@ func (w *World) checkLegs(p *process, write written) {
 	}
 }
 
-// checkRestLegs: at rest a TraefikService leads to nobody who has no endpoints, as long as
-// there is anybody of those whom the newest record gives weight.
-func (w *World) checkRestLegs(spec v1alpha1.Route, state v1alpha1.RouteState) {
+// checkIdleLegs: whenever an operator that has heard of everything has nothing to do, a
+// TraefikService leads to all those that have ready endpoints of those whom the newest record
+// gives weight, and to nobody else, as long as there is anybody.
+func (w *World) checkIdleLegs(p *process) {
 	object := on[unstructured.Unstructured](&w.store, traefikServices, legsName)
-	if object == nil || world.Shares(askedOf(object)) != world.Shares(state.Weights) {
+	if object == nil || p.failed != nil || w.track() == nil {
 		return
 	}
-	ready := func(release string) bool {
-		return readyEndpoints(w.shelves[endpointSlices], resources.ChildName(release, spec.ComponentName)) > 0
-	}
-	legs, anybody := legsOf(object), false
-	for _, s := range state.Weights {
-		anybody = anybody || s.WeightPercent > 0 && ready(s.ReleaseName)
-	}
-	for _, s := range state.Weights {
-		if leads := shareOf(legs, s.ReleaseName) > 0; anybody && s.WeightPercent > 0 && leads != ready(s.ReleaseName) {
-			w.violate("Legs", "at rest %s has %s of %s; ready endpoints of %s: %t", legsName, world.Shares(legs), world.Shares(state.Weights), s.ReleaseName, ready(s.ReleaseName))
+	legs, asked := legsOf(object), askedOf(object)
+	for _, route := range w.head().Routes {
+		if route.Name != object.GetLabels()[v1alpha1.LabelRoute] || world.Shares(asked) != world.Shares(route.Weights) || !w.byLegs(route.Name) {
+			continue
+		}
+		var dead, alive []string
+		for _, s := range route.Weights {
+			service := resources.ChildName(s.ReleaseName, componentOf(w.track(), route.Name))
+			switch ready := readyEndpoints(w.shelves[endpointSlices], service) > 0; {
+			case ready && s.WeightPercent > 0:
+				alive = append(alive, s.ReleaseName)
+			case shareOf(legs, s.ReleaseName) > 0:
+				dead = append(dead, s.ReleaseName)
+			}
+		}
+		for _, release := range alive {
+			if shareOf(legs, release) == 0 || len(dead) > 0 {
+				w.violate("Legs", "%s has %s of %s; %v have ready endpoints, %v have none", legsName, world.Shares(legs), world.Shares(asked), alive, dead)
+				return
+			}
 		}
 	}
+}
+
+// byLegs says whether the track asks for the TraefikService as a route of this name.
+func (w *World) byLegs(route string) bool {
+	return slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.Name == route && r.Type == v1alpha1.RouteTraefik })
 }
 
 // checkCarriedLegs: where everybody can take it, the legs are what the newest record says.

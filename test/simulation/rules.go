@@ -294,9 +294,6 @@ func (w *World) checkRest() {
 // checkCarried: a route carries what the newest record says, unless what is to take its
 // weight cannot.
 func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
-	if spec.Type == v1alpha1.RouteTraefik {
-		w.checkRestLegs(spec, state)
-	}
 	if !w.canTake(w.head()) {
 		return
 	}

@@ -128,7 +128,14 @@ func (w *World) calm(p *process) {
 	w.tell("-- %s goes on for a while", p.name)
 	w.fair = true
 	for range 5 + w.draw(40) {
-		if w.failed != nil || !w.proceed(p) && !w.passTo(w.nextDue(), time.Minute) {
+		if w.failed != nil {
+			break
+		}
+		if w.proceed(p) {
+			continue
+		}
+		w.checkIdleLegs(p)
+		if !w.passTo(w.nextDue(), time.Minute) {
 			break
 		}
 	}
@@ -269,6 +276,7 @@ func (w *World) settle() {
 		if w.proceed(p) {
 			continue
 		}
+		w.checkIdleLegs(p)
 		next := w.nextDue()
 		if next.Sub(w.wrote) > restAfter || !w.passTo(next, 2*restAfter) {
 			w.rest(p, len(w.shelves[records])-began)

@@ -142,6 +142,12 @@ func (w *World) user() {
 		w.tell("> registries down: %t", w.registryDown)
 		return
 	}
+	if legs := w.splitLegs(); len(legs) > 1 && w.chance(25) {
+		name = legs[w.draw(len(legs))].ReleaseName
+		w.tell("> %s breaks, or is well again", name)
+		w.changeScript(name, func(s *script) { s.broken = !s.broken })
+		return
+	}
 	switch n := w.draw(100); {
 	case n < 28:
 		w.publish()

@@ -34,7 +34,7 @@ var network = []Route{
 		Targets: []Target{
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
 			{"traefik.io", "*", []string{"traefikservices"}},
-			{"networking.istio.io", "*", []string{"virtualservices", "virtualservices/status"}},
+			{"networking.istio.io", "*", []string{"virtualservices"}},
 			// Who writes its status may write its labels too.
 			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			core("services"),

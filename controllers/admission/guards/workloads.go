@@ -171,7 +171,7 @@ var workloads = []Route{
 			{"networking.k8s.io", "v1", []string{"ingresses", "ingresses/status"}},
 			{"gateway.networking.k8s.io", "*", []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"}},
 			{"traefik.io", "*", []string{"traefikservices"}},
-			{"networking.istio.io", "*", []string{"virtualservices", "virtualservices/status"}},
+			{"networking.istio.io", "*", []string{"virtualservices"}},
 		},
 		Operations: operations(create, update),
 		Only:       carriesReserved,
