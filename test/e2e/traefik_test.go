@@ -4,7 +4,9 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -25,7 +27,7 @@ import (
 func byTraefik(t *v1alpha1.ReleaseTrack) {
 	public := &t.Spec.Traffic.Routes[0]
 	public.Type, public.GatewayAPI = v1alpha1.RouteTraefik, nil
-	public.Traefik = &v1alpha1.TraefikRoute{Name: "shop", SettleSeconds: ptr.To[int32](1)}
+	public.Traefik = &v1alpha1.TraefikRoute{Name: "shop", StickyCookieName: "shop", SettleSeconds: ptr.To[int32](1)}
 }
 
 // ingressRoute is the users' own: it leads their hostname to the TraefikService.
@@ -41,6 +43,38 @@ func (w *world) ingressRoute() *unstructured.Unstructured {
 	object.SetNamespace(w.namespace)
 	object.SetName("shop")
 	return object
+}
+
+// meet asks once, with a cookie unless it is "": who answers, and the cookie that they set.
+func (w *world) meet(ctx context.Context, cookie string) (version, set string) {
+	GinkgoHelper()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.GatewayURL+w.path, nil)
+	Expect(err).NotTo(HaveOccurred())
+	request.Host, request.Close = harness.Host(w.namespace), true
+	if cookie != "" {
+		request.AddCookie(&http.Cookie{Name: "shop", Value: cookie})
+	}
+	response, err := http.DefaultClient.Do(request)
+	Expect(err).NotTo(HaveOccurred())
+	defer response.Body.Close()
+	Expect(response.StatusCode).To(Equal(http.StatusOK))
+	var got answer
+	Expect(json.NewDecoder(response.Body).Decode(&got)).To(Succeed())
+	for _, c := range response.Cookies() {
+		if c.Name == "shop" {
+			set = c.Value
+		}
+	}
+	return got.Version, set
+}
+
+// stays: whoever has the cookie meets the version, however often they come.
+func (w *world) stays(ctx context.Context, cookie, version string) {
+	GinkgoHelper()
+	for range 40 {
+		met, _ := w.meet(ctx, cookie)
+		Expect(met).To(Equal(version), "with the cookie %s", cookie)
+	}
 }
 
 // legs of the TraefikService, by version.
@@ -66,8 +100,15 @@ var _ = story("requests shift by a TraefikService that an IngressRoute leads to,
 		w.goLive(ctx, 300, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
+		cookie := ""
 		for _, percent := range []int32{20, 50} {
 			w.untilWeight(ctx, "2.0.0", percent)
+			for version, set := "", ""; cookie == ""; {
+				if version, set = w.meet(ctx, ""); version == "2.0.0" {
+					cookie = set
+				}
+			}
+			w.stays(ctx, cookie, "2.0.0")
 			Expect(w.legs(ctx)).To(Equal(fmt.Sprintf("1.0.0:%d 2.0.0:%d", 100-percent, percent)))
 			w.expectShare(ctx, "2.0.0", float64(percent))
 		}
@@ -81,6 +122,7 @@ var _ = story("requests shift by a TraefikService that an IngressRoute leads to,
 		Expect(w.as(ctx, "ann", harness.NewAction(w.namespace, "back", "ann", v1alpha1.ActionRollback, harness.ReleaseName("1.0.0")))).To(Succeed())
 		w.untilWeight(ctx, "1.0.0", 100)
 		w.expectShare(ctx, "1.0.0", 100)
+		w.stays(ctx, cookie, "1.0.0")
 		Expect(w.legs(ctx)).To(Equal("1.0.0:100"))
 		Expect(w.pods(ctx, "1.0.0")).To(Equal(before), "the same pods serve again")
 		w.untilGone(ctx, "2.0.0")
@@ -116,4 +158,25 @@ var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, 
 		lost := w.load.Results().Failures()
 		w.note("%d of %d requests met the candidate that was gone", len(lost), len(w.load.Results()))
 		Expect(len(lost)).To(BeNumerically("<", 100), "of 100 a second, a fifth of which it had")
+	})
+
+var _ = story("gRPC calls shift by a TraefikService, to a candidate and back, and none is lost",
+	early, Label("traffic", "traefik", "grpc"), func(ctx context.Context, w *world) {
+		w.calls = true
+		w.create(ctx, w.ingressRoute(), w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0", h2c))
+		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
+		w.untilAnyAnswer(ctx, "1.0.0")
+		w.startLoad(ctx, 300)
+
+		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
+		w.untilWeight(ctx, "2.0.0", 20)
+		w.expectShare(ctx, "2.0.0", 20)
+		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
+		w.expectShare(ctx, "2.0.0", 100)
+
+		w.allow(ctx, "ann", "rollback")
+		Expect(w.as(ctx, "ann", harness.NewAction(w.namespace, "back", "ann", v1alpha1.ActionRollback, harness.ReleaseName("1.0.0")))).To(Succeed())
+		w.untilWeight(ctx, "1.0.0", 100)
+		w.expectShare(ctx, "1.0.0", 100)
+		Expect(len(w.load.Results())).To(BeNumerically(">=", 5000))
 	})
