@@ -13,7 +13,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -96,9 +95,7 @@ func kindOf(object any) kind {
 	case *networkingv1.Ingress, *networkingv1.IngressList:
 		return ingresses
 	case *unstructured.Unstructured, *unstructured.UnstructuredList:
-		if kind := object.(runtime.Object).GetObjectKind().GroupVersionKind().Kind; kind == "TraefikService" || kind == "TraefikServiceList" {
-			return traefikServices
-		}
+		return traefikServices // Releases and tracks that are read as they are stored have been told apart.
 	case *autoscalingv2.HorizontalPodAutoscaler, *autoscalingv2.HorizontalPodAutoscalerList:
 		return autoscalers
 	case *policyv1.PodDisruptionBudget, *policyv1.PodDisruptionBudgetList:

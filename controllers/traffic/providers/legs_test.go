@@ -176,8 +176,10 @@ func TestRolloutByLegs(t *testing.T) {
 	}
 }
 
-// What the planner is told of a route: the weights of the record, also of a release that is
-// left out, and why that is not all there is to it.
+// threeLegs are what the tests of what is told have a record say.
+var threeLegs = []any{"shop-1", 80, "shop-2", 20, "shop-3", 0}
+
+// What the planner is told of a route is what the record says, and when it counts.
 func TestLegsAreTold(t *testing.T) {
 	for _, m := range legRoutes() {
 		t.Run(m.name, func(t *testing.T) {
@@ -186,47 +188,58 @@ func TestLegsAreTold(t *testing.T) {
 				t.Errorf("without an object: %+v", got)
 			}
 			p.serves(true, "shop-1", "shop-2")
-			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
-			want := shares("shop-1", 80, "shop-2", 20, "shop-3", 0)
+			p.apply(6, threeLegs...)
 			got := p.see().Route
-			if !got.Verified || !got.Current || got.Sequence != 6 || !slices.Equal(got.Weights, want) || !got.SettleTime.After(p.now) {
+			if !got.Verified || !got.Current || got.Sequence != 6 || !slices.Equal(got.Weights, shares(threeLegs...)) || !got.SettleTime.After(p.now) {
 				t.Errorf("as it was written: %+v", got)
 			}
 			p.now = p.now.Add(time.Minute)
 			if again := p.see().Route; !again.SettleTime.Equal(got.SettleTime) || again.SettleTime.After(p.now) {
 				t.Errorf("it has settled: %+v", again)
 			}
-			p.serves(false, "shop-1")
-			if got := p.see().Route; got.Current || !slices.Equal(got.Weights, want) {
-				t.Errorf("a leg that cannot serve is to go: %+v", got)
-			}
-			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
-			got = p.see().Route
-			if got.Verified || got.Reason != traffic.ReasonNotResolved || !strings.Contains(got.Message, "shop-1 has no ready endpoints") || !got.Current || !slices.Equal(got.Weights, want) {
-				t.Errorf("left out: %+v", got)
-			}
-			p.serves(false, "shop-2")
-			if got := p.see().Route; !got.Current {
-				t.Errorf("nobody can serve, and it stays as it is: %+v", got)
-			}
-			p.serves(true, "shop-1", "shop-2")
-			if got := p.see().Route; got.Current {
-				t.Errorf("a leg is back: %+v", got)
-			}
-			p.apply(6, "shop-1", 80, "shop-2", 20, "shop-3", 0)
-			if err := p.api.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-2-web"}}); err != nil {
-				t.Fatal(err)
-			}
-			if got := p.see().Route; got.Verified || got.Reason != traffic.ReasonNotResolved || !strings.Contains(got.Message, "Service shop-2-web") {
-				t.Errorf("without the Service: %+v", got)
-			}
 			left, err := p.Leftovers(t.Context(), anyPort, nil)
-			if err != nil || len(left) != 1 || !left[0].Route.Orphaned || !slices.Equal(left[0].Route.Weights, want) || !left[0].Route.SettleTime.IsZero() {
+			if err != nil || len(left) != 1 || !left[0].Route.Orphaned || !slices.Equal(left[0].Route.Weights, got.Weights) || !left[0].Route.SettleTime.IsZero() {
 				t.Errorf("left of a former spec: %+v, %v", left, err)
 			}
 			if left, err = p.Leftovers(t.Context(), anyPort, []v1alpha1.Route{p.route}); err != nil || len(left) != 0 {
 				t.Errorf("it is in the spec: %+v, %v", left, err)
 			}
+		})
+	}
+}
+
+// A release that is left out still has the weight of the record, and that is not all there is
+// to it.
+func TestDeadLegsAreTold(t *testing.T) {
+	for _, m := range legRoutes() {
+		t.Run(m.name, func(t *testing.T) {
+			p := playLegs(t, m)
+			look := func(current, verified bool, says string) {
+				t.Helper()
+				got := p.see().Route
+				if got.Current != current || got.Verified != verified || !strings.Contains(got.Message, says) || !slices.Equal(got.Weights, shares(threeLegs...)) {
+					t.Errorf("%+v, want current %t, verified %t, %q", got, current, verified, says)
+				}
+				if !verified && got.Reason != traffic.ReasonNotResolved && current {
+					t.Errorf("the reason is %s", got.Reason)
+				}
+			}
+			p.serves(true, "shop-1", "shop-2")
+			p.apply(6, threeLegs...)
+			p.serves(false, "shop-1")
+			look(false, true, "is put right")
+			p.apply(6, threeLegs...)
+			look(true, false, "shop-1 has no ready endpoints")
+			p.serves(false, "shop-2") // Nobody can serve, and it stays as it is.
+			look(true, false, "shop-1 has no ready endpoints")
+			p.serves(true, "shop-1", "shop-2")
+			look(false, false, "is put right")
+			p.apply(6, threeLegs...)
+			look(true, true, "")
+			if err := p.api.Delete(t.Context(), &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-2-web"}}); err != nil {
+				t.Fatal(err)
+			}
+			look(true, false, "Service shop-2-web, which does not exist")
 		})
 	}
 }
