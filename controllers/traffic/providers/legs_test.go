@@ -415,8 +415,10 @@ var _ = Describe("A route object with legs", func() {
 
 	It("waits, where the cluster lacks its kind, until that is served", func(ctx context.Context) {
 		w := startWorld(nil)
-		t := track(w.namespace(ctx), "shop")
+		tracks := map[string]traffic.Track{}
 		for _, m := range legRoutes() {
+			t := track(w.namespace(ctx), "shop")
+			tracks[m.name] = t
 			seen := w.observe(ctx, t, m.route)
 			Expect(seen[0].Route).To(And(HaveField("Presence", rollout.Missing), HaveField("Reason", m.router.Missing), HaveField("Message", ContainSubstring(m.router.Install))))
 			_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{m.route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
@@ -425,6 +427,7 @@ var _ = Describe("A route object with legs", func() {
 		_, err := envtest.InstallCRDs(w.config, envtest.CRDInstallOptions{Paths: []string{legCRDs}})
 		Expect(err).NotTo(HaveOccurred())
 		for _, m := range legRoutes() {
+			t := tracks[m.name]
 			Eventually(func() string { return w.observe(ctx, t, m.route)[0].Route.Reason }).Should(Equal(traffic.ReasonMissing))
 			Expect(w.askedFor(t)).To(BeNumerically(">", 0))
 			Expect(w.write(ctx, t, m.route, 1, shares("shop-1", 100))).To(Succeed())
