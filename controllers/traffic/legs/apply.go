@@ -136,8 +136,7 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 	}
 	found := &unstructured.UnstructuredList{}
 	found.SetGroupVersionKind(p.router.Kind.GroupVersion().WithKind(p.router.Kind.Kind + "List"))
-	err := p.cached.List(ctx, found, client.InNamespace(t.Namespace),
-		client.MatchingFields{traffic.IndexTrack: t.Name}, client.UnsafeDisableDeepCopy)
+	err := p.cached.List(ctx, found, traffic.Indexed(t.Namespace, traffic.IndexTrack, t.Name))
 	if traffic.KindMissing(err) {
 		return nil, nil
 	}
