@@ -67,30 +67,40 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 ##@ Tests
 
 # The stories wait for much of their time while all else computes: they run side by side.
-# A part tells what it has to tell when it has ended, and none is left out because another
-# has failed. Each can be made alone.
+# The worlds of the simulator wait for nothing, and are played when the others have ended. A
+# part tells what it has to tell when it has ended, and none is left out because another has
+# failed. Each can be made alone.
 TEST_PARTS := test-stories test-packages test-planner test-tools
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
-	$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target $(TEST_PARTS)
+	@status=0; \
+	$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target $(TEST_PARTS) || status=$$?; \
+	$(MAKE) --no-print-directory test-worlds || status=$$?; \
+	exit $$status
 
-.PHONY: $(TEST_PARTS) test-alerts
+.PHONY: $(TEST_PARTS) test-worlds test-alerts
 test-stories: bin/ginkgo
-	$(WITH_API_SERVER) bin/ginkgo --procs=2 --ldflags=-w --timeout=20m ./test/stories
+	$(WITH_API_SERVER) bin/ginkgo --procs=3 --ldflags=-w --timeout=20m ./test/stories
 
-# make vet looks at all of it, and links are quick without what only debuggers read.
+# They wait too, for API servers and for what must not happen: more at a time than there are
+# processors. make vet looks at all of it, and links are quick without what only debuggers read.
 test-packages:
-	$(WITH_API_SERVER) go test -count=1 -vet=off -ldflags=-w -timeout 20m $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
+	$(WITH_API_SERVER) go test -p 4 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
 
 test-planner:
 	go test -count=1 -vet=off -ldflags=-w -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
 
+# 20,000 random worlds.
+test-worlds:
+	go test ./test/simulation -count=1 -vet=off -ldflags=-w -timeout 20m -v -run '^TestWorlds$$'
+
+# They read files of the whole tree, which Go's cache of test results does not know of.
 test-tools:
-	go -C hack/cluster test ./...
-	go -C hack/release test ./...
-	go -C test/argocd test ./...
+	go -C hack/cluster test -count=1 ./...
+	go -C hack/release test -count=1 ./...
+	go -C test/argocd test -count=1 ./...
 
 # Prometheus' engine is built in some minutes, once.
 test-alerts: envtest-assets ## Play the fault of every alert, and evaluate config/prometheus by Prometheus' own engine.

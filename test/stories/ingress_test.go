@@ -20,7 +20,6 @@ import (
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/test/harness"
-	"github.com/strata-release/strata/test/stories/cluster"
 )
 
 // ingressRoute makes the public route of a track an Ingress that is given a second.
@@ -177,7 +176,6 @@ var _ = story("an IngressClass that does not exist is said so, and waited for", 
 	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "late"}, Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}
 	w.create(ctx, class)
 	DeferCleanup(func(ctx SpecContext) { Expect(w.Client.Delete(ctx, class)).To(Succeed()) })
-	w.gatewaySays(cluster.Route{}) // Whoever is played looks again.
 	w.untilSettled(ctx, "1.0.0")
 })
 

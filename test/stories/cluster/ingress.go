@@ -2,8 +2,10 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,8 +20,12 @@ func (s *stage) ingress(ctx context.Context, key types.NamespacedName) (reconcil
 		return reconcile.Result{}, client.IgnoreNotFound(err)
 	}
 	class := types.NamespacedName{Name: ptr.Deref(live.Spec.IngressClassName, "")}
-	if err := s.Get(ctx, class, &networkingv1.IngressClass{}); err != nil || len(live.Status.LoadBalancer.Ingress) > 0 {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	err := s.Get(ctx, class, &networkingv1.IngressClass{})
+	if apierrors.IsNotFound(err) {
+		return reconcile.Result{RequeueAfter: 200 * time.Millisecond}, nil // It may come.
+	}
+	if err != nil || len(live.Status.LoadBalancer.Ingress) > 0 {
+		return reconcile.Result{}, err
 	}
 	taken := live.DeepCopy()
 	taken.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
