@@ -70,12 +70,12 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 # The worlds of the simulator wait for nothing, and are played when the others have ended. A
 # part tells what it has to tell when it has ended, and none is left out because another has
 # failed. Each can be made alone.
-TEST_PARTS := test-stories test-packages test-planner test-tools
+TEST_PARTS := test-stories test-admission test-packages test-planner test-tools
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
 	@status=0; \
-	$(MAKE) --no-print-directory --jobs=3 --keep-going --output-sync=target $(TEST_PARTS) || status=$$?; \
+	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target $(TEST_PARTS) || status=$$?; \
 	$(MAKE) --no-print-directory test-worlds || status=$$?; \
 	exit $$status
 
@@ -86,7 +86,11 @@ test-stories: bin/ginkgo
 # They wait too, for API servers and for what must not happen: more at a time than there are
 # processors. make vet looks at all of it, and links are quick without what only debuggers read.
 test-packages:
-	$(WITH_API_SERVER) go test -p 4 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/controllers/rollout$$')
+	$(WITH_API_SERVER) go test -p 3 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/test/admission$$' -e '/controllers/rollout$$')
+
+# The longest of them.
+test-admission:
+	$(WITH_API_SERVER) go test -count=1 -vet=off -ldflags=-w -timeout 20m ./test/admission
 
 test-planner:
 	go test -count=1 -vet=off -ldflags=-w -coverprofile=cover.out ./controllers/rollout

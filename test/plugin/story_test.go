@@ -164,6 +164,7 @@ var _ = It("shows a rollout, lets people decide about it, and reads its log", Sp
 	Expect(w.jane.fails(ctx, 1, "wait", "shop", "--release", "shop-2-0-0")).To(ContainSubstring("attempt 1 ended as RolledBack"))
 	Expect(w.jane.fails(ctx, 1, "rollback", "shop", "--reason", "further")).To(ContainSubstring("no release to go back to"))
 	Expect(w.jane.does(ctx, "retry", "shop", "--reason", "it was the database")).To(HavePrefix("Retry of shop-2-0-0 done"))
+	w.untilBlocked(ctx, "ApprovalRequired") // How far it gets is in the log.
 	Expect(w.jane.does(ctx, "abort", "shop", "--reason", "it was not")).To(HavePrefix("Abort of shop-2-0-0 done"))
 
 	By("what the log tells of it")
