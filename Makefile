@@ -151,7 +151,7 @@ bench-memory: ## Measure how many bytes the loop, the check of images and the re
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --procs=5 --timeout=40m --label-filter='$(or $(LABELS),!benchmark && !chaos)' bin/e2e.test
+	hack/with-strata bin/ginkgo --procs=4 --timeout=40m --label-filter='$(or $(LABELS),!benchmark && !chaos)' bin/e2e.test
 
 .PHONY: chaos
 chaos: bin/ginkgo ## Break what Strata stands on, one thing after another, while tracks roll out under load on a real cluster.
