@@ -40,40 +40,53 @@ type fault struct {
 	// program is one of the local cluster's node that is ended; "" where strike breaks
 	// something else.
 	program string
-	strike  func(context.Context, *world)
+	strike  func(context.Context, *world, *rand.Rand)
 }
 
 var faults = []fault{
-	{name: "the operator is killed", strike: func(ctx context.Context, w *world) {
+	{name: "the operator is killed", strike: func(ctx context.Context, w *world, random *rand.Rand) {
 		for range 3 {
-			Expect(w.KillOperator(ctx)).To(Succeed())
-			time.Sleep(time.Duration(1+rand.IntN(5000)) * time.Millisecond)
+			// After the faults before, it may take a moment until there is one to kill.
+			Eventually(ctx, func() error { return w.KillOperator(ctx) }).WithTimeout(patience).Should(Succeed())
+			time.Sleep(time.Duration(1+random.IntN(5000)) * time.Millisecond)
 		}
 	}},
 	{name: "the API server is restarted", program: "kube-apiserver"},
 	{name: "etcd is restarted", program: "etcd"},
 	{name: "the registry is down", program: "registry"},
 	{name: "the kubelet is stopped", program: "kubelet"},
-	{name: "the node is drained, pod by pod", strike: func(ctx context.Context, w *world) {
+	{name: "the node is drained, pod by pod", strike: func(ctx context.Context, w *world, _ *rand.Rand) {
 		track, err := w.Track(ctx, w.namespace)
 		Expect(err).NotTo(HaveOccurred())
 		stable := strings.ReplaceAll(strings.TrimPrefix(track.Status.StableReleaseName, harness.TrackName+"-"), "-", ".")
 		w.drain(ctx, stable)
 	}},
 	{name: "the certificate of the webhook expires", strike: expireCertificate},
-	{name: "the gateway is restarted", costs: "nobody listens while the only gateway begins again", strike: func(ctx context.Context, w *world) {
-		Expect(w.Client.DeleteAllOf(ctx, &corev1.Pod{}, client.InNamespace(w.Gateway.Namespace), client.GracePeriodSeconds(1))).To(Succeed())
-		time.Sleep(time.Second)
-		Eventually(ctx, func() error {
-			_, err := w.ask(ctx, "/")
-			return err
-		}).WithTimeout(patience).Should(Succeed())
-	}},
+	{name: "the gateway is restarted", costs: "nobody listens while the only gateway begins again", strike: restartGateway},
+}
+
+// restartGateway ends the gateway's pods, and waits until other ones answer.
+func restartGateway(ctx context.Context, w *world, _ *rand.Rand) {
+	ended, there := &corev1.PodList{}, client.InNamespace(w.Gateway.Namespace)
+	Expect(w.Client.List(ctx, ended, there)).To(Succeed())
+	Expect(ended.Items).NotTo(BeEmpty(), "namespace %s has no gateway", w.Gateway.Namespace)
+	Expect(w.Client.DeleteAllOf(ctx, &corev1.Pod{}, there, client.GracePeriodSeconds(1))).To(Succeed())
+	Eventually(ctx, func(g Gomega) {
+		pods := &corev1.PodList{}
+		g.Expect(w.Client.List(ctx, pods, there)).To(Succeed())
+		g.Expect(pods.Items).NotTo(BeEmpty())
+		for _, pod := range pods.Items {
+			g.Expect(ended.Items).NotTo(ContainElement(HaveField("UID", pod.UID)), "pod %s is there still", pod.Name)
+			g.Expect(isReady(pod)).To(BeTrue())
+		}
+		_, err := w.ask(ctx, "/")
+		g.Expect(err).NotTo(HaveOccurred())
+	}).WithTimeout(patience).Should(Succeed())
 }
 
 // expireCertificate writes what the operator would have left behind had it slept for
 // longer than its certificate lasts, and waits until that is put right.
-func expireCertificate(ctx context.Context, w *world) {
+func expireCertificate(ctx context.Context, w *world, _ *rand.Rand) {
 	secret := &corev1.Secret{}
 	Expect(w.Client.Get(ctx, client.ObjectKey{Namespace: w.OperatorNamespace, Name: "strata-webhook-tls"}, secret)).To(Succeed())
 	long := certs.DefaultLifetimes
@@ -259,8 +272,8 @@ func together(all []*tale, tell func(*tale)) {
 	telling.Wait()
 }
 
-// strikeAll breaks and mends one thing after another, in an order drawn by the suite's
-// seed, with some seconds of peace between two.
+// strikeAll breaks and mends one thing after another, in an order and at times drawn by the
+// suite's seed, with some seconds of peace between two.
 func strikeAll(ctx context.Context, w *world) []happened {
 	GinkgoHelper()
 	random := rand.New(rand.NewPCG(uint64(GinkgoRandomSeed()), 0))
@@ -279,7 +292,7 @@ func strikeAll(ctx context.Context, w *world) []happened {
 			time.Sleep(whileBroken)
 			Expect(harness.StartPrograms(ctx)).To(Succeed())
 		} else {
-			f.strike(ctx, w)
+			f.strike(ctx, w, random)
 		}
 		h.to = time.Now()
 		done = append(done, h)

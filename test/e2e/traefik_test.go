@@ -137,13 +137,15 @@ var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, 
 			t.Spec.Rollout.FailureSeconds = ptr.To[int32](15)
 		}), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.Flags("--unready-after=25s")))
-		w.untilWeight(ctx, "2.0.0", 20)
+		weighted := w.untilWeight(ctx, "2.0.0", 20).Spec.Time.Time
 		Expect(w.legs(ctx)).To(Equal("1.0.0:80 2.0.0:20"))
 
 		Eventually(ctx, w.legs).WithArguments(ctx).WithTimeout(patience).Should(Equal("1.0.0:100"))
 		out := time.Now()
 		// Between the last endpoint that goes and the leg that goes there is nobody to ask.
-		w.forgiven = func(r load.Result) bool { return r.Start.Before(out.Add(settleTime)) && r.Status == 503 }
+		w.forgiven = func(r load.Result) bool {
+			return r.Start.After(weighted) && r.Start.Before(out.Add(settleTime)) && r.Status == 503
+		}
 		Expect(harness.Weights(w.records(ctx)[len(w.records(ctx))-1])).To(HaveKeyWithValue(harness.ReleaseName("2.0.0"), int32(20)), "no record has taken its weight")
 		Eventually(ctx, func(g Gomega) {
 			track, err := w.Track(ctx, w.namespace)
