@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -107,18 +109,14 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 	if err != nil {
 		return nil, err
 	}
-	digests, err := snapshot.Digests(spec, frozen.Digests)
+	rendered, err := w.note.render(release, spec, frozen)
 	if err != nil {
 		return nil, err
 	}
-	if had, ok := w.Log.ContentDigests[release.Spec.Version]; ok && had != digests.Content {
+	if had, ok := w.Log.ContentDigests[release.Spec.Version]; ok && had != rendered.ContentDigest {
 		return nil, &unsealable{"VersionReused", fmt.Sprintf(
 			"version %s of track %s had another content (%s, now %s): a version has one content for ever; publish this content under a new version",
-			release.Spec.Version, w.TrackName, had, digests.Content)}
-	}
-	rendered, err := resources.Render(release, digests, frozen.Digests)
-	if err != nil {
-		return nil, err
+			release.Spec.Version, w.TrackName, had, rendered.ContentDigest)}
 	}
 	rendered.DigestKey = frozen.DigestKey
 	if err := witness(rendered); err != nil {
@@ -129,6 +127,32 @@ func (r *TrackReconciler) prepareFrom(ctx context.Context, w *world, release *v1
 		return nil, &unsealable{"SealTooLarge", err.Error()}
 	}
 	return &preparation{frozen: frozen, seal: seal}, nil
+}
+
+// renderedRelease is what a seal was rendered from last, and the seal before its evidence.
+type renderedRelease struct {
+	uid       types.UID
+	spec      string
+	snapshots []v1alpha1.SnapshotDigest
+	seal      resources.Seal
+}
+
+// render renders a release with a spec as stored, and is spared where nothing differs from
+// the last time: a candidate may wait long before it is sealed.
+func (n *notebook) render(release *v1alpha1.ImmutableRelease, spec []byte, frozen *snapshot.Frozen) (*resources.Seal, error) {
+	if r := &n.rendered; r.uid != release.UID || r.spec != string(spec) || !slices.Equal(r.snapshots, frozen.Digests) {
+		digests, err := snapshot.Digests(spec, frozen.Digests)
+		if err != nil {
+			return nil, err
+		}
+		seal, err := resources.Render(release, digests, frozen.Digests)
+		if err != nil {
+			return nil, err
+		}
+		*r = renderedRelease{uid: release.UID, spec: string(spec), snapshots: frozen.Digests, seal: *seal}
+	}
+	seal := n.rendered.seal
+	return &seal, nil
 }
 
 // storedSpec is the release's spec as the API server stored it. Digests are

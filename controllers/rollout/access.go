@@ -98,7 +98,7 @@ func noteEntered(access *v1alpha1.OpenedAccess, use Use) {
 // withUses is what was entered also by uses that no record tells of yet: without its
 // track none will, and the pods are replaced all the same.
 func (v view) withUses() view {
-	v.state = *v.state.DeepCopy()
+	v.state = v.state.DeepCopy()
 	for i := range v.state.Opened {
 		for _, use := range v.Uses {
 			if access := &v.state.Opened[i]; isLater(access, use) {

@@ -155,7 +155,7 @@ func (v view) markZero(state *v1alpha1.TrackState) {
 // letGo says whether markZero has something to note although all weights are
 // verified.
 func (v view) letGo() bool {
-	return slices.ContainsFunc(v.state.Live, func(live v1alpha1.LiveRelease) bool { return v.isFree(&v.state, live) })
+	return slices.ContainsFunc(v.state.Live, func(live v1alpha1.LiveRelease) bool { return v.isFree(v.state, live) })
 }
 
 // isFree says whether a live release has no weight and serves nothing, and that is

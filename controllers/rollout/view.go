@@ -12,9 +12,9 @@ import (
 // view is an Observation with what every rule asks of it already looked up. It
 // is made once for each Compute and never changed.
 type view struct {
-	Observation
+	*Observation
 	// state is what the newest record says; empty before the first.
-	state v1alpha1.TrackState
+	state *v1alpha1.TrackState
 	// candidate is the object of the open attempt; nil when none is open, or the
 	// object is gone, or another object has its name.
 	candidate *Release
@@ -31,13 +31,13 @@ type view struct {
 }
 
 func look(o Observation) view {
-	v := view{Observation: o, first: &firstGate{}}
+	v := view{Observation: &o, state: &v1alpha1.TrackState{}, first: &firstGate{}}
 	if unsound := func(r Release) bool { return !r.sound() }; slices.ContainsFunc(o.Releases, unsound) {
 		v.Releases = slices.DeleteFunc(slices.Clone(o.Releases), unsound)
 	}
 	v.shared = sharedVersions(v.Releases)
 	if o.Log.Head != nil {
-		v.state = o.Log.Head.State
+		v.state = &o.Log.Head.State
 	}
 	if c := v.state.Candidate; c != nil {
 		v.candidate = v.object(c.ReleaseRef)

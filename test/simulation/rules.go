@@ -43,6 +43,9 @@ type memory struct {
 	skipped map[skip]bool
 	// carriedOut are the actions that have their end.
 	carriedOut map[string]bool
+	// toGo are the numbers of the records that prunedBy, a record, lets go.
+	toGo     []int64
+	prunedBy types.UID
 	// last write.
 	last written
 }
