@@ -41,7 +41,7 @@ var loop = []mutant{
 		`case metav1.IsControlledBy(object, release):`, `case true:`, looping},
 
 	{"version-with-two-contents", "seals a second content under a version", prepare,
-		`ok && had != digests.Content {`, `ok && false {`, looping},
+		`ok && had != rendered.ContentDigest {`, `ok && false {`, looping},
 	{"sources-cached", "freezes what a cache says of a ConfigMap", prepare,
 		`secret, err = nil, r.live.Get(ctx, key, configMap)`, `secret, err = nil, r.Get(ctx, key, configMap)`, looping},
 
