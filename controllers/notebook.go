@@ -55,8 +55,8 @@ type notebook struct {
 	template storedTemplate
 	// compared is what came of the last comparison with that template.
 	compared comparedTemplate
-	// rendered is the release that was rendered last to be sealed.
-	rendered renderedRelease
+	// rendered is the candidate as it was rendered last, until it is sealed.
+	rendered *renderedRelease
 	// reports are the statuses written last, by the UID of their object.
 	reports map[types.UID]published
 }

@@ -34,6 +34,7 @@ type preparation struct {
 func (r *TrackReconciler) observePreparation(ctx context.Context, w *world, _ reading) error {
 	release := w.candidate()
 	if release == nil || release.Sealed != nil || release.Obstacle != nil {
+		w.note.rendered = nil
 		return nil
 	}
 	prepared, err := r.prepareUnsealed(ctx, w, release)
@@ -140,7 +141,7 @@ type renderedRelease struct {
 // render renders a release with a spec as stored, and is spared where nothing differs from
 // the last time: a candidate may wait long before it is sealed.
 func (n *notebook) render(release *v1alpha1.ImmutableRelease, spec []byte, frozen *snapshot.Frozen) (*resources.Seal, error) {
-	if r := &n.rendered; r.uid != release.UID || r.spec != string(spec) || !slices.Equal(r.snapshots, frozen.Digests) {
+	if r := n.rendered; r == nil || r.uid != release.UID || r.spec != string(spec) || !slices.Equal(r.snapshots, frozen.Digests) {
 		digests, err := snapshot.Digests(spec, frozen.Digests)
 		if err != nil {
 			return nil, err
@@ -149,9 +150,10 @@ func (n *notebook) render(release *v1alpha1.ImmutableRelease, spec []byte, froze
 		if err != nil {
 			return nil, err
 		}
-		*r = renderedRelease{uid: release.UID, spec: string(spec), snapshots: frozen.Digests, seal: *seal}
+		n.rendered = &renderedRelease{uid: release.UID, spec: string(spec), snapshots: frozen.Digests, seal: *seal}
 	}
 	seal := n.rendered.seal
+	seal.Images = slices.Clone(seal.Images) // They get their evidence, which may be another next time.
 	return &seal, nil
 }
 
