@@ -20,7 +20,7 @@ func bake(seconds int32) harness.TrackOption {
 
 var _ = story("a release whose test fails in the bake is taken back by itself, and was never promoted",
 	Label("not-going-live", "scenario-12"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, bake(20)), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, bake(20)), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0",

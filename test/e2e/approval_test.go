@@ -125,7 +125,7 @@ func (w *world) expectRoles(ctx context.Context) {
 var _ = story("a step that needs an approval waits for one who may give it, through a restart of the operator",
 	Label("going-live", "scenario-4"), func(ctx context.Context, w *world) {
 		track := w.NewTrack(w.namespace)
-		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, track, w.NewRelease(w.namespace, "1.0.0"))
 		// Only now: a first release would need the approval as well.
 		w.patch(ctx, track, `{"spec":{"rollout":{"steps":[
 			{"weightPercent":20,"holdSeconds":2},{"weightPercent":50,"holdSeconds":2,"approval":"Required"}]}}}`)

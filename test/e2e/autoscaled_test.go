@@ -52,11 +52,11 @@ func (w *world) untilSize(ctx context.Context, version, want string) {
 }
 
 var _ = story("a release beside one that was scaled to 6 pods has 6 before it takes weight, and the old one keeps them while it is warm",
-	Label("going-live", "scenario-7"), func(ctx context.Context, w *world) {
+	Label("traffic", "going-live", "scenario-7"), func(ctx context.Context, w *world) {
 		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 2)), func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Capacity = []v1alpha1.ComponentCapacity{{ComponentName: "web", Replicas: 6}}
 		})
-		w.goLive(ctx, 100, track, w.NewRelease(w.namespace, "1.0.0", autoscaled))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0", autoscaled))
 		w.untilSize(ctx, "1.0.0", "6..10, 6 of 6")
 		By("the override is gone, and the autoscaler, which knows no load, leaves the size")
 		w.patch(ctx, track, `{"spec":{"capacity":null}}`)

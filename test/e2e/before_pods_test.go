@@ -16,7 +16,7 @@ import (
 
 var _ = story("a migration runs before the release has any pod, and one that fails leaves it without",
 	Label("going-live", "before-pods"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Test("migrate", v1alpha1.BeforePods, 60, "pass", "--delay=4s")))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
 		finished := w.recordsOf(ctx, "2.0.0", v1alpha1.EventTestFinished)

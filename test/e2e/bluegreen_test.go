@@ -13,8 +13,8 @@ import (
 )
 
 var _ = story("without steps a release moves once, from 0 to 100",
-	Label("going-live", "scenario-3"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 100, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+	Label("traffic", "going-live", "scenario-3"), func(ctx context.Context, w *world) {
+		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))

@@ -62,7 +62,7 @@ var _ = story("a BreakGlass lets its user, and nobody else, into the pods of one
 		}}
 		w.create(ctx, policy)
 		DeferCleanup(func(ctx SpecContext) { Expect(w.Client.Delete(ctx, policy)).To(Succeed()) })
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
 		w.untilSettled(ctx, "2.0.0")

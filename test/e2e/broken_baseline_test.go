@@ -14,11 +14,11 @@ import (
 	"github.com/strata-release/strata/test/load"
 )
 
-var scenario14 = Label("not-going-live", "scenario-14")
+var scenario14 = Label("traffic", "not-going-live", "scenario-14")
 
 var _ = story("a good release goes live past one that serves errors", scenario14, func(ctx context.Context, w *world) {
 	w.forgiven = func(r load.Result) bool { return r.Version == "1.0.0" }
-	w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 5))), w.NewRelease(w.namespace, "1.0.0", harness.Flags("--fail-after=100")))
+	w.goLive(ctx, 40, w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 5))), w.NewRelease(w.namespace, "1.0.0", harness.Flags("--fail-after=100")))
 	Eventually(ctx, func() load.Results { return w.load.Results().Failures() }).WithTimeout(patience).ShouldNot(BeEmpty(), "1.0.0 breaks")
 
 	w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Test("smoke", v1alpha1.BeforeTraffic, 60, "smoke")))
@@ -31,7 +31,7 @@ var _ = story("a good release goes live past one that serves errors", scenario14
 })
 
 var _ = story("a good release goes live at once where nothing is left that serves", early, scenario14, func(ctx context.Context, w *world) {
-	w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 60), harness.Step(50, 60))),
+	w.goLive(ctx, 40, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 60), harness.Step(50, 60))),
 		w.NewRelease(w.namespace, "1.0.0", harness.Flags("--unready-after=40s")))
 	By("no pod of 1.0.0 is ready any more, and the track says so")
 	Eventually(ctx, func(g Gomega) {

@@ -75,7 +75,7 @@ var _ = alone("a blue/green rollout costs few writes",
 		}
 	}, func(ctx context.Context, w *world) {
 		skipWithoutAuditLog(w)
-		w.startLoad(ctx, 40)
+		w.startLoad(ctx, 30)
 		start := time.Now()
 		w.retireFirst(ctx)
 
@@ -98,7 +98,7 @@ var _ = alone("a blue/green rollout costs few writes",
 var _ = story("a settled track is written nothing",
 	early, Label("budget"), func(ctx context.Context, w *world) {
 		skipWithoutAuditLog(w)
-		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 30, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.promote(ctx, "2.0.0")
 		w.retireFirst(ctx)
 		Expect(w.writesSince(ctx, time.Time{})).NotTo(BeEmpty(), "the audit log tells nothing")

@@ -22,7 +22,7 @@ var scenario32 = Label("living-with-it", "scenario-32")
 
 var _ = story("a second track that claims the same route stalls, and the first serves on", scenario32,
 	func(ctx context.Context, w *world) {
-		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 30, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		var routes gatewayv1.HTTPRouteList
 		Expect(w.Client.List(ctx, &routes, client.InNamespace(w.namespace))).To(Succeed())
 		Expect(routes.Items).To(HaveLen(1))
@@ -51,7 +51,7 @@ var _ = story("a second track that claims the same route stalls, and the first s
 
 var _ = story("a second release with a version that has its content already is refused or stalls, and the first serves on", scenario32,
 	func(ctx context.Context, w *world) {
-		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 30, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		second := w.NewRelease(w.namespace, "1.0.0", harness.Flags("--fail-after=1"))
 		second.Name = "shop-again"
@@ -77,7 +77,7 @@ var _ = story("a second release with a version that has its content already is r
 
 var _ = story("a release whose Service's name is somebody's stalls, leaves it alone, and goes on once it is free", scenario32,
 	func(ctx context.Context, w *world) {
-		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 30, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		start := time.Now()
 		theirs := &corev1.Service{Spec: corev1.ServiceSpec{
 			Selector: map[string]string{"app": "somebody"},

@@ -36,7 +36,7 @@ func (w *world) expectRoutes(ctx context.Context, version string) {
 }
 
 var _ = story("a release of three components goes all the way or back as one, and no request meets two versions",
-	early, Label("going-live", "scenario-6"), func(ctx context.Context, w *world) {
+	early, Label("traffic", "going-live", "scenario-6"), func(ctx context.Context, w *world) {
 		w.path = "/?call=api"
 		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 5)), func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Traffic.Routes = append(t.Spec.Traffic.Routes, v1alpha1.Route{
@@ -44,7 +44,7 @@ var _ = story("a release of three components goes all the way or back as one, an
 				Service: &v1alpha1.ServiceRoute{Name: "shop-api"},
 			})
 		})
-		w.goLive(ctx, 60, track, w.shop("1.0.0"))
+		w.goLive(ctx, 40, track, w.shop("1.0.0"))
 		w.expectBoth(ctx, "1.0.0")
 
 		By("2.0.0 fails at 50 %: everything is at 0 again")

@@ -86,7 +86,7 @@ var _ = alone("a policy that an administrator switches off is put back, and so i
 	Label("guards", "drift", "not-changing", "scenario-22"), func(ctx context.Context, w *world) {
 		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 	}, func(ctx context.Context, w *world) {
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 
 		By("a binding that is deleted is back within 10 s")
 		binding := &admissionv1.ValidatingAdmissionPolicyBinding{ObjectMeta: metav1.ObjectMeta{Name: "strata-deployments"}}

@@ -154,11 +154,16 @@ func (w *world) untilAnswers(ctx context.Context, version string) {
 // workers having it.
 const settleTime = time.Second
 
+// sampleRate is how many requests a second are asked at least while a share is measured.
+const sampleRate = 300
+
 // expectShare waits for 2,000 requests after settleTime and expects that version
 // answered percent of them, within 2 points.
 func (w *world) expectShare(ctx context.Context, version string, percent float64) {
 	GinkgoHelper()
 	const enough = 2000
+	w.load.SetRate(max(sampleRate, w.rate))
+	defer func() { w.load.SetRate(w.rate) }()
 	from := time.Now().Add(settleTime)
 	var window load.Results
 	Eventually(ctx, func() int {

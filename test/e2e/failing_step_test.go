@@ -14,9 +14,9 @@ import (
 )
 
 var _ = story("a release that fails at 50 % is taken back in one write, drained, then scaled down",
-	Label("not-going-live", "scenario-11"), func(ctx context.Context, w *world) {
+	Label("traffic", "not-going-live", "scenario-11"), func(ctx context.Context, w *world) {
 		const drain = 3 * time.Second // of harness.NewTrack
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 2))), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 2))), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		start := time.Now()
 		// Its customers notice nothing; its own test does, after some requests.

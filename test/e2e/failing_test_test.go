@@ -26,7 +26,7 @@ func (w *world) expectNoWeight(ctx context.Context, version, baseline string, si
 
 var _ = story("a release whose test fails gets no traffic, says what the test said, and is not tried again unasked",
 	Label("not-going-live", "scenario-8"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0",

@@ -19,7 +19,7 @@ var _ = story("the first release of a track gets nothing before its tests pass, 
 		// The gateway answers 404 for a hostname without a route; until the first
 		// answer of the shop that is what must come.
 		notRouted := func(r load.Result) bool { return r.Status == http.StatusNotFound && r.Version == "" }
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		w.create(ctx, w.NewTrack(w.namespace))
 		w.create(ctx, w.NewRelease(w.namespace, "1.0.0",
 			w.Test("smoke", v1alpha1.BeforeTraffic, 60, "smoke", "--delay=4s")))

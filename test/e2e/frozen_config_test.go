@@ -74,7 +74,7 @@ var _ = story("pods of a release read the configuration that it was sealed with,
 		config := &corev1.ConfigMap{Data: map[string]string{"greeting": "hello"}}
 		config.Namespace, config.Name = w.namespace, "shop-settings"
 		w.create(ctx, config)
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", harness.Greeting(v1alpha1.ConfigMapKind, "shop-settings")))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", harness.Greeting(v1alpha1.ConfigMapKind, "shop-settings")))
 		w.expectConfig(ctx, "1.0.0", "hello")
 
 		By("the live ConfigMap changes")

@@ -22,7 +22,7 @@ var _ = story("gRPC calls shift by a GRPCRoute, to a candidate and back, and non
 		}), w.NewRelease(w.namespace, "1.0.0", h2c))
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 		w.untilAnyAnswer(ctx, "1.0.0")
-		w.startLoad(ctx, 300)
+		w.startLoad(ctx, 60)
 
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
 		for _, percent := range []int32{20, 50} {

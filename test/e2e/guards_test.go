@@ -143,7 +143,7 @@ var _ = alone("nothing of a release is changed in place by a cluster administrat
 		w.goLiveGuarded(ctx)
 		w.testing(ctx, "2.0.0")
 	}, func(ctx context.Context, w *world) {
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		before, start := w.pods(ctx, "1.0.0"), time.Now()
 		w.expectAllRefused(ctx, "1.0.0", "2.0.0")
 		Expect(w.pods(ctx, "1.0.0")).To(Equal(before))
@@ -159,7 +159,7 @@ var _ = alone("with the operator stopped every edit is still refused; meanwhile 
 		w.untilHeld(ctx, "1.0.0")
 		w.testing(ctx, "3.0.0")
 	}, func(ctx context.Context, w *world) {
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
 		w.scaleOperator(ctx, 0)
 
@@ -250,7 +250,7 @@ var _ = alone("with the policies of Deployments switched off, the webhook refuse
 	Label("guards", "not-changing", "scenario-22"), func(ctx context.Context, w *world) {
 		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 	}, func(ctx context.Context, w *world) {
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		w.leaveGuards(ctx)
 		for _, name := range []string{"strata-deployments", "strata-scale"} {
 			binding := &admissionv1.ValidatingAdmissionPolicyBinding{}

@@ -79,7 +79,7 @@ var _ = alone("what serves, stands by or is pinned is not deleted, also with the
 		w.patch(ctx, w.NewTrack(w.namespace), `{"spec":{"releaseName":"shop-3-0-0"}}`)
 		w.untilHeld(ctx, "1.0.0", "2.0.0", "3.0.0")
 	}, func(ctx context.Context, w *world) {
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		DeferCleanup(func(ctx SpecContext) { w.scaleOperator(ctx, 1) })
 		w.expectRefused(ctx, "1.0.0", "2.0.0", "3.0.0")
 		before, start := w.pods(ctx, "2.0.0"), time.Now()
@@ -110,7 +110,7 @@ var _ = alone("what serves, stands by or is pinned is not deleted, also with the
 var _ = story("idle releases beyond the limit go, but none that is held or that a GitOps tool owns; the log stays, and one that comes back is not deployed",
 	Label("deleting", "scenario-27"), func(ctx context.Context, w *world) {
 		none, one := int32(0), int32(1)
-		w.goLive(ctx, 60, w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) {
+		w.goLive(ctx, 40, w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Retention = &v1alpha1.RetentionSpec{WarmReleases: &none, HistoryLimit: &one}
 		}), w.NewRelease(w.namespace, "1.0.0"))
 		for _, version := range []string{"2.0.0", "3.0.0", "4.0.0", "5.0.0"} {
@@ -142,7 +142,7 @@ var _ = story("idle releases beyond the limit go, but none that is held or that 
 
 var _ = story("an application is taken out of Strata as docs/uninstall.md says, and serves on; it comes back, and no pod is touched",
 	Label("deleting", "uninstall", "scenario-31", "scenario-26"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 		w.untilHeld(ctx, "1.0.0")
 		before, start := w.pods(ctx, "1.0.0"), time.Now()
 

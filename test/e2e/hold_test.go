@@ -39,7 +39,7 @@ var _ = story("the clock of a hold survives a killed operator and a wiped status
 	early, Label("going-live", "scenario-5"), func(ctx context.Context, w *world) {
 		// Longer than the Lease of an operator that was killed keeps the next one waiting.
 		const hold = 30 * time.Second
-		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, int32(hold/time.Second)))), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, int32(hold/time.Second)))), w.NewRelease(w.namespace, "1.0.0"))
 		release := w.NewRelease(w.namespace, "2.0.0")
 		w.create(ctx, release)
 

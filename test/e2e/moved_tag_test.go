@@ -46,7 +46,7 @@ var _ = story("pods that are restarted after their tag was pushed with other byt
 			c.Image = host + "/" + repository + ":" + tag + "@" + first
 			c.ImagePullPolicy = corev1.PullAlways
 		})
-		w.goLive(ctx, 60, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", tagged))
+		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", tagged))
 		ran := w.imageIDs(ctx, "1.0.0")
 		Expect(ran).To(HaveLen(1))
 

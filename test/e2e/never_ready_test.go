@@ -21,7 +21,7 @@ func neverReady(ctx context.Context, w *world, broken harness.ReleaseOption, wor
 	GinkgoHelper()
 	const deadline = 12 * time.Second
 	track := w.NewTrack(w.namespace)
-	w.goLive(ctx, 40, track, w.NewRelease(w.namespace, "1.0.0"))
+	w.goLive(ctx, 30, track, w.NewRelease(w.namespace, "1.0.0"))
 	before := w.pods(ctx, "1.0.0")
 	w.patch(ctx, track, `{"spec":{"rollout":{"progressDeadlineSeconds":12}}}`)
 	start := time.Now()

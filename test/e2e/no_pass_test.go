@@ -23,7 +23,7 @@ import (
 // contains want.
 func noPass(ctx context.Context, w *world, test []harness.ReleaseOption, want string, disturb func(job *batchv1.Job)) {
 	GinkgoHelper()
-	w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
+	w.goLive(ctx, 30, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0"))
 	start := time.Now()
 	w.create(ctx, w.NewRelease(w.namespace, "2.0.0", test...))
 	started := w.untilRecord(ctx, "2.0.0", v1alpha1.EventTestStarted)

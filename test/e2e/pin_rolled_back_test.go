@@ -16,7 +16,7 @@ import (
 var _ = story("a pinned release that was rolled back: the track says so, and does not fight",
 	Label("going-back", "scenario-17"), func(ctx context.Context, w *world) {
 		track := w.NewTrack(w.namespace)
-		w.goLive(ctx, 100, track, w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.patch(ctx, track, `{"spec":{"releaseName":"shop-2-0-0"}}`)
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)

@@ -40,7 +40,7 @@ var _ = story("a candidate is seen by those who send a header, and by nobody els
 		track := w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
 		})
-		w.goLive(ctx, 200, track, w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
 		w.patch(ctx, track, `{"spec":{"rollout":{"steps":[
 			{"weightPercent":20,"approval":"Required"},{"weightPercent":50,"approval":"Required"}]}}}`)
 		w.allow(ctx, "ann", "approve", "abort")

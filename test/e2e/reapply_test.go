@@ -113,7 +113,7 @@ var _ = story("the same manifests, applied again in every way, change nothing an
 		apply("apply")
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 		w.untilAnswers(ctx, "1.0.0")
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		w.untilSettled(ctx, "1.0.0")
 		w.expectConfig(ctx, "1.0.0", "hello from b")
 		before := w.pods(ctx, "1.0.0")

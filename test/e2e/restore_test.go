@@ -45,7 +45,7 @@ var _ = story("a namespace restored from a backup without status and owners is a
 		}
 		w.untilAnswers(ctx, "2.0.0")
 		w.untilAvailable(ctx)
-		w.startLoad(ctx, 60)
+		w.startLoad(ctx, 40)
 		before := [][]string{w.pods(ctx, "1.0.0"), w.pods(ctx, "2.0.0")}
 		Expect(before[0]).NotTo(BeEmpty(), "1.0.0 stands by")
 

@@ -16,9 +16,9 @@ import (
 )
 
 var _ = story("a rollback to a release scaled to zero brings it up first, and nothing is dropped",
-	Label("going-back", "scenario-16"), func(ctx context.Context, w *world) {
+	Label("traffic", "going-back", "scenario-16"), func(ctx context.Context, w *world) {
 		track := w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) { t.Spec.Retention.WarmReleases = ptr.To[int32](0) })
-		w.goLive(ctx, 100, track, w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
 		w.untilGone(ctx, "1.0.0")

@@ -15,7 +15,7 @@ import (
 
 // It measures seconds on the wire.
 var _ = alone("a promoted release is rolled back to the same warm pods, in one write and within 1.5 s on the wire",
-	Label("going-back", "scenario-15"), func(ctx context.Context, w *world) {
+	Label("traffic", "going-back", "scenario-15"), func(ctx context.Context, w *world) {
 		smoke := w.Test("smoke", v1alpha1.BeforeTraffic, 60, "smoke")
 		w.goLiveUnasked(ctx, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", smoke))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", smoke))

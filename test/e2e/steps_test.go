@@ -14,8 +14,8 @@ import (
 )
 
 var _ = story("a release goes through steps of 20 and 50, and its share on the wire is what was asked for",
-	early, Label("going-live", "scenario-2"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 300,
+	early, Label("traffic", "going-live", "scenario-2"), func(ctx context.Context, w *world) {
+		w.goLive(ctx, 60,
 			w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12))),
 			w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")

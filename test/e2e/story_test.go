@@ -32,7 +32,9 @@ type world struct {
 	*harness.Environment
 	namespace string
 	load      *load.Client
-	routes    *harness.RouteHistory
+	// rate is how many requests a second the load asks.
+	rate   int
+	routes *harness.RouteHistory
 	// path is what the load asks for.
 	path string
 	// calls: the load calls gRPC.
@@ -127,9 +129,12 @@ func despiteRestart(ctx context.Context, write func() error) error {
 	}
 }
 
-// startLoad begins to ask the story's hostname, rate times a second.
+// startLoad begins to ask the story's hostname, rate times a second, or as many times more
+// often as the environment has it.
 func (w *world) startLoad(ctx context.Context, rate int) {
-	w.load = w.asking(ctx, load.Options{Rate: rate, MaxDuration: 6 * time.Minute})
+	GinkgoHelper()
+	w.rate = rate * w.Load
+	w.load = w.asking(ctx, load.Options{Rate: w.rate, MaxDuration: 6 * time.Minute})
 }
 
 // asking begins to ask the story's hostname.

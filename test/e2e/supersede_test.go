@@ -51,8 +51,8 @@ func (w *world) untilWaiting(ctx context.Context, version, before string) {
 }
 
 var _ = story("a newer release that comes while one is at 20 % replaces it, and begins at the beginning",
-	Label("not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 15))), w.NewRelease(w.namespace, "1.0.0"))
+	Label("traffic", "not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 15))), w.NewRelease(w.namespace, "1.0.0"))
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilWeight(ctx, "2.0.0", 20)
@@ -68,8 +68,8 @@ var _ = story("a newer release that comes while one is at 20 % replaces it, and 
 	})
 
 var _ = story("a newer release that comes while one is at 20 % waits for it under Queue",
-	Label("not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), supersede(v1alpha1.SupersedeQueue)), w.NewRelease(w.namespace, "1.0.0"))
+	Label("traffic", "not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), supersede(v1alpha1.SupersedeQueue)), w.NewRelease(w.namespace, "1.0.0"))
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilWeight(ctx, "2.0.0", 20)
@@ -85,9 +85,9 @@ var _ = story("a newer release that comes while one is at 20 % waits for it unde
 	})
 
 var _ = story("a newer release that comes while one is at 100 % waits for the bake",
-	early, Label("not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
+	early, Label("traffic", "not-going-live", "scenario-13"), func(ctx context.Context, w *world) {
 		const bakes = 12 * time.Second
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, bake(int32(bakes/time.Second)), supersede(v1alpha1.SupersedeReplace)), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, bake(int32(bakes/time.Second)), supersede(v1alpha1.SupersedeReplace)), w.NewRelease(w.namespace, "1.0.0"))
 		start := time.Now()
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		verified := w.untilWeight(ctx, "2.0.0", 100)

@@ -97,7 +97,7 @@ func (w *world) legs(ctx context.Context) string {
 var _ = story("requests shift by a TraefikService that an IngressRoute leads to, to a candidate and back, and none is lost",
 	early, Label("traffic", "traefik"), func(ctx context.Context, w *world) {
 		w.create(ctx, w.ingressRoute())
-		w.goLive(ctx, 300, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		cookie := ""
@@ -133,7 +133,7 @@ var _ = story("requests shift by a TraefikService that an IngressRoute leads to,
 var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, and costs requests of a moment only",
 	Label("traffic", "traefik"), func(ctx context.Context, w *world) {
 		w.create(ctx, w.ingressRoute())
-		w.goLive(ctx, 100, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 600)), byTraefik, func(t *v1alpha1.ReleaseTrack) {
+		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 600)), byTraefik, func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Rollout.FailureSeconds = ptr.To[int32](15)
 		}), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.Flags("--unready-after=25s")))
@@ -159,7 +159,7 @@ var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, 
 		w.expectOnly("1.0.0", out.Add(settleTime))
 		lost := w.load.Results().Failures()
 		w.note("%d of %d requests met the candidate that was gone", len(lost), len(w.load.Results()))
-		Expect(len(lost)).To(BeNumerically("<", 100), "of 100 a second, a fifth of which it had")
+		Expect(len(lost)).To(BeNumerically("<", w.rate), "of a second's, a fifth of which it had")
 	})
 
 var _ = story("gRPC calls shift by a TraefikService, to a candidate and back, and none is lost",
@@ -168,7 +168,7 @@ var _ = story("gRPC calls shift by a TraefikService, to a candidate and back, an
 		w.create(ctx, w.ingressRoute(), w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0", h2c))
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 		w.untilAnyAnswer(ctx, "1.0.0")
-		w.startLoad(ctx, 300)
+		w.startLoad(ctx, 60)
 
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
 		w.untilWeight(ctx, "2.0.0", 20)

@@ -54,7 +54,7 @@ var _ = story("workers take no queue item before their release is at 100, and no
 	early, Label("going-live", "scenario-30"), func(ctx context.Context, w *world) {
 		w.create(ctx, w.Queue(w.namespace)...)
 		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 5)))
-		w.goLive(ctx, 100, track, w.NewRelease(w.namespace, "1.0.0", w.Worker("worker", 2)))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0", w.Worker("worker", 2)))
 		w.untilWorks(ctx, "1.0.0", time.Time{})
 
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Worker("worker", 2)))

@@ -11,6 +11,7 @@
 //	STRATA_NAMESPACE     where the operator runs; default strata-system
 //	STRATA_AUDIT_LOG     the API server's audit log; without it writes are not counted
 //	STRATA_REGISTRY_URL  a registry to push to, for tags that move; without it they do not
+//	STRATA_LOAD          how many times as often as usual stories ask; default 1
 package harness
 
 import (
@@ -19,6 +20,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
@@ -51,6 +53,8 @@ type Environment struct {
 	// registry that can be pushed to; "" where there is none.
 	AuditLog    string
 	RegistryURL string
+	// Load is how many times as often as usual stories ask, at least 1.
+	Load int
 }
 
 var byDigest = regexp.MustCompile(`^[^@]+@sha256:[0-9a-f]{64}$`)
@@ -65,6 +69,10 @@ func Connect(ctx context.Context) (*Environment, error) {
 	}
 	if !byDigest.MatchString(env.AppImage) {
 		return nil, fmt.Errorf("STRATA_APP_IMAGE %q is not an image with a digest", env.AppImage)
+	}
+	var err error
+	if env.Load, err = strconv.Atoi(cmp.Or(os.Getenv("STRATA_LOAD"), "1")); err != nil || env.Load < 1 {
+		return nil, fmt.Errorf("STRATA_LOAD %q is not a whole number from 1 on", os.Getenv("STRATA_LOAD"))
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
