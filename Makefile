@@ -12,10 +12,13 @@ IMAGE ?=
 PLUGIN_URL ?= https://github.com/strata-release/strata/releases/download/$(VERSION)
 # LABELS is a Ginkgo label filter for `make e2e`: make e2e LABELS='going-live && !serial'
 LABELS ?=
-# LOAD is how many times as often as in CI `make e2e` asks: each story about traffic then
-# asks 5,000 times at least. PROCS is how many stories are told at a time.
-LOAD ?= $(if $(filter traffic,$(LABELS)),6,1)
+# LOAD is how many times as often as in CI `make e2e` asks, so that each story about traffic
+# asks 5,000 times at least; PROCS is how many stories are told at a time. ROUTER and PROTOCOL
+# are what those of scenarios are told by: Traefik, gRPC.
+LOAD ?= $(if $(findstring traffic,$(LABELS)),6,1)
 PROCS ?= $(if $(filter 1,$(LOAD)),5,2)
+ROUTER ?= GatewayAPI
+PROTOCOL ?= HTTP
 # MUTANT is a regular expression for names of faults that alone are planted by `make
 # mutants`, FINDER a kind of tests that alone looks: make mutants FINDER='random worlds'
 MUTANT ?=
@@ -155,7 +158,7 @@ bench-memory: ## Measure how many bytes the loop, the check of images and the re
 .PHONY: e2e
 e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks some.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	STRATA_LOAD=$(LOAD) hack/with-strata bin/ginkgo --procs=$(PROCS) --timeout=40m --label-filter='$(or $(LABELS),!benchmark && !chaos)' bin/e2e.test
+	STRATA_LOAD=$(LOAD) STRATA_ROUTER=$(ROUTER) STRATA_PROTOCOL=$(PROTOCOL) hack/with-strata bin/ginkgo --procs=$(PROCS) --timeout=40m --label-filter='$(or $(LABELS),!benchmark && !chaos)' bin/e2e.test
 
 .PHONY: chaos
 chaos: bin/ginkgo ## Break what Strata stands on, one thing after another, while tracks roll out under load on a real cluster.

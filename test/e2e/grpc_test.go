@@ -19,12 +19,12 @@ var _ = story("gRPC calls shift by a GRPCRoute, to a candidate and back, and non
 		w.calls = true
 		w.create(ctx, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12)), func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Traffic.Routes[0].GatewayAPI.Kind = gatewayapi.KindGRPCRoute
-		}), w.NewRelease(w.namespace, "1.0.0", h2c))
+		}), w.NewRelease(w.namespace, "1.0.0", harness.H2C))
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 		w.untilAnyAnswer(ctx, "1.0.0")
 		w.startLoad(ctx, 60)
 
-		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
+		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.H2C))
 		for _, percent := range []int32{20, 50} {
 			w.untilWeight(ctx, "2.0.0", percent)
 			w.expectShare(ctx, "2.0.0", float64(percent))
@@ -39,11 +39,6 @@ var _ = story("gRPC calls shift by a GRPCRoute, to a candidate and back, and non
 		w.expectShare(ctx, "1.0.0", 100)
 		Expect(len(w.load.Results())).To(BeNumerically(">=", 5000))
 	})
-
-// h2c tells gateways to speak HTTP/2 without TLS to web.
-func h2c(r *v1alpha1.ImmutableRelease) {
-	r.Spec.Components[0].Ports[0].AppProtocol = "kubernetes.io/h2c"
-}
 
 // untilAnyAnswer waits until the load, whatever it asks, is answered by the version.
 func (w *world) untilAnyAnswer(ctx context.Context, version string) {

@@ -49,7 +49,7 @@ func (w *world) rollBackAgainAndAgain(ctx context.Context, kind string, times in
 	track := w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) { t.Spec.Traffic.Routes[0].GatewayAPI.Kind = kind })
 	var protocol []harness.ReleaseOption
 	if w.calls {
-		protocol = append(protocol, h2c)
+		protocol = append(protocol, harness.H2C)
 	}
 	w.create(ctx, track, w.NewRelease(w.namespace, "1.0.0", protocol...))
 	w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/test/harness"
 	"github.com/strata-release/strata/test/load"
 )
@@ -73,7 +74,7 @@ func open(ctx SpecContext, labels []string) *world {
 	Expect(labels).NotTo(BeEmpty(), "a story is labelled with its scenario")
 	namespace, err := environment.NewNamespace(ctx, labels[len(labels)-1])
 	Expect(err).NotTo(HaveOccurred())
-	w := &world{Environment: environment, namespace: namespace, path: "/", forgiven: func(load.Result) bool { return false }}
+	w := &world{Environment: environment, namespace: namespace, path: "/", calls: environment.GRPC, forgiven: func(load.Result) bool { return false }}
 	// Contexts of specs end before the clean-up; the watch and the load do not.
 	w.routes, err = w.WatchRoutes(context.WithoutCancel(ctx), namespace)
 	Expect(err).NotTo(HaveOccurred())
@@ -184,6 +185,9 @@ func (w *world) goLive(ctx context.Context, rate int, track, release client.Obje
 // goLiveUnasked does so without a load.
 func (w *world) goLiveUnasked(ctx context.Context, track, release client.Object) {
 	GinkgoHelper()
+	if w.Router == v1alpha1.RouteTraefik {
+		w.create(ctx, harness.IngressRoute(w.namespace))
+	}
 	w.create(ctx, track, release)
 	Expect(track.GetName()).To(Equal(harness.TrackName))
 	version := versionOf(release)

@@ -12,7 +12,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 
@@ -28,21 +27,6 @@ func byTraefik(t *v1alpha1.ReleaseTrack) {
 	public := &t.Spec.Traffic.Routes[0]
 	public.Type, public.GatewayAPI = v1alpha1.RouteTraefik, nil
 	public.Traefik = &v1alpha1.TraefikRoute{Name: "shop", StickyCookieName: "shop", SettleSeconds: ptr.To[int32](1)}
-}
-
-// ingressRoute is the users' own: it leads their hostname to the TraefikService.
-func (w *world) ingressRoute() *unstructured.Unstructured {
-	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
-		"entryPoints": []any{"web"},
-		"routes": []any{map[string]any{
-			"kind": "Rule", "match": fmt.Sprintf("Host(`%s`)", harness.Host(w.namespace)),
-			"services": []any{map[string]any{"kind": "TraefikService", "name": "shop"}},
-		}},
-	}}}
-	object.SetGroupVersionKind(schema.GroupVersionKind{Group: "traefik.io", Version: "v1alpha1", Kind: "IngressRoute"})
-	object.SetNamespace(w.namespace)
-	object.SetName("shop")
-	return object
 }
 
 // meet asks once, with a cookie unless it is "": who answers, and the cookie that they set.
@@ -96,7 +80,7 @@ func (w *world) legs(ctx context.Context) string {
 
 var _ = story("requests shift by a TraefikService that an IngressRoute leads to, to a candidate and back, and none is lost",
 	early, Label("traffic", "traefik"), func(ctx context.Context, w *world) {
-		w.create(ctx, w.ingressRoute())
+		w.create(ctx, harness.IngressRoute(w.namespace))
 		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12), harness.Step(50, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
@@ -132,7 +116,7 @@ var _ = story("requests shift by a TraefikService that an IngressRoute leads to,
 
 var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, and costs requests of a moment only",
 	Label("traffic", "traefik"), func(ctx context.Context, w *world) {
-		w.create(ctx, w.ingressRoute())
+		w.create(ctx, harness.IngressRoute(w.namespace))
 		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 600)), byTraefik, func(t *v1alpha1.ReleaseTrack) {
 			t.Spec.Rollout.FailureSeconds = ptr.To[int32](15)
 		}), w.NewRelease(w.namespace, "1.0.0"))
@@ -165,12 +149,12 @@ var _ = story("a candidate that dies at 20 % loses its leg of a TraefikService, 
 var _ = story("gRPC calls shift by a TraefikService, to a candidate and back, and none is lost",
 	early, Label("traffic", "traefik", "grpc"), func(ctx context.Context, w *world) {
 		w.calls = true
-		w.create(ctx, w.ingressRoute(), w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0", h2c))
+		w.create(ctx, harness.IngressRoute(w.namespace), w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 12)), byTraefik), w.NewRelease(w.namespace, "1.0.0", harness.H2C))
 		w.untilVerdict(ctx, "1.0.0", v1alpha1.EventPromoted)
 		w.untilAnyAnswer(ctx, "1.0.0")
 		w.startLoad(ctx, 60)
 
-		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", h2c))
+		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.H2C))
 		w.untilWeight(ctx, "2.0.0", 20)
 		w.expectShare(ctx, "2.0.0", 20)
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)

@@ -12,6 +12,8 @@
 //	STRATA_AUDIT_LOG     the API server's audit log; without it writes are not counted
 //	STRATA_REGISTRY_URL  a registry to push to, for tags that move; without it they do not
 //	STRATA_LOAD          how many times as often as usual stories ask; default 1
+//	STRATA_ROUTER        GatewayAPI or Traefik, the type of public routes; default GatewayAPI
+//	STRATA_PROTOCOL      HTTP or gRPC, which web is asked by; default HTTP
 package harness
 
 import (
@@ -55,6 +57,10 @@ type Environment struct {
 	RegistryURL string
 	// Load is how many times as often as usual stories ask, at least 1.
 	Load int
+	// Router is the type of public routes, and GRPC whether web is asked by gRPC; zero is
+	// the Gateway API, and HTTP.
+	Router v1alpha1.RouteType
+	GRPC   bool
 }
 
 var byDigest = regexp.MustCompile(`^[^@]+@sha256:[0-9a-f]{64}$`)
@@ -73,6 +79,16 @@ func Connect(ctx context.Context) (*Environment, error) {
 	var err error
 	if env.Load, err = strconv.Atoi(cmp.Or(os.Getenv("STRATA_LOAD"), "1")); err != nil || env.Load < 1 {
 		return nil, fmt.Errorf("STRATA_LOAD %q is not a whole number from 1 on", os.Getenv("STRATA_LOAD"))
+	}
+	env.Router = v1alpha1.RouteType(cmp.Or(os.Getenv("STRATA_ROUTER"), string(v1alpha1.RouteGatewayAPI)))
+	if env.Router != v1alpha1.RouteGatewayAPI && env.Router != v1alpha1.RouteTraefik {
+		return nil, fmt.Errorf("STRATA_ROUTER %q is neither GatewayAPI nor Traefik", env.Router)
+	}
+	switch protocol := cmp.Or(os.Getenv("STRATA_PROTOCOL"), "HTTP"); protocol {
+	case "HTTP", "gRPC":
+		env.GRPC = protocol == "gRPC"
+	default:
+		return nil, fmt.Errorf("STRATA_PROTOCOL %q is neither HTTP nor gRPC", protocol)
 	}
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()

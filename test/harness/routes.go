@@ -10,10 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // RouteState is a route object as it was at one generation.
@@ -32,8 +36,8 @@ func (s RouteState) String() string {
 	return fmt.Sprintf("%s generation %d {%s}", s.Time.Format("15:04:05.000"), s.Generation, strings.Join(parts, " "))
 }
 
-// RouteHistory watches the HTTPRoutes and GRPCRoutes of a namespace and keeps every
-// state that their specs had.
+// RouteHistory watches the HTTPRoutes and GRPCRoutes of a namespace, or its TraefikServices,
+// and keeps every state that their specs had.
 type RouteHistory struct {
 	mu     sync.Mutex
 	states []RouteState
@@ -46,7 +50,13 @@ type RouteHistory struct {
 // WatchRoutes begins a history; it ends with ctx or Stop.
 func (e *Environment) WatchRoutes(ctx context.Context, namespace string) (*RouteHistory, error) {
 	h := &RouteHistory{}
-	for _, kind := range []client.ObjectList{&gatewayv1.HTTPRouteList{}, &gatewayv1.GRPCRouteList{}} {
+	kinds := []client.ObjectList{&gatewayv1.HTTPRouteList{}, &gatewayv1.GRPCRouteList{}}
+	if e.Router == v1alpha1.RouteTraefik {
+		services := &unstructured.UnstructuredList{}
+		services.SetGroupVersionKind(traefik.Router.Kind)
+		kinds = []client.ObjectList{services}
+	}
+	for _, kind := range kinds {
 		watcher, err := e.Client.Watch(ctx, kind, client.InNamespace(namespace))
 		if err != nil {
 			h.Stop()
@@ -62,7 +72,11 @@ func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 	seen := map[string]int64{}
 	for event := range watcher.ResultChan() {
 		route, ok := event.Object.(client.Object)
-		if !ok || backends(route) == nil {
+		var weights map[string]int32
+		if ok {
+			weights = weightsOf(route)
+		}
+		if weights == nil {
 			h.fail(fmt.Errorf("watch of routes: %v", event.Object))
 			return
 		}
@@ -70,10 +84,6 @@ func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 			continue
 		}
 		seen[string(route.GetUID())] = route.GetGeneration()
-		weights := map[string]int32{}
-		for _, backend := range backends(route) {
-			weights[string(backend.Name)] = ptr.Deref(backend.Weight, 1)
-		}
 		h.keep(RouteState{Time: time.Now(), Generation: route.GetGeneration(), Weights: weights})
 	}
 	if ctx.Err() == nil {
@@ -81,27 +91,37 @@ func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 	}
 }
 
-// backends are those of the first rule, after which a preview may have its own; nil where
-// the object is no route.
-func backends(object client.Object) []gatewayv1.BackendRef {
-	all := []gatewayv1.BackendRef{}
+// weightsOf a route object by Service: those of the first rule, after which a preview may
+// have its own; nil where the object is no route.
+func weightsOf(object client.Object) map[string]int32 {
+	weights := map[string]int32{}
+	note := func(backend gatewayv1.BackendRef) { weights[string(backend.Name)] = ptr.Deref(backend.Weight, 1) }
 	switch route := object.(type) {
 	case *gatewayv1.HTTPRoute:
 		for _, rule := range route.Spec.Rules[:min(1, len(route.Spec.Rules))] {
 			for _, backend := range rule.BackendRefs {
-				all = append(all, backend.BackendRef)
+				note(backend.BackendRef)
 			}
 		}
 	case *gatewayv1.GRPCRoute:
 		for _, rule := range route.Spec.Rules[:min(1, len(route.Spec.Rules))] {
 			for _, backend := range rule.BackendRefs {
-				all = append(all, backend.BackendRef)
+				note(backend.BackendRef)
 			}
+		}
+	case *unstructured.Unstructured:
+		spec, _, _ := unstructured.NestedMap(route.Object, "spec")
+		legs, ok := traefik.Router.Read(spec)
+		if !ok {
+			return nil
+		}
+		for _, leg := range legs {
+			weights[leg.Service] = int32(leg.Weight)
 		}
 	default:
 		return nil
 	}
-	return all
+	return weights
 }
 
 func (h *RouteHistory) keep(s RouteState) {

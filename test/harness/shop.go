@@ -1,17 +1,20 @@
 package harness
 
 import (
+	"fmt"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/utils/ptr"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers/traffic/traefik"
 )
 
 // TrackName is the track of every story: each has a namespace of its own.
@@ -35,10 +38,18 @@ func (e *Environment) NewRelease(namespace, version string, options ...ReleaseOp
 			ReleaseTemplate: v1alpha1.ReleaseTemplate{Version: version, Components: []v1alpha1.Component{e.component("web", 2)}},
 		},
 	}
+	if e.GRPC {
+		H2C(release)
+	}
 	for _, option := range options {
 		option(release)
 	}
 	return release
+}
+
+// H2C tells gateways to speak HTTP/2 without TLS to web.
+func H2C(r *v1alpha1.ImmutableRelease) {
+	r.Spec.Components[0].Ports[0].AppProtocol = "kubernetes.io/h2c"
 }
 
 func (e *Environment) component(name string, replicas int32) v1alpha1.Component {
@@ -183,19 +194,42 @@ func (e *Environment) NewTrack(namespace string, options ...TrackOption) *v1alph
 	return track
 }
 
-// PublicRoute leads from the Gateway to component web.
+// PublicRoute leads from the Gateway to component web, or from the users' IngressRoute.
 func (e *Environment) PublicRoute(hostname string) v1alpha1.Route {
-	return v1alpha1.Route{
-		Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI,
-		GatewayAPI: &v1alpha1.GatewayAPIRoute{
-			Kind: "HTTPRoute",
-			ParentRefs: []gatewayv1.ParentReference{{
-				Namespace: ptr.To(gatewayv1.Namespace(e.Gateway.Namespace)),
-				Name:      gatewayv1.ObjectName(e.Gateway.Name),
-			}},
-			Hostnames: []gatewayv1.Hostname{gatewayv1.Hostname(hostname)},
-		},
+	route := v1alpha1.Route{Name: "public", ComponentName: "web", PortName: "http"}
+	if e.Router == v1alpha1.RouteTraefik {
+		// Traefik here takes a change over at once.
+		route.Type, route.Traefik = v1alpha1.RouteTraefik, &v1alpha1.TraefikRoute{Name: TrackName, SettleSeconds: ptr.To[int32](1)}
+		return route
 	}
+	route.Type, route.GatewayAPI = v1alpha1.RouteGatewayAPI, &v1alpha1.GatewayAPIRoute{
+		Kind: "HTTPRoute",
+		ParentRefs: []gatewayv1.ParentReference{{
+			Namespace: ptr.To(gatewayv1.Namespace(e.Gateway.Namespace)),
+			Name:      gatewayv1.ObjectName(e.Gateway.Name),
+		}},
+		Hostnames: []gatewayv1.Hostname{gatewayv1.Hostname(hostname)},
+	}
+	if e.GRPC {
+		route.GatewayAPI.Kind = "GRPCRoute"
+	}
+	return route
+}
+
+// IngressRoute is the users' own: it leads their hostname to the TraefikService of the
+// public route.
+func IngressRoute(namespace string) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{
+		"entryPoints": []any{"web"},
+		"routes": []any{map[string]any{
+			"kind": "Rule", "match": fmt.Sprintf("Host(`%s`)", Host(namespace)),
+			"services": []any{map[string]any{"kind": "TraefikService", "name": TrackName}},
+		}},
+	}}}
+	object.SetGroupVersionKind(traefik.Router.Kind.GroupVersion().WithKind("IngressRoute"))
+	object.SetNamespace(namespace)
+	object.SetName(TrackName)
+	return object
 }
 
 // Step is one step of a rollout.
