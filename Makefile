@@ -3,6 +3,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+# No program here needs C, and none has the path of its clone in it: what one clone has
+# compiled, another finds in Go's cache.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath $(GOFLAGS)
+
 # VERSION is stamped into the manager and the plugin.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # IMAGE of the operator for `make dist` and `make deploy`, best by digest. Where it is
@@ -51,15 +56,15 @@ help: ## Show this list.
 
 .PHONY: build
 build: ## Build the manager into bin/.
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
+	go build -ldflags '$(LDFLAGS)' -o bin/manager ./cmd/manager
 
 .PHONY: plugin
 plugin: ## Build the kubectl plugin into bin/: with bin/ in PATH it is `kubectl strata`.
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/kubectl-strata ./cmd/kubectl-strata
+	go build -ldflags '$(LDFLAGS)' -o bin/kubectl-strata ./cmd/kubectl-strata
 
 .PHONY: demo
 demo: ## Show a rollout, two that fail, a rollback and refused edits, under load, on a real cluster.
-	CGO_ENABLED=0 go build -o bin/demo ./hack/demo
+	go build -o bin/demo ./hack/demo
 	hack/with-strata bin/demo --output dist/demo.json
 
 .PHONY: picture
@@ -230,7 +235,7 @@ image: build ## Write the image of the Dockerfile to dist/strata.tar, without Do
 plugin-archives: ## Build the plugin for all platforms into dist/krew, with its krew manifest; PLUGIN_URL= is where they will be.
 	for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64; do \
 		os=$${platform%/*}; arch=$${platform#*/}; suffix=; if [ $$os = windows ]; then suffix=.exe; fi; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -ldflags '$(LDFLAGS)' -o dist/plugin/$$os-$$arch/kubectl-strata$$suffix ./cmd/kubectl-strata; \
+		GOOS=$$os GOARCH=$$arch go build -ldflags '$(LDFLAGS)' -o dist/plugin/$$os-$$arch/kubectl-strata$$suffix ./cmd/kubectl-strata; \
 	done
 	$(RELEASE) plugin --binaries dist/plugin --version '$(VERSION)' --url '$(PLUGIN_URL)' --output dist/krew
 
@@ -240,7 +245,7 @@ push: build ## Push the image to the registry of the local cluster and print its
 
 .PHONY: push-app
 push-app: ## Push the application of the demo to the registry of the local cluster and print its name by digest.
-	@CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o bin/app ./test/app
+	@go build -ldflags '-s -w' -o bin/app ./test/app
 	@$(CLUSTER) push --name strata/app --binary $(CURDIR)/bin/app
 
 .PHONY: deploy
