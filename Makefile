@@ -82,12 +82,16 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 # The worlds of the simulator wait for nothing, and are played when the others have ended. A
 # part tells what it has to tell when it has ended, and none is left out because another has
 # failed. Each can be made alone.
-TEST_PARTS := test-stories test-admission test-packages test-planner test-tools
+TEST_PARTS := test-stories test-admission test-suites test-packages test-planner test-tools
+
+# The packages whose tests have an API server of their own, but for the two above; the
+# longest first.
+SUITES := ./test/upgrade ./test/schema ./controllers/traffic/providers ./test/plugin ./cmd/manager
 
 .PHONY: test
 test: envtest-assets ## Run unit tests, golden transcripts and the tests against a real API server.
 	@status=0; \
-	$(MAKE) --no-print-directory --jobs=4 --keep-going --output-sync=target $(TEST_PARTS) || status=$$?; \
+	$(MAKE) --no-print-directory --jobs=5 --keep-going --output-sync=target $(TEST_PARTS) || status=$$?; \
 	$(MAKE) --no-print-directory test-worlds || status=$$?; \
 	exit $$status
 
@@ -95,12 +99,15 @@ test: envtest-assets ## Run unit tests, golden transcripts and the tests against
 test-stories: bin/ginkgo
 	$(WITH_API_SERVER) bin/ginkgo --procs=3 --ldflags=-w --timeout=20m ./test/stories
 
-# They wait too, for API servers and for what must not happen: more at a time than there are
-# processors. make vet looks at all of it, and links are quick without what only debuggers read.
-test-packages:
-	$(WITH_API_SERVER) go test -p 3 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/test/admission$$' -e '/controllers/rollout$$')
+# They wait for API servers, and for what must not happen. make vet looks at all of it, and
+# links are quick without what only debuggers read.
+test-suites:
+	$(WITH_API_SERVER) go test -p 2 -count=1 -vet=off -ldflags=-w -timeout 20m $(SUITES)
 
-# The longest of them.
+test-packages:
+	go test -p 2 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/test/admission$$' -e '/controllers/rollout$$' $(patsubst ./%,-e '/%$$',$(SUITES)))
+
+# The longest of those.
 test-admission:
 	$(WITH_API_SERVER) go test -count=1 -vet=off -ldflags=-w -timeout 20m ./test/admission
 
