@@ -2,11 +2,13 @@ package controllers
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
 )
@@ -23,7 +25,7 @@ func Look(ctx context.Context, c client.Client, routes traffic.Registry, key typ
 	w.Now, w.Namespace, w.TrackName = r.now(), key.Namespace, key.Name
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeTrack, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeLog, r.observeActions,
-		r.observeChildren, r.observePodless, observeTold, r.observeRequired, r.observeSelectors, r.observeRoutes,
+		r.observeChildren, r.observePodless, observeTold, r.observeRequired, r.observeSelectors, r.observeRoutes, observeShown,
 	} {
 		if err := read(ctx, w, how); err != nil {
 			return w.Observation, err
@@ -47,6 +49,18 @@ func observeTold(_ context.Context, w *world, _ reading) error {
 		w.Turn.Told = told.Message
 	case told.Reason == "ChildRefused" && release.Sealed != nil:
 		release.Obstacle = &rollout.Obstacle{Gate: "ChildrenAccepted", Reason: told.Reason, Message: told.Message}
+	}
+	return nil
+}
+
+// observeShown takes from the status what probes have shown.
+func observeShown(_ context.Context, w *world, _ reading) error {
+	told := &v1alpha1.BlockedBy{}
+	if w.track != nil && w.track.Status.BlockedBy != nil && slices.Contains([]string{rollout.ReasonProbing, rollout.ReasonShare}, w.track.Status.BlockedBy.Reason) {
+		told = w.track.Status.BlockedBy
+	}
+	for i := range w.Routes {
+		w.Routes[i].Probe = &rollout.Probe{Told: told}
 	}
 	return nil
 }

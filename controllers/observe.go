@@ -20,6 +20,7 @@ import (
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
+	"github.com/strata-release/strata/controllers/traffic/probe"
 )
 
 // world is an Observation together with the objects that it was read from. They
@@ -231,10 +232,41 @@ func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading
 		return err
 	}
 	w.routes = observed
-	for _, route := range observed {
+	for i, route := range observed {
+		if i < len(routes) {
+			route.Route.Probe = r.probe(w, routes[i], route)
+		}
 		w.Routes = append(w.Routes, route.Route)
 	}
 	return nil
+}
+
+// probe asks who answers the requests of a route that has a probe, while the candidate has
+// weight and the router carries what a record says was confirmed; nil where it was not
+// asked, or nothing is known yet.
+func (r *TrackReconciler) probe(w *world, route v1alpha1.Route, seen traffic.Observed) *rollout.Probe {
+	if route.Probe == nil || r.options.Probes == nil {
+		return nil
+	}
+	candidate := w.candidate()
+	i := slices.IndexFunc(w.state().Routes, func(s v1alpha1.RouteState) bool { return s.Name == route.Name })
+	if i < 0 || candidate == nil || w.weightOf(candidate.Name) == 0 {
+		return nil
+	}
+	state := w.state().Routes[i]
+	if state.VerifiedTime == nil || !seen.Route.Verified || !seen.Route.Current || seen.Route.Sequence < state.SetSequence {
+		return nil
+	}
+	q := probe.Question{Track: w.key, Route: route, Weights: state.Weights, Sequence: state.SetSequence}
+	for _, object := range []client.Object{seen.Object, seen.Beside} {
+		if object != nil {
+			q.Object += fmt.Sprintf("%s %d ", object.GetUID(), object.GetGeneration())
+		}
+	}
+	for i := range w.releases {
+		q.Releases = append(q.Releases, w.releases[i].Name)
+	}
+	return r.options.Probes.Ask(q)
 }
 
 // trafficTrack is what providers have to know.

@@ -32,7 +32,9 @@ import (
 	"github.com/strata-release/strata/controllers/fleet"
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/ledger"
+	"github.com/strata-release/strata/controllers/rollout"
 	"github.com/strata-release/strata/controllers/traffic"
+	"github.com/strata-release/strata/controllers/traffic/probe"
 )
 
 // Indexes of the cache: by the track that an object names, so that the work of a
@@ -57,6 +59,14 @@ type Images interface {
 	Source() source.Source
 }
 
+// Probes answer who answers the requests of routes that have a probe: probe.Prober, which
+// works while it runs, and asks by its source for the tracks that it has an answer for.
+type Probes interface {
+	manager.Runnable
+	Ask(question probe.Question) *rollout.Probe
+	Source() source.Source
+}
+
 // Options of the reconciler.
 type Options struct {
 	// Traffic holds the provider of each type of route.
@@ -66,6 +76,8 @@ type Options struct {
 	SnapshotKey []byte
 	// Images checks the images of releases where policies ask for that; nil: nobody does.
 	Images Images
+	// Probes ask through gateways; nil: nothing is ever shown of a route that has a probe.
+	Probes Probes
 	// Actor is the operator's own user name, for the records that no human asked
 	// for: system:serviceaccount:<namespace>:<name>.
 	Actor string
@@ -129,6 +141,12 @@ func Setup(mgr ctrl.Manager, options Options) error {
 			return fmt.Errorf("add the check of images: %w", err)
 		}
 		b = b.WatchesRawSource(options.Images.Source())
+	}
+	if options.Probes != nil {
+		if err := mgr.Add(options.Probes); err != nil {
+			return fmt.Errorf("add the probes: %w", err)
+		}
+		b = b.WatchesRawSource(options.Probes.Source())
 	}
 	tracks := New(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("strata"), options)
 	b = tracks.watchTurns(b)

@@ -49,7 +49,9 @@ const (
 
 // Route is one way by which traffic enters the application.
 //
-// +kubebuilder:validation:XValidation:rule="self.type == 'GatewayAPI' || !has(self.preview)",message="a preview needs a route of type GatewayAPI: others cannot tell requests apart",fieldPath=".preview"
+// +kubebuilder:validation:XValidation:rule="!has(self.preview) || self.type in ['GatewayAPI', 'Istio'] || has(self.ingress) && self.ingress.dialect == 'NGINX'",message="a preview needs a route of type GatewayAPI, Istio, or Ingress with dialect NGINX",fieldPath=".preview"
+// +kubebuilder:validation:XValidation:rule="!has(self.preview) || !has(self.preview.hostname) || self.type == 'GatewayAPI'",message="a hostname of the preview needs type GatewayAPI",fieldPath=".preview"
+// +kubebuilder:validation:XValidation:rule="!has(self.probe) || self.type != 'Service' && !(has(self.gatewayAPI) && self.gatewayAPI.kind == 'GRPCRoute')",message="a probe asks a gateway by HTTP GET, and no Service or GRPCRoute",fieldPath=".probe"
 // +kubebuilder:validation:XValidation:rule="has(self.gatewayAPI) == (self.type == 'GatewayAPI')",message="gatewayAPI must be set when type is GatewayAPI, and only then",fieldPath=".gatewayAPI"
 // +kubebuilder:validation:XValidation:rule="has(self.ingress) == (self.type == 'Ingress')",message="ingress must be set when type is Ingress, and only then",fieldPath=".ingress"
 // +kubebuilder:validation:XValidation:rule="has(self.traefik) == (self.type == 'Traefik')",message="traefik must be set when type is Traefik, and only then",fieldPath=".traefik"
@@ -90,14 +92,20 @@ type Route struct {
 	// +unionDiscriminator
 	Type RouteType `json:"type"`
 
-	// preview lets requests with a header reach the candidate, and nothing else, from the
-	// time when it has a Service until it is promoted or its attempt ends: people and
-	// tests see it by the hostname of the application before it has any traffic. Who
-	// knows the header reaches what has not passed its tests. Needs type GatewayAPI.
-	// Unset: the candidate gets its share of the traffic and no more.
+	// preview lets some requests reach the candidate, and nothing else, while it has a
+	// Service and its attempt is open: it is seen before it has any traffic. Needs type
+	// GatewayAPI, Istio, or Ingress with dialect NGINX. Unset: the candidate gets its share
+	// of the traffic and no more.
 	//
 	// +optional
 	Preview *RoutePreview `json:"preview,omitempty"`
+
+	// probe asks through the gateway who answers, and keeps the next step back until the
+	// share is as asked for. Needs an HTTP route, of any type but Service. Unset: what the
+	// router confirms is enough.
+	//
+	// +optional
+	Probe *RouteProbe `json:"probe,omitempty"`
 
 	// gatewayAPI is set when type is GatewayAPI: the route object to make.
 	//
@@ -125,15 +133,18 @@ type Route struct {
 	Service *ServiceRoute `json:"service,omitempty"`
 }
 
-// RoutePreview is the header by which the candidate is reached.
+// RoutePreview is how the candidate is reached.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.hostname) || has(self.headerName) || has(self.cookieName)",message="a preview is by headerName, cookieName or hostname"
+// +kubebuilder:validation:XValidation:rule="has(self.headerName) ? !has(self.cookieName) : !has(self.headerValue)",message="headerName and cookieName exclude each other, and headerValue needs headerName"
 type RoutePreview struct {
-	// headerName is the name of the header, 1 to 64 characters as HTTP has them.
+	// headerName is a header, 1 to 64 characters as HTTP has them. Unset: none.
 	//
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9!#$%&'*+\-.^_|~]+$`
-	HeaderName string `json:"headerName"`
+	HeaderName string `json:"headerName,omitempty"`
 
 	// headerValue is all of its value, 1 to 128 characters. Unset: the name of the
 	// candidate, such as shop-1-4-2.
@@ -142,6 +153,67 @@ type RoutePreview struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	HeaderValue string `json:"headerValue,omitempty"`
+
+	// cookieName is a cookie whose value is the name of the candidate; on ingress-nginx,
+	// always. 1 to 64 letters, digits, underscores and hyphens. Unset: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]+$`
+	CookieName string `json:"cookieName,omitempty"`
+
+	// hostname of the candidate alone, by a route object <track>-<name>-preview. Needs
+	// type GatewayAPI. Unset: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Hostname string `json:"hostname,omitempty"`
+}
+
+// RouteProbe is how the operator asks through a gateway who answers.
+type RouteProbe struct {
+	// url is asked by GET: http or https, host, port, path; 10 to 512 characters. Loopback,
+	// link-local and metadata addresses are not asked.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=10
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[-A-Za-z0-9._~/%]*)?$`
+	URL string `json:"url"`
+
+	// hostname that is asked for. Unset: the host of the url.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	Hostname string `json:"hostname,omitempty"`
+
+	// markerHeader of an answer has the value of STRATA_RELEASE. 1 to 64 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9-]+$`
+	MarkerHeader string `json:"markerHeader"`
+
+	// requests for each weight, 20 to 2000. Unset: 500.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=20
+	// +kubebuilder:validation:Maximum=2000
+	Requests *int32 `json:"requests,omitempty"`
+
+	// tolerancePoints is how far a share may be off, in percent of all requests: 1 to 50,
+	// and no less than what chance does. Unset: 5.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=50
+	TolerancePoints *int32 `json:"tolerancePoints,omitempty"`
 }
 
 // GatewayAPIRoute is an operator-owned route object of the Gateway API.

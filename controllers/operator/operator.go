@@ -23,6 +23,7 @@ import (
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/metrics"
 	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/controllers/traffic/probe"
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
 
@@ -183,6 +184,7 @@ func addControllers(ctx context.Context, mgr ctrl.Manager, options Options) erro
 			Live:      mgr.GetAPIReader(),
 			Namespace: options.Namespace,
 		}),
+		Probes:                  probe.New(probe.Options{}),
 		Actor:                   options.username(),
 		MaxConcurrentReconciles: options.MaxConcurrentReconciles,
 		MaxRollouts:             options.MaxRollouts,

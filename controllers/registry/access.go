@@ -1,10 +1,12 @@
 package registry
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Access is which registries may be asked in a way that is refused otherwise: by host,
@@ -64,6 +66,16 @@ func judgeAddress(address netip.Addr) string {
 		}
 	}
 	return ""
+}
+
+// Dial connects to a host, given with its port, whose addresses pass: the check runs for
+// every address that is tried, after the name was resolved. It fails with an Error of
+// ReasonAddress where none does.
+func (a Access) Dial(ctx context.Context, network, host string) (net.Conn, error) {
+	dialer := &net.Dialer{Timeout: dialTime, Control: func(_, address string, _ syscall.RawConn) error {
+		return a.checkDial(host, address)
+	}}
+	return dialer.DialContext(ctx, network, host)
 }
 
 // checkDial judges the address that a connection to a host is about to be made to.

@@ -1,16 +1,13 @@
 package registry
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -40,21 +37,12 @@ func newGuard(access Access, waits *waits, like *http.Transport) *guard {
 	g := &guard{access: access, waits: waits}
 	g.inner = like.Clone()
 	g.inner.Proxy = nil
-	g.inner.DialContext = g.dial
+	g.inner.DialContext = access.Dial
 	g.inner.ForceAttemptHTTP2 = true
 	g.inner.DisableCompression = true
 	g.inner.TLSHandshakeTimeout = dialTime
 	g.inner.MaxResponseHeaderBytes = 64 << 10
 	return g
-}
-
-// dial connects to a host whose addresses pass. The check runs for every address that
-// is tried, after the name was resolved.
-func (g *guard) dial(ctx context.Context, network, host string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: dialTime, Control: func(_, address string, _ syscall.RawConn) error {
-		return g.access.checkDial(host, address)
-	}}
-	return dialer.DialContext(ctx, network, host)
 }
 
 // errNoFallback refuses what the library tries after TLS has failed, for names that it

@@ -25,7 +25,7 @@ func (v view) fail() *Entry {
 // too long with weight.
 func (v view) failure() (reason, message string, failed bool) {
 	for _, rule := range []func(view) (reason, message string, failed bool){
-		failedTest, mutated, lost, unavailable, short, notProvisioned, notVerified, notTested,
+		failedTest, mutated, lost, unavailable, short, notProvisioned, notVerified, notProbed, notTested,
 	} {
 		if reason, message, failed := rule(v); failed {
 			return reason, message, true

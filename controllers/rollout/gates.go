@@ -249,8 +249,9 @@ func gateEndpointsReady(v view) (string, string, bool) {
 // settleEnd is when the candidate's endpoints were ready for long enough.
 func (v view) settleEnd() time.Time { return v.candidate.availabilityChange().Add(settle) }
 
-// gateRouteVerified: the routers carry the present weights, and know the
-// candidate as a backend already. Before any promotion there is nothing to carry.
+// gateRouteVerified: the routers carry the present weights, know the candidate as a
+// backend already, and have shown it where a route has a probe. Before any promotion there
+// is nothing to carry.
 func gateRouteVerified(v view) (string, string, bool) {
 	if !v.heldBack() {
 		if reason, message, ok := v.carried(); !ok {
@@ -271,7 +272,7 @@ func gateRouteVerified(v view) (string, string, bool) {
 			return "BackendNotListed", "route " + route.Name + " does not list the release as a backend yet", true
 		}
 	}
-	return "", "", false
+	return v.unproven()
 }
 
 func listed(weights []v1alpha1.ReleaseWeight, name string) bool {

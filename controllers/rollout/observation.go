@@ -402,4 +402,23 @@ type Route struct {
 	AllOrNothing bool
 	// Orphaned: the track's spec does not name this route any more.
 	Orphaned bool
+	// Probe is what requests through the gateway have shown; nil: nothing yet, or nobody asks.
+	Probe *Probe
+}
+
+// Probe is who answered requests that were made through a gateway, one after the other.
+type Probe struct {
+	// Sequence of the record whose weights the route carried all the while.
+	Sequence int64
+	Requests int32
+	// Answers are how many were answered by each release of the track.
+	Answers map[string]int32
+	// Lost had no answer at all. All others named no release of the track.
+	Lost int32
+	// Trouble is what became of the last of those that were lost, or named none: a few
+	// words, and nothing of what an answer says.
+	Trouble string
+	// Told is what the operator says of it, to somebody who looks on and cannot know; an
+	// empty reason: nothing.
+	Told *v1alpha1.BlockedBy
 }

@@ -66,7 +66,7 @@ func (v view) candidateStage() Stage {
 func (v view) after() time.Duration {
 	moments := make([]time.Time, 0, 16) // More are rare.
 	if v.candidate != nil {
-		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.startDeadline(), v.settleEnd(), v.turnLook())
+		moments = append(moments, v.holdEndIfAny(), v.failureEnd(), v.shortEnd(), v.deadline(), v.verifyDeadline(), v.probeDeadline(), v.startDeadline(), v.settleEnd(), v.turnLook())
 		moments = append(moments, v.testDeadlines()...)
 		if v.polls() {
 			moments = append(moments, v.Now.Add(lookAgain))
@@ -129,7 +129,7 @@ func (v view) testDeadlines() []time.Time {
 
 // polls says whether the candidate waits for something that no watch tells.
 func (v view) polls() bool {
-	if v.candidate.Obstacle != nil || v.unreadTracks() {
+	if _, _, unproven := v.unproven(); unproven || v.candidate.Obstacle != nil || v.unreadTracks() {
 		return true
 	}
 	for _, t := range v.dueTests() {

@@ -31,6 +31,9 @@ var stories = map[string]func(*testing.T){
 	"dead-baseline-no-turn":    deadBaselineNoTurn,
 	"signed-promotion":         signedPromotion,
 	"first-attempts-fail":      firstAttemptsFail,
+	"probe":                    probed,
+	"probe-in-vain":            probedInVain,
+	"probe-keeps-nobody":       probeKeepsNobody,
 	// Not going live.
 	"before-traffic-test-fails":  beforeTrafficFails,
 	"every-step-test-fails":      everyStepFails,

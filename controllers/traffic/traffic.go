@@ -60,7 +60,8 @@ type Observed struct {
 	// Object is nil while the route object is missing. It is shared with the
 	// cache: read only.
 	Object client.Object
-	// Beside is the second object of a route that has two; nil while it is missing.
+	// Beside is the second object of a route that has two, a preview's too; nil while it is
+	// missing.
 	Beside client.Object
 }
 

@@ -49,8 +49,9 @@ var (
 		{"tests of the loop", "./controllers", []string{"-test.run=^(" + wholeRollouts + ")$"}},
 	}
 	// The providers' other tests need an API server.
-	byLegs  = []finder{{"tests of legs", "./controllers/traffic/providers", []string{"-test.run=^Test.*Legs"}}}
-	routing = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
+	byLegs     = []finder{{"tests of legs", "./controllers/traffic/providers", []string{"-test.run=^Test.*Legs"}}}
+	previewing = []finder{{"tests of previews", "./controllers/traffic/providers", []string{"-test.run=^TestPreviews"}}}
+	routing    = []finder{{"tests of the routes", "./controllers/traffic/providers", []string{"-test.run=^TestRoutes"}}}
 )
 
 // wholeRollouts are the tests of the loop that take longest.

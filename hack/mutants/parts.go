@@ -9,6 +9,7 @@ const (
 	gatewayDir   = "controllers/traffic/gatewayapi"
 	serviceDir   = "controllers/traffic/service"
 	legsDir      = "controllers/traffic/legs"
+	probes       = "controllers/rollout/probe.go"
 )
 
 // parts are faults in the log, in what is frozen and compared, and in what routers
@@ -103,6 +104,22 @@ var parts = []mutant{
 		` && equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec))`, ` && (true || equality.Semantic.DeepEqual(live.Object["spec"], any(wanted.spec)))`, byLegs},
 	{"mesh-unsettled", "takes what was just written to a router that confirms nothing for carried", legsDir + "/provider.go",
 		`.Add(settle)`, `.Add(0 * settle)`, byLegs},
+	{"probe-forgotten", "takes the next step although a probe shows another share", gates,
+		`return v.unproven()`, `return "", "", false`, planning},
+	{"probe-keeps-trusted", "lets who goes back wait for a probe", probes,
+		` || v.trusted(v.candidate) || `, ` || `, planning},
+	{"probe-of-before", "takes what a probe has shown of other weights for that of these", probes,
+		` || seen.Probe.Sequence >= state.SetSequence)`, ` || true)`, planning},
+	{"probe-without-chance", "fails gateways that are right, by chance", probes,
+		`chance(p.Requests, w.WeightPercent, got) < wrongly/2`, `chance(p.Requests, w.WeightPercent, got) < 1`, planning},
+	{"probe-redirected", "asks where a gateway redirects to", "controllers/traffic/probe/ask.go",
+		`return http.ErrUseLastResponse`, `return nil`, testsOf("./controllers/traffic/probe")},
+	{"probe-inside", "asks loopback and metadata addresses", "controllers/traffic/probe/prober.go",
+		`options.Dial = registry.Access{}.Dial`, `options.Dial = registry.Access{PrivateHosts: []string{"localhost:1"}}.Dial`, testsOf("./controllers/traffic/probe")},
+	{"preview-host-stays", "leaves the hostname of a preview when its attempt has ended", gatewayDir + "/host.go",
+		`case wanted == nil && live == nil:`, `case wanted == nil:`, previewing},
+	{"preview-of-any", "leads requests for the candidate to whoever has the canary", "controllers/traffic/ingress/nginx.go",
+		`preview != nil && release == t.Candidate {`, `preview != nil {`, previewing},
 	{"istio-rule-unread", "does not see that the rule of a VirtualService leads elsewhere too", "controllers/traffic/istio/istio.go",
 		` && len(rule) == 1`, ``, byLegs},
 	{"traefik-elsewhere", "takes a Service of another namespace for that of a release", "controllers/traffic/traefik/traefik.go",

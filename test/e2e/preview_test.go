@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -85,6 +88,61 @@ var _ = story("a candidate is seen by those who send a header, and by nobody els
 		w.untilGone(ctx, "3.0.0")
 		w.expectNoPreview(ctx)
 		w.expectPreviewed(ctx, third, "2.0.0")
+	})
+
+// answerOf asks once, by another hostname than the story's: the status, and the version.
+func (w *world) answerOf(ctx context.Context, hostname string) string {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.GatewayURL+"/", nil)
+	Expect(err).NotTo(HaveOccurred())
+	request.Host, request.Close = hostname, true
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	return fmt.Sprint(response.StatusCode, " ", response.Header.Get("X-Version"))
+}
+
+var _ = story("a candidate has a hostname of its own, and testers reach it by a cookie, until its attempt ends",
+	Label("traffic", "preview-hostname"), func(ctx context.Context, w *world) {
+		next := "next-" + harness.Host(w.namespace)
+		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 600)), func(t *v1alpha1.ReleaseTrack) {
+			t.Spec.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: next, CookieName: "preview"}
+		})
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
+		Expect(w.answerOf(ctx, next)).To(HavePrefix("404"))
+		w.allow(ctx, "ann", "abort")
+
+		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Test("wait", v1alpha1.BeforeTraffic, 60, "pass", "--delay=15s")))
+		Eventually(ctx, w.answerOf).WithArguments(ctx, next).WithTimeout(patience).Should(Equal("200 2.0.0"))
+		expectShown := func() {
+			GinkgoHelper()
+			for range 100 {
+				Expect(w.answerOf(ctx, next)).To(Equal("200 2.0.0"))
+				got, err := w.ask(ctx, "/", "Cookie: other=1; preview="+harness.ReleaseName("2.0.0")+"; more=2")
+				Expect(err).NotTo(HaveOccurred())
+				Expect(got.Version).To(Equal("2.0.0"))
+			}
+		}
+		expectShown()
+		Expect(w.weightsSet(ctx, "2.0.0")).To(BeEmpty(), "it has no traffic yet")
+		w.untilWeight(ctx, "2.0.0", 20)
+		time.Sleep(settleTime)
+		expectShown()
+		w.expectShare(ctx, "2.0.0", 20)
+
+		abort := harness.NewAction(w.namespace, "enough", "ann", v1alpha1.ActionAbort, harness.ReleaseName("2.0.0"))
+		abort.Spec.Attempt = new(int32(1))
+		Expect(w.as(ctx, "ann", abort)).To(Succeed())
+		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventAborted)
+		Eventually(ctx, w.answerOf).WithArguments(ctx, next).WithTimeout(patience).Should(HavePrefix("404"))
+		w.untilGone(ctx, "2.0.0")
+		w.expectNoPreview(ctx)
+		gone := w.Client.Get(ctx, client.ObjectKey{Namespace: w.namespace, Name: harness.TrackName + "-public-preview"}, &gatewayv1.HTTPRoute{})
+		Expect(apierrors.IsNotFound(gone)).To(BeTrue(), "%v", gone)
+		got, err := w.ask(ctx, "/", "Cookie: preview="+harness.ReleaseName("2.0.0"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(got.Version).To(Equal("1.0.0"))
 	})
 
 // expectNoPreview: the route object has the rule of the track, and no other.

@@ -26,9 +26,14 @@ const benchmark = "benchmark"
 // were written, and from when on every new connection reached the release before.
 var _ = Describe("A rollback to a warm release", Serial, func() {
 	for _, kind := range []struct {
-		name  string
-		calls bool
-	}{{"HTTPRoute", false}, {"GRPCRoute", true}} {
+		name   string
+		router v1alpha1.RouteType
+		calls  bool
+	}{
+		{"HTTPRoute", v1alpha1.RouteGatewayAPI, false},
+		{"GRPCRoute", v1alpha1.RouteGatewayAPI, true},
+		{"TraefikService", v1alpha1.RouteTraefik, false},
+	} {
 		It("takes this long by "+kind.name, Label(benchmark), SpecTimeout(time.Hour), func(ctx SpecContext) {
 			times := 100
 			if asked := os.Getenv("ROLLBACKS"); asked != "" {
@@ -36,9 +41,10 @@ var _ = Describe("A rollback to a warm release", Serial, func() {
 				times, err = strconv.Atoi(asked)
 				Expect(err).NotTo(HaveOccurred(), "ROLLBACKS is a number")
 			}
-			w := open(ctx, []string{benchmark})
+			by := *environment
+			by.Router, by.GRPC = kind.router, kind.calls
+			w := openIn(ctx, &by, []string{benchmark})
 			DeferCleanup(w.close)
-			w.calls = kind.calls
 			w.hear(ctx, func(ctx context.Context, w *world) { w.rollBackAgainAndAgain(ctx, kind.name, times) })
 		})
 	}
@@ -46,7 +52,10 @@ var _ = Describe("A rollback to a warm release", Serial, func() {
 
 func (w *world) rollBackAgainAndAgain(ctx context.Context, kind string, times int) {
 	GinkgoHelper()
-	track := w.NewTrack(w.namespace, func(t *v1alpha1.ReleaseTrack) { t.Spec.Traffic.Routes[0].GatewayAPI.Kind = kind })
+	if w.Router == v1alpha1.RouteTraefik {
+		w.create(ctx, harness.IngressRoute(w.namespace))
+	}
+	track := w.NewTrack(w.namespace)
 	var protocol []harness.ReleaseOption
 	if w.calls {
 		protocol = append(protocol, harness.H2C)

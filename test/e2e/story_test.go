@@ -71,6 +71,12 @@ func (w *world) hear(ctx context.Context, tell func(context.Context, *world)) {
 // open makes the world of a story with these labels; close ends it.
 func open(ctx SpecContext, labels []string) *world {
 	GinkgoHelper()
+	return openIn(ctx, environment, labels)
+}
+
+// openIn does so where another kind of route is asked for.
+func openIn(ctx SpecContext, environment *harness.Environment, labels []string) *world {
+	GinkgoHelper()
 	Expect(labels).NotTo(BeEmpty(), "a story is labelled with its scenario")
 	namespace, err := environment.NewNamespace(ctx, labels[len(labels)-1])
 	Expect(err).NotTo(HaveOccurred())

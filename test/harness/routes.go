@@ -37,7 +37,7 @@ func (s RouteState) String() string {
 }
 
 // RouteHistory watches the HTTPRoutes and GRPCRoutes of a namespace, or its TraefikServices,
-// and keeps every state that their specs had.
+// and keeps every state that their specs had, but for previews of their own.
 type RouteHistory struct {
 	mu     sync.Mutex
 	states []RouteState
@@ -80,7 +80,7 @@ func (h *RouteHistory) follow(ctx context.Context, watcher watch.Interface) {
 			h.fail(fmt.Errorf("watch of routes: %v", event.Object))
 			return
 		}
-		if event.Type == watch.Deleted || seen[string(route.GetUID())] == route.GetGeneration() {
+		if event.Type == watch.Deleted || strings.HasSuffix(route.GetName(), "-preview") || seen[string(route.GetUID())] == route.GetGeneration() {
 			continue
 		}
 		seen[string(route.GetUID())] = route.GetGeneration()

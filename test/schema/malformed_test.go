@@ -173,6 +173,10 @@ func aMesh(kind string, changes ...any) map[string]any {
 	return object("name", "mesh", "componentName", "web", "portName", "http", "type", kind, strings.ToLower(kind), made)
 }
 
+func aProbe(changes ...any) map[string]any {
+	return changed(object("url", "http://gateway.example/", "markerHeader", "X-Release"), changes...)
+}
+
 var malformedTracks = []malformed{
 	{"metadata.name", x(41), "metadata.name", "must have at most 40"},
 	{"metadata.name", "shop.one", "metadata.name", "shop.one: must have"},
@@ -250,6 +254,24 @@ var malformedTracks = []malformed{
 	{edge, aMesh("Traefik", "settleSeconds", int64(601)), edge + ".traefik.settleSeconds", "Invalid value: 601"},
 	{"spec.traffic.routes", list(aMesh("Traefik"), changed(aMesh("Traefik"), "name", "other")), "spec.traffic.routes", "two routes must not name the same TraefikService"},
 	{edge, changed(aMesh("Traefik"), "preview", object("headerName", "X-Preview")), edge + ".preview", "a preview needs a route of type GatewayAPI"},
+	{edge, changed(aMesh("Istio"), "preview", object("hostname", "next.example.com")), edge + ".preview", "a hostname of the preview needs type GatewayAPI"},
+	{public + ".preview", object(), public + ".preview", "a preview is by headerName, cookieName or hostname"},
+	{public + ".preview", object("headerName", "X-Preview", "cookieName", "preview"), public + ".preview", "headerName and cookieName exclude each other"},
+	{public + ".preview", object("cookieName", "preview", "headerValue", "next"), public + ".preview", "headerValue needs headerName"},
+	{public + ".preview", object("cookieName", "a=b"), public + ".preview.cookieName", mustMatch},
+	{public + ".preview", object("hostname", "*.example.com"), public + ".preview.hostname", mustMatch},
+	{public + ".probe", aProbe("url", "ftp://gateway.example/"), public + ".probe.url", `"ftp://gateway.example/"`},
+	{public + ".probe", aProbe("url", "http://me:secret@gateway.example/"), public + ".probe.url", mustMatch},
+	{public + ".probe", aProbe("url", "http://gateway.example/?a=b"), public + ".probe.url", mustMatch},
+	{public + ".probe", aProbe("url", nil), public + ".probe.url", requiredValue},
+	{public + ".probe", aProbe("markerHeader", nil), public + ".probe.markerHeader", requiredValue},
+	{public + ".probe", aProbe("markerHeader", "X Release"), public + ".probe.markerHeader", mustMatch},
+	{public + ".probe", aProbe("hostname", "shop.example:80"), public + ".probe.hostname", mustMatch},
+	{public + ".probe", aProbe("requests", int64(19)), public + ".probe.requests", "Invalid value: 19"},
+	{public + ".probe", aProbe("requests", int64(2001)), public + ".probe.requests", "Invalid value: 2001"},
+	{public + ".probe", aProbe("tolerancePoints", int64(0)), public + ".probe.tolerancePoints", "Invalid value: 0"},
+	{public + ".probe", aProbe("tolerancePoints", int64(51)), public + ".probe.tolerancePoints", "Invalid value: 51"},
+	{internal + ".probe", aProbe(), internal + ".probe", "a probe asks a gateway by HTTP GET"},
 	{public + ".type", "Istio", public + ".istio", "istio must be set when type is Istio, and only then"},
 	{public + ".istio", object("name", "shop"), public + ".istio", "only then"},
 	{edge, aMesh("Istio", "name", nil), edge + ".istio.name", requiredValue},

@@ -59,6 +59,7 @@ type process struct {
 	// ahead is by how much the clock of the process differs from the API server's.
 	ahead      time.Duration
 	registries registries
+	probes     probes
 	// failed is the error of the last reconcile.
 	failed error
 }
@@ -80,8 +81,9 @@ func (w *World) start(name string) *process {
 			v1alpha1.RouteGatewayAPI: routes, v1alpha1.RouteIngress: ingressRoutes, v1alpha1.RouteTraefik: legRoutes, v1alpha1.RouteService: service.New(cached, live),
 		},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: Actor,
-		Images: &p.registries, Now: now,
+		Images: &p.registries, Probes: &p.probes, Now: now,
 	})
+	p.probes = probes{p: p, asked: map[string]time.Time{}}
 	p.registries = registries{p: p, asked: map[types.UID]time.Time{}, passed: map[types.UID]bool{}}
 	if w.skewed && !w.fair {
 		p.ahead = w.drawAhead()

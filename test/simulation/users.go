@@ -106,6 +106,9 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 		if w.chance(20) {
 			routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
 		}
+		if w.chance(20) {
+			routes[0].Probe = &v1alpha1.RouteProbe{URL: "http://gateway.example/", MarkerHeader: "X-Release"}
+		}
 	}
 	if which&1 > 0 && w.chance(30) {
 		routes[0] = v1alpha1.Route{

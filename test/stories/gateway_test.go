@@ -5,6 +5,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
@@ -71,4 +73,25 @@ var _ = story("what a Gateway does not report does not advance; past the deadlin
 	Consistently(ctx, func() string { return w.weights(ctx) }).WithTimeout(time.Second).Should(Equal("1.0.0:80 2.0.0:20"))
 	w.giveUpAfter(ctx, 1)
 	w.expectFailed(ctx, "2.0.0", "not confirmed within 1s")
+})
+
+var _ = story("the hostname of a preview comes with the candidate, and goes with its attempt", func(ctx context.Context, w *world) {
+	track := w.track(harness.Steps(harness.Step(20, 600)))
+	track.Spec.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: "next.example.test"}
+	w.goLive(ctx, track, w.release("1.0.0"))
+	shown := &gatewayv1.HTTPRoute{}
+	name := client.ObjectKey{Namespace: w.namespace, Name: harness.TrackName + "-public-preview"}
+	Expect(apierrors.IsNotFound(w.Client.Get(ctx, name, shown))).To(BeTrue(), "without a candidate")
+
+	w.create(ctx, w.release("2.0.0"))
+	Eventually(ctx, func() string { return w.weights(ctx) }).Should(Equal("1.0.0:80 2.0.0:20"))
+	Expect(w.Client.Get(ctx, name, shown)).To(Succeed())
+	Expect(shown.Spec.Hostnames).To(ConsistOf(gatewayv1.Hostname("next.example.test")))
+	Expect(shown.Spec.Rules[0].BackendRefs).To(HaveLen(1))
+	Expect(shown.Spec.Rules[0].BackendRefs[0].Name).To(BeEquivalentTo("shop-2-0-0-web"))
+
+	w.act(ctx, v1alpha1.ActionAbort, "2.0.0", attempt(1))
+	w.untilVerdict(ctx, "2.0.0", 1, v1alpha1.EventAborted)
+	Eventually(ctx, func() bool { return apierrors.IsNotFound(w.Client.Get(ctx, name, shown)) }).Should(BeTrue())
+	w.untilServed(ctx, "1.0.0:100")
 })

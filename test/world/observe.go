@@ -224,7 +224,22 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 	} else if !o.Verified {
 		o.Reason, o.Message = "RouteNotReported", "the router has not reported on route "+spec.Name
 	}
+	if spec.Probe != nil && o.Verified {
+		o.Probe = w.probe(r, spec.Probe)
+	}
 	return o
+}
+
+// probe asks a router that has confirmed its weights who answers.
+func (w *World) probe(r *RouteObject, probe *v1alpha1.RouteProbe) *rollout.Probe {
+	shown := &rollout.Probe{Sequence: r.Sequence, Requests: rollout.ProbeRequests(probe), Answers: map[string]int32{}}
+	for _, s := range r.Carried {
+		shown.Answers[s.ReleaseName] += s.WeightPercent * shown.Requests / 100
+	}
+	if w.Probed != nil {
+		w.Probed(shown)
+	}
+	return shown
 }
 
 // observeRequired asks other tracks about a sealed candidate without weight.

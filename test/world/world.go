@@ -210,6 +210,8 @@ type World struct {
 	// that is down confirms and changes nothing.
 	RouterDelay time.Duration
 	RouterDown  bool
+	// Probed changes what the requests of a probe show; nil: what routers carry.
+	Probed func(*rollout.Probe)
 	// Elsewhere is what became of versions on other tracks.
 	Elsewhere map[v1alpha1.RequiredTrack]map[string]Standing
 	// Turn is how a candidate stands among the rollouts of other tracks at a time; nil:

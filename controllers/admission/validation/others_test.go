@@ -106,6 +106,24 @@ func TestTracks(t *testing.T) {
 		"too many matches for a preview": {func(s *v1alpha1.ReleaseTrackSpec) {
 			preview(s).Rules = slices.Repeat([]v1alpha1.GatewayAPIRule{{Matches: make([]gatewayv1.HTTPRouteMatch, 16)}}, 4)
 		}, "routes[0].gatewayAPI.rules: Invalid value: 4: with a preview, matches of rules that lead to the releases count twice, and that makes 128"},
+		"cookie of the preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Rules = []v1alpha1.GatewayAPIRule{{Matches: []gatewayv1.HTTPRouteMatch{{Headers: []gatewayv1.HTTPHeaderMatch{{Name: "cookie"}}}}}}
+			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{CookieName: "preview"}
+		}, `headers[0].name: Invalid value: "cookie": is the header of the preview`},
+		"cookies of calls": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Kind = "GRPCRoute"
+			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{CookieName: "preview"}
+		}, `routes[0].preview.cookieName: Invalid value: "preview": calls have no cookies`},
+		"hostname of the preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).Hostnames = []gatewayv1.Hostname{"shop.example.com"}
+			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: "shop.example.com"}
+		}, `routes[0].preview.hostname: Invalid value: "shop.example.com": is a hostname of route public already`},
+		"name of the preview": {func(s *v1alpha1.ReleaseTrackSpec) {
+			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: "next.example.com"}
+			again := s.Traffic.Routes[0]
+			again.Name, again.Preview = "public-preview", nil
+			s.Traffic.Routes = append(s.Traffic.Routes, again)
+		}, `routes[2].name: Invalid value: "public-preview": is what the route object of the preview of public is called`},
 		"port": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}

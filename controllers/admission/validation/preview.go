@@ -27,6 +27,36 @@ type previewed struct {
 	headers [][]string
 }
 
+// headerOf a preview is the one that its rules ask for; "" where it has none.
+func headerOf(preview *v1alpha1.RoutePreview) string {
+	if preview.CookieName != "" {
+		return "Cookie"
+	}
+	return preview.HeaderName
+}
+
+// validateHosts: the route object of a preview has a name and a hostname of its own.
+func validateHosts(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for i := range routes {
+		if routes[i].Preview == nil || routes[i].Preview.Hostname == "" {
+			continue
+		}
+		at := path.Index(i).Child("preview", "hostname")
+		hostname := routes[i].Preview.Hostname
+		for j := range routes {
+			other := &routes[j]
+			if other.Name == routes[i].Name+"-preview" && other.GatewayAPI != nil {
+				errs = append(errs, field.Invalid(path.Index(j).Child("name"), other.Name, fmt.Sprintf("is what the route object of the preview of %s is called: take another name", routes[i].Name)))
+			}
+			if j != i && other.Preview != nil && other.Preview.Hostname == hostname || other.GatewayAPI != nil && slices.Contains(other.GatewayAPI.Hostnames, gatewayv1.Hostname(hostname)) {
+				errs = append(errs, field.Invalid(at, hostname, fmt.Sprintf("is a hostname of route %s already, and would not tell the candidate apart: take one of its own", other.Name)))
+			}
+		}
+	}
+	return errs
+}
+
 // validatePreview: with a preview, each rule that leads to the releases comes a second
 // time, with one header more.
 func validatePreview(header string, route *v1alpha1.GatewayAPIRoute, path *field.Path) field.ErrorList {

@@ -59,6 +59,7 @@ func validateSteps(steps []v1alpha1.RolloutStep, path *field.Path) field.ErrorLi
 func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	services := map[string]bool{}
+	errs = append(errs, validateHosts(routes, path)...)
 	for i := range routes {
 		route, at := &routes[i], path.Index(i)
 		for _, problem := range validation.IsDNS1035Label(route.ComponentName) {
@@ -67,8 +68,11 @@ func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 		for _, problem := range validation.IsValidPortName(route.PortName) {
 			errs = append(errs, field.Invalid(at.Child("portName"), route.PortName, problem))
 		}
-		if route.Preview != nil && route.GatewayAPI != nil {
-			errs = append(errs, validatePreview(route.Preview.HeaderName, route.GatewayAPI, at.Child("gatewayAPI"))...)
+		if route.Preview != nil && route.GatewayAPI != nil && headerOf(route.Preview) != "" {
+			errs = append(errs, validatePreview(headerOf(route.Preview), route.GatewayAPI, at.Child("gatewayAPI"))...)
+		}
+		if route.Preview != nil && route.Preview.CookieName != "" && route.GatewayAPI != nil && route.GatewayAPI.Kind == "GRPCRoute" {
+			errs = append(errs, field.Invalid(at.Child("preview", "cookieName"), route.Preview.CookieName, "calls have no cookies: name a header in headerName"))
 		}
 		if route.Type != v1alpha1.RouteService {
 			continue

@@ -24,7 +24,11 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 	if observed.Object == nil {
 		return nil, p.create(ctx, t, route, write)
 	}
-	return p.update(ctx, t, route, write, view(observed.Object))
+	written, err := p.update(ctx, t, route, write, view(observed.Object))
+	if written != nil || err != nil {
+		return written, err
+	}
+	return p.writeHost(ctx, t, route, write, observed)
 }
 
 func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute) error {
@@ -91,7 +95,11 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 
 func inSpec(t traffic.Track, routes []v1alpha1.Route, live routeObject, name string) bool {
 	for _, route := range routes {
-		if route.Type == v1alpha1.RouteGatewayAPI && route.Name == name && resources.RouteName(t.Name, name) == live.GetName() &&
+		made := resources.RouteName(t.Name, name)
+		if previewHeader(live) == hostMark {
+			made = previewName(t, route)
+		}
+		if route.Type == v1alpha1.RouteGatewayAPI && route.Name == name && made == live.GetName() &&
 			route.GatewayAPI != nil && route.GatewayAPI.Kind == live.kind() {
 			return true
 		}

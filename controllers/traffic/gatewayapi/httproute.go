@@ -100,7 +100,11 @@ func (r httpRoute) previewing(p preview) routeObject {
 		}
 		for i := range selects.Matches {
 			match := &selects.Matches[i]
-			match.Headers = append(match.Headers, gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(p.header), Value: p.value})
+			header := gatewayv1.HTTPHeaderMatch{Name: gatewayv1.HTTPHeaderName(p.header), Value: p.value}
+			if p.expression {
+				header.Type = ptr.To(gatewayv1.HeaderMatchRegularExpression)
+			}
+			match.Headers = append(match.Headers, header)
 		}
 		selects.BackendRefs = []gatewayv1.HTTPBackendRef{{BackendRef: p.backend}}
 		rules = append(rules, selects)

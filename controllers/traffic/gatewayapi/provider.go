@@ -7,6 +7,7 @@
 //	                                                      weight: as the newest record says
 //	rules after them, for a preview                       the same requests with the header: the candidate
 //	  annotation strata.dev/sequence                      that record
+//	HTTPRoute <track>-<route>-preview, or GRPCRoute       the same under a hostname of its own, for the candidate
 //
 // A write is proven by the status that the gateways write on the route: every
 // parent that the spec names must report Accepted and ResolvedRefs, both for the
@@ -84,7 +85,11 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 		facts.Message = fmt.Sprintf("%s %s is not of this route: it is left as it is; delete or rename it, or rename the route", k.name, key)
 		return traffic.Observed{Route: facts}, nil
 	}
-	return p.observeOurs(ctx, t, route, view(live))
+	seen, err := p.observeOurs(ctx, t, route, view(live))
+	if err == nil {
+		err = p.observeHost(ctx, t, route, &seen)
+	}
+	return seen, err
 }
 
 // list finds route objects of all kinds, by an index of them. It shares them with

@@ -1,6 +1,7 @@
 package ingress
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -21,6 +22,9 @@ const (
 	nginxCanary       = nginxPrefix + "canary"
 	nginxWeight       = nginxPrefix + "canary-weight"
 	nginxTotal        = nginxPrefix + "canary-weight-total"
+	nginxByHeader     = nginxPrefix + "canary-by-header"
+	nginxByValue      = nginxPrefix + "canary-by-header-value"
+	nginxByCookie     = nginxPrefix + "canary-by-cookie"
 	nginxAffinity     = nginxPrefix + "affinity"
 	nginxWithAffinity = nginxPrefix + "affinity-canary-behavior"
 )
@@ -62,6 +66,9 @@ func renderCanary(t traffic.Track, route v1alpha1.Route, release string, weight 
 	made.annotations[nginxCanary] = "true"
 	made.annotations[nginxWeight] = strconv.Itoa(int(weight))
 	made.annotations[nginxTotal] = "100"
+	if preview := route.Preview; preview != nil && release == t.Candidate {
+		maps.Copy(made.annotations, previewOf(*preview, release))
+	}
 	for _, key := range ofBackends {
 		if value, asked := route.Ingress.Annotations[key]; asked {
 			made.annotations[key] = string(value)
@@ -72,6 +79,14 @@ func renderCanary(t traffic.Track, route v1alpha1.Route, release string, weight 
 		made.annotations[nginxWithAffinity] = "legacy"
 	}
 	return made, ok
+}
+
+// previewOf are the annotations by which some requests go to the canary, whatever its weight.
+func previewOf(preview v1alpha1.RoutePreview, candidate string) map[string]string {
+	if preview.CookieName != "" {
+		return map[string]string{nginxByCookie: preview.CookieName}
+	}
+	return map[string]string{nginxByHeader: preview.HeaderName, nginxByValue: cmp.Or(preview.HeaderValue, candidate)}
 }
 
 func render(t traffic.Track, route v1alpha1.Route, release string, live *networkingv1.Ingress) (leg, bool) {

@@ -38,7 +38,8 @@ func (w want) write(object *unstructured.Unstructured) {
 func (p *Provider) wanted(ctx context.Context, t traffic.Track, route v1alpha1.Route, asked []v1alpha1.ReleaseWeight, now carried) (wanted want, lacking string, err error) {
 	ready := map[string]bool{}
 	for _, w := range asked {
-		if w.WeightPercent == 0 {
+		previewed := route.Preview != nil && w.ReleaseName == t.Candidate
+		if w.WeightPercent == 0 && !previewed {
 			continue
 		}
 		pods, err := traffic.ReadyPods(ctx, p.cached, t.Namespace, resources.ChildName(w.ReleaseName, route.ComponentName), route.PortName)
@@ -58,7 +59,15 @@ func (p *Provider) wanted(ctx context.Context, t traffic.Track, route v1alpha1.R
 	if wanted.asked, err = note(asked); err != nil {
 		return want{}, "", fmt.Errorf("note what record says of route %s: %w", route.Name, err)
 	}
-	wanted.spec = p.router.Render(route, legs)
+	var preview *Leg
+	if route.Preview != nil && ready[t.Candidate] {
+		leg, ok := legOf(t, route, v1alpha1.ReleaseWeight{ReleaseName: t.Candidate, WeightPercent: 100}, now.legs)
+		if !ok {
+			return want{}, t.Candidate, nil
+		}
+		preview = &leg
+	}
+	wanted.spec = p.router.Render(route, legs, preview)
 	return wanted, "", nil
 }
 

@@ -51,9 +51,10 @@ type Router struct {
 	// Asked is the name of the object that a route asks for, and how long it is given;
 	// ok is false where the route is not of this type.
 	Asked func(route v1alpha1.Route) (name string, settle time.Duration, ok bool)
-	// Render makes the spec of the object, which leads to the legs.
-	Render func(route v1alpha1.Route, legs []Leg) map[string]any
-	// Read finds the legs in a spec. ok is false where it leads elsewhere too, or says of
+	// Render makes the spec of the object, which leads to the legs; and some requests to the
+	// preview, where that is not nil.
+	Render func(route v1alpha1.Route, legs []Leg, preview *Leg) map[string]any
+	// Read finds the legs in a spec, but for that of a preview. ok is false where it leads elsewhere too, or says of
 	// a leg what no leg says; legs are then those that it may lead to.
 	Read func(spec map[string]any) (legs []Leg, ok bool)
 }

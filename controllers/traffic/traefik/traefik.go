@@ -60,7 +60,7 @@ func scheme(appProtocol string) string {
 	return ""
 }
 
-func render(route v1alpha1.Route, all []legs.Leg) map[string]any {
+func render(route v1alpha1.Route, all []legs.Leg, _ *legs.Leg) map[string]any {
 	var services []any
 	for _, leg := range all {
 		service := map[string]any{"kind": "Service", "name": leg.Service, "port": leg.Port, "weight": leg.Weight}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"net"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -16,6 +17,7 @@ import (
 	"github.com/strata-release/strata/controllers/images"
 	"github.com/strata-release/strata/controllers/operator"
 	"github.com/strata-release/strata/controllers/registry"
+	"github.com/strata-release/strata/controllers/traffic/probe"
 	"github.com/strata-release/strata/controllers/traffic/providers"
 )
 
@@ -86,6 +88,7 @@ func (c *Cluster) manager(ctx context.Context, namespaces []string, l *link, now
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"),
 		Actor:       OperatorUser,
 		Now:         now,
+		Probes:      probe.New(probe.Options{Settle: time.Millisecond, Dial: (&net.Dialer{}).DialContext}),
 		Images:      images.NewChecker(images.Options{Registry: registry.NewClient(registry.Options{}), Live: mgr.GetAPIReader(), Namespace: namespaces[0]}),
 	})
 }
