@@ -220,7 +220,7 @@ type RouteProbe struct {
 // owns, or one of the user's that it attaches to.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.attachTo) != has(self.parentRefs)",message="set parentRefs for a route that the operator makes, or attachTo for one of yours",fieldPath=".parentRefs"
-// +kubebuilder:validation:XValidation:rule="!has(self.attachTo) || !has(self.hostnames) && !has(self.rules) && !has(self.grpcRules)",message="a route of yours has hostnames and rules of its own: leave them out",fieldPath=".attachTo"
+// +kubebuilder:validation:XValidation:rule="!has(self.attachTo) || !has(self.hostnames) && !has(self.rules) && !has(self.grpcRules)",message="a route of yours has hostnames and rules of its own",fieldPath=".attachTo"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'HTTPRoute' || !has(self.rules)",message="rules are those of an HTTPRoute: a GRPCRoute has grpcRules",fieldPath=".rules"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'GRPCRoute' || !has(self.grpcRules)",message="grpcRules are those of a GRPCRoute: an HTTPRoute has rules",fieldPath=".grpcRules"
 type GatewayAPIRoute struct {
@@ -283,17 +283,15 @@ type GatewayAPIRoute struct {
 // named here makes room for those of the releases, with the same filters and, together, the
 // same share; all else stays as it is. They go when the track no longer names it.
 type GatewayAPIAttachment struct {
-	// routeName is the name of the route object, in the track's namespace. 1 to 253
-	// characters.
+	// routeName is its name, in the track's namespace. 1 to 253 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	RouteName string `json:"routeName"`
 
-	// serviceName is the Service whose place the releases take, in that namespace: best
-	// that of a route of type Service of this track, to which all requests go while the
-	// releases are not in the route. 1 to 63 characters.
+	// serviceName is the Service whose place the releases take: best that of a route of
+	// type Service, as it answers while they are not in there. 1 to 63 characters.
 	//
 	// +required
 	// +kubebuilder:validation:MinLength=1
