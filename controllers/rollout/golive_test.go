@@ -197,6 +197,13 @@ func routeAddedAndRemoved(t *testing.T) {
 	s.end()
 }
 
+// applyAnew: a user's route is as its author has it, but for the marks on it.
+func applyAnew(s *story, object string) {
+	given := *s.Routes[object]
+	given.Weights, given.Version, given.Generation = nil, -1, given.Generation+1
+	s.Routes[object] = &given
+}
+
 // routeAttached: a user's own route leads to releases while the track names it, whatever
 // its author applies meanwhile, and is given back, also when the track goes.
 func routeAttached(t *testing.T) {
@@ -238,6 +245,11 @@ func routeAttachedToNobody(t *testing.T) {
 	s.user("delete it", func() { delete(s.Routes, "front") })
 	s.pass(30 * time.Second)
 	s.user("make it again", func() { s.Routes["front"] = &world.RouteObject{Name: "front", Users: true} })
+	s.run()
+	s.user("shop-1 breaks", func() { s.Break("shop-1", "CrashLoopBackOff") })
+	s.user("apply front anew", func() { applyAnew(s, "front") })
+	s.run()
+	s.user("shop-1 is well again", func() { s.Heal("shop-1") })
 	s.run()
 	s.end()
 }
