@@ -219,11 +219,7 @@ func routeAttached(t *testing.T) {
 	s.run()
 	s.publish("shop-2", release("2.0"), fine())
 	s.untilWeight("shop-2", 20)
-	s.user("apply front anew", func() {
-		given := *s.Routes["front"]
-		given.Weights, given.Version = nil, -1
-		s.Routes["front"] = &given
-	})
+	s.user("apply front anew", func() { applyAnew(s, "front") })
 	s.run()
 	s.user("name front no more", func() { routes(serviceRoute("internal", "web"))(&s.Track.Spec) })
 	s.run()
