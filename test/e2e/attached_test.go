@@ -104,13 +104,15 @@ var _ = story("requests shift by a route of the users' own, to a candidate and b
 		}
 		services := []v1alpha1.Route{stable("stable", "shop-web"), stable("other", "shop-stable")}
 		track := w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 14), harness.Step(50, 14)), func(t *v1alpha1.ReleaseTrack) {
-			public := t.Spec.Traffic.Routes[0]
-			public.GatewayAPI = &v1alpha1.GatewayAPIRoute{Kind: "HTTPRoute", AttachTo: &v1alpha1.GatewayAPIAttachment{RouteName: "front", ServiceName: "shop-web", ServicePort: 80}}
+			public := v1alpha1.Route{
+				Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI,
+				GatewayAPI: &v1alpha1.GatewayAPIRoute{Kind: "HTTPRoute", AttachTo: &v1alpha1.GatewayAPIAttachment{RouteName: "front", ServiceName: "shop-web", ServicePort: 80}},
+			}
 			t.Spec.Traffic.Routes = append([]v1alpha1.Route{public}, services...)
 		})
 		w.create(ctx, w.ownRoute())
 		before := authored(w.stored(ctx))
-		w.goLive(ctx, 300, track, w.NewRelease(w.namespace, "1.0.0"))
+		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
 		first, second := harness.ReleaseName("1.0.0"), harness.ReleaseName("2.0.0")
 		w.untilSettled(ctx, "1.0.0")
 		Expect(ledBy(w.stored(ctx), 0)).To(Equal(first + ":100"))
