@@ -3,6 +3,7 @@ package gatewayapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -177,7 +178,7 @@ func (p *Provider) whole(ctx context.Context, live routeObject) (*unstructured.U
 	}
 	if object.GetResourceVersion() != live.GetResourceVersion() {
 		resource := schema.GroupResource{Group: gatewayv1.GroupName, Resource: live.kind()}
-		return nil, nil, apierrors.NewConflict(resource, live.GetName(), fmt.Errorf("it was written since it was observed"))
+		return nil, nil, apierrors.NewConflict(resource, live.GetName(), errors.New("it was written since it was observed"))
 	}
 	rules, _, err := unstructured.NestedSlice(object.Object, "spec", "rules")
 	return object, rules, err
