@@ -291,11 +291,11 @@ func TestAttachedChanges(t *testing.T) {
 		// kept: the change is given back as well.
 		kept bool
 	}{
-		"applied anew": {change: func(object map[string]any, rules []any) {
+		"applied anew": {change: func(_ map[string]any, rules []any) {
 			first, _, _ := unstructured.NestedSlice(parsed(t, front).Object, "spec", "rules")
 			copy(rules, first)
 		}, legs: []int{0, 2, 2, 0}},
-		"one rule applied anew": {change: func(object map[string]any, rules []any) {
+		"one rule applied anew": {change: func(_ map[string]any, rules []any) {
 			first, _, _ := unstructured.NestedSlice(parsed(t, front).Object, "spec", "rules")
 			rules[2] = first[2]
 		}, legs: []int{0, 2, 2, 0}},
