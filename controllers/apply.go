@@ -98,7 +98,7 @@ func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Acti
 
 func mayBeRefused(action rollout.Action) bool {
 	switch action.(type) {
-	case rollout.WriteRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess, rollout.RepairChild, rollout.MakeSnapshots, rollout.ReplacePod:
+	case rollout.WriteRoute, rollout.DetachRoute, rollout.MarkHeld, rollout.TakeOver, rollout.WriteAccess, rollout.RepairChild, rollout.MakeSnapshots, rollout.ReplacePod:
 		return true
 	}
 	return false
@@ -116,6 +116,8 @@ func (r *TrackReconciler) carryOut(ctx context.Context, w *world, action rollout
 	switch a := action.(type) {
 	case rollout.WriteRoute:
 		return r.writeRoute(ctx, w, a)
+	case rollout.DetachRoute:
+		return r.detachRoute(ctx, w, a)
 	case rollout.SealRelease:
 		return r.sealRelease(ctx, w, a)
 	case rollout.TakeOver:
@@ -178,6 +180,25 @@ func (r *TrackReconciler) writeRoute(ctx context.Context, w *world, a rollout.Wr
 		note.wrote(written)
 	}
 	return err
+}
+
+// detachRoute gives a user's route back.
+func (r *TrackReconciler) detachRoute(ctx context.Context, w *world, a rollout.DetachRoute) error {
+	for i := range w.routes {
+		observed := &w.routes[i]
+		if !observed.Route.Orphaned || observed.Route.Attached != a.Object {
+			continue
+		}
+		if w.note.behind(observed.Object) {
+			return fmt.Errorf("detach from %s: %w", a.Object, errBehind)
+		}
+		written, err := r.options.Traffic.Detach(ctx, *observed)
+		if written != nil {
+			w.note.wrote(written)
+		}
+		return err
+	}
+	return fmt.Errorf("detach from %s: track %s has no such route", a.Object, w.key)
 }
 
 // createChildren creates what is missing: Services and PodDisruptionBudgets first, then

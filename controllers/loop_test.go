@@ -24,10 +24,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/resources"
 	"github.com/strata-release/strata/controllers/traffic"
+	"github.com/strata-release/strata/controllers/traffic/gatewayapi"
 	"github.com/strata-release/strata/controllers/traffic/service"
 )
 
@@ -55,13 +57,13 @@ var shop = types.NamespacedName{Namespace: "shop", Name: "shop"}
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	scheme := clientgoscheme.Scheme
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(v1alpha1.AddToScheme(scheme), gatewayv1.Install(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	b := &bench{T: t, now: noon}
 	builder := fake.NewClientBuilder().WithScheme(scheme).WithInterceptorFuncs(interceptor.Funcs{Create: b.create}).
 		WithStatusSubresource(&v1alpha1.ReleaseTrack{}, &v1alpha1.ImmutableRelease{}, &v1alpha1.ReleaseAction{}, &appsv1.Deployment{})
-	for _, index := range []func(context.Context, client.FieldIndexer) error{Indexes, traffic.SetupIndexes} {
+	for _, index := range []func(context.Context, client.FieldIndexer) error{Indexes, traffic.SetupIndexes, gatewayapi.Indexes} {
 		if err := index(t.Context(), indexer{builder}); err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +101,7 @@ func newBench(t *testing.T) *bench {
 		},
 	})
 	b.loop = New(asked, api, events.NewFakeRecorder(1000), Options{
-		Traffic:     traffic.Registry{v1alpha1.RouteService: service.New(asked, api)},
+		Traffic:     traffic.Registry{v1alpha1.RouteService: service.New(asked, api), v1alpha1.RouteGatewayAPI: gatewayapi.New(asked, api)},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: "strata", Now: func() time.Time { return b.now },
 	})
 	b.store(&v1alpha1.ReleaseTrack{

@@ -220,12 +220,9 @@ func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ read
 }
 
 func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading) error {
-	if w.track == nil {
-		return nil
-	}
 	var routes []v1alpha1.Route
-	if traffic := w.track.Spec.Traffic; traffic != nil {
-		routes = traffic.Routes
+	if w.track != nil && w.track.Spec.Traffic != nil {
+		routes = w.track.Spec.Traffic.Routes
 	}
 	observed, err := r.options.Traffic.Observe(ctx, w.trafficTrack(), routes)
 	if err != nil {

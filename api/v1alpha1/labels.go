@@ -21,6 +21,9 @@ const (
 	LabelAttempt = ReservedPrefix + "attempt"
 	// LabelRoute names the route of a track that a routing object realises.
 	LabelRoute = ReservedPrefix + "route"
+	// LabelAttached names the route of a track that leads some backends of a routing
+	// object of the user's. It is there instead of LabelRoute: no guard is on such an object.
+	LabelAttached = ReservedPrefix + "attached"
 )
 
 // LabelHeld is the mark of a release that serves, is warm or is pinned, and of the
@@ -53,6 +56,9 @@ const (
 	// AnnotationPreview, on a route object, is the header by which its last rules select the
 	// requests for the candidate.
 	AnnotationPreview = ReservedPrefix + "preview"
+	// AnnotationAttached, on an object with LabelAttached, is what its author wrote where the
+	// Services of releases stand now, as JSON.
+	AnnotationAttached = ReservedPrefix + "attached"
 	// AnnotationRequestedBy is the user who created a release, or who changed
 	// spec.releaseTemplate of a track last.
 	AnnotationRequestedBy = ReservedPrefix + "requested-by"

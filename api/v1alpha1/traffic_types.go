@@ -58,8 +58,8 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.istio) == (self.type == 'Istio')",message="istio must be set when type is Istio, and only then",fieldPath=".istio"
 // +kubebuilder:validation:XValidation:rule="has(self.service) == (self.type == 'Service')",message="service must be set when type is Service, and only then",fieldPath=".service"
 type Route struct {
-	// name of the route, unique in the track. The route object of the Gateway API is
-	// called <track>-<name>. 1 to 20 letters, digits and hyphens, in lower case; the
+	// name of the route, unique in the track. A route object of the Gateway API that the
+	// operator makes is called <track>-<name>. 1 to 20 letters, digits and hyphens, in lower case; the
 	// first is a letter.
 	//
 	// +required
@@ -216,8 +216,11 @@ type RouteProbe struct {
 	TolerancePoints *int32 `json:"tolerancePoints,omitempty"`
 }
 
-// GatewayAPIRoute is an operator-owned route object of the Gateway API.
+// GatewayAPIRoute is a route object of the Gateway API: one that the operator makes and
+// owns, or one of the user's that it attaches to.
 //
+// +kubebuilder:validation:XValidation:rule="has(self.attachTo) != has(self.parentRefs)",message="set parentRefs for a route that the operator makes, or attachTo for one of yours",fieldPath=".parentRefs"
+// +kubebuilder:validation:XValidation:rule="!has(self.attachTo) || !has(self.hostnames) && !has(self.rules) && !has(self.grpcRules)",message="a route of yours has hostnames and rules of its own",fieldPath=".attachTo"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'HTTPRoute' || !has(self.rules)",message="rules are those of an HTTPRoute: a GRPCRoute has grpcRules",fieldPath=".rules"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'GRPCRoute' || !has(self.grpcRules)",message="grpcRules are those of a GRPCRoute: an HTTPRoute has rules",fieldPath=".grpcRules"
 type GatewayAPIRoute struct {
@@ -228,16 +231,22 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:Enum=HTTPRoute;GRPCRoute
 	Kind string `json:"kind"`
 
+	// attachTo is a route object of your own, where parentRefs and what follows are unset:
+	// of it the operator leads some backends, and nothing else.
+	//
+	// +optional
+	AttachTo *GatewayAPIAttachment `json:"attachTo,omitempty"`
+
 	// parentRefs are the Gateways that the route attaches to, 1 to 32, as in an
 	// HTTPRoute. Weight advances only when every one of them has accepted it.
 	//
-	// +required
+	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	// +kubebuilder:validation:XValidation:rule="self.all(p, self.exists_one(o, (has(p.group) ? p.group : 'gateway.networking.k8s.io') == (has(o.group) ? o.group : 'gateway.networking.k8s.io') && (has(p.kind) ? p.kind : 'Gateway') == (has(o.kind) ? o.kind : 'Gateway') && p.name == o.name && (has(p.__namespace__) ? p.__namespace__ : '') == (has(o.__namespace__) ? o.__namespace__ : '') && (has(p.sectionName) ? p.sectionName : '') == (has(o.sectionName) ? o.sectionName : '')))",message="a parent may be named once for each sectionName"
 	// +kubebuilder:validation:XValidation:rule="self.all(p, self.all(o, !((has(p.group) ? p.group : 'gateway.networking.k8s.io') == (has(o.group) ? o.group : 'gateway.networking.k8s.io') && (has(p.kind) ? p.kind : 'Gateway') == (has(o.kind) ? o.kind : 'Gateway') && p.name == o.name && (has(p.__namespace__) ? p.__namespace__ : '') == (has(o.__namespace__) ? o.__namespace__ : '')) || has(p.sectionName) == has(o.sectionName)))",message="a parent that is named more than once needs a sectionName each time"
-	ParentRefs []gatewayv1.ParentReference `json:"parentRefs"`
+	ParentRefs []gatewayv1.ParentReference `json:"parentRefs,omitempty"`
 
 	// hostnames that the route answers to, 0 to 16, as in an HTTPRoute. Unset: all
 	// those of its parents.
@@ -268,6 +277,33 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.map(r, has(r.matches) ? r.matches.size() : 0).sum() < 128",message="all rules together may have at most 127 matches"
 	GRPCRules []GatewayAPIGRPCRule `json:"grpcRules,omitempty"`
+}
+
+// GatewayAPIAttachment is a user's own route object. Each backend in it that is the Service
+// named here makes room for those of the releases, with the same filters and, together, the
+// same share; all else stays as it is. They go when the track no longer names it.
+type GatewayAPIAttachment struct {
+	// routeName is its name, in the track's namespace. 1 to 253 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	RouteName string `json:"routeName"`
+
+	// serviceName is the Service whose place the releases take: best that of a route of
+	// type Service, as it answers while they are not in there. 1 to 63 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	ServiceName string `json:"serviceName"`
+
+	// servicePort is the port of those backends, 1 to 65535.
+	//
+	// +required
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	ServicePort int32 `json:"servicePort"`
 }
 
 // GatewayAPIRule is a rule of an HTTPRoute without its backends, which are the

@@ -11,6 +11,7 @@ func (v view) carryOut() []Action {
 	var do []Action
 	do = append(do, v.markHeld()...)
 	do = append(do, v.writeRoutes()...)
+	do = append(do, v.detachRoutes()...)
 	do = append(do, v.seal()...)
 	do = append(do, v.takeOver()...)
 	do = append(do, v.makeSnapshots()...)
@@ -56,8 +57,8 @@ func (v view) writeRoutes() []Action {
 		}
 		want := v.backends(route, *state)
 		if !v.raisesOntoReady(route, seen.Weights, want) {
-			if seen.Presence == Missing || allOrNothing(route) {
-				continue
+			if len(positive(seen.Weights)) == 0 || allOrNothing(route) {
+				continue // Missing, or applied anew by the user whose it is.
 			}
 			want = v.backends(route, v1alpha1.RouteState{Weights: seen.Weights})
 			if !sameShares(seen.Weights, want) {
@@ -68,6 +69,18 @@ func (v view) writeRoutes() []Action {
 			continue
 		}
 		do = append(do, WriteRoute{Route: route.Name, Weights: want, Sequence: v.head()})
+	}
+	return do
+}
+
+// detachRoutes gives back what is a user's as soon as no spec names it: where it leads is
+// for its author to say from then on.
+func (v view) detachRoutes() []Action {
+	var do []Action
+	for _, route := range v.Routes {
+		if route.Orphaned && route.Attached != "" {
+			do = append(do, DetachRoute{Route: route.Name, Object: route.Attached})
+		}
 	}
 	return do
 }

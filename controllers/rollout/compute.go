@@ -40,7 +40,7 @@ var decisions = []struct {
 func Compute(o Observation) Plan {
 	v := look(o)
 	if v.Track == nil {
-		do := slices.Concat(v.liftAllMarks(), v.writeAccess(), v.withUses().replacePods())
+		do := slices.Concat(v.detachRoutes(), v.liftAllMarks(), v.writeAccess(), v.withUses().replacePods())
 		return Plan{Stage: Settled, Do: do, Confirm: len(do) > 0}
 	}
 	if v.Track.Deleting {

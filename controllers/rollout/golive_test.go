@@ -197,6 +197,59 @@ func routeAddedAndRemoved(t *testing.T) {
 	s.end()
 }
 
+// applyAnew: a user's route is as its author has it, but for the marks on it.
+func applyAnew(s *story, object string) {
+	given := *s.Routes[object]
+	given.Weights, given.Version, given.Generation = nil, -1, given.Generation+1
+	s.Routes[object] = &given
+}
+
+// routeAttached: a user's own route leads to releases while the track names it, whatever
+// its author applies meanwhile, and is given back, also when the track goes.
+func routeAttached(t *testing.T) {
+	own := func(s *story) {
+		s.user("have an HTTPRoute front of their own", func() { s.Routes["front"] = &world.RouteObject{Name: "front", Users: true} })
+	}
+	attached := routes(serviceRoute("internal", "web"), attachedRoute("public", "web", "front"))
+	s := newStory(t, track(steps(20, 50), warm(1, 3600), routes(serviceRoute("internal", "web"))))
+	own(s)
+	s.publish("shop-1", release("1.0"), fine())
+	s.run()
+	s.user("attach to front", func() { attached(&s.Track.Spec) })
+	s.run()
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("apply front anew", func() { applyAnew(s, "front") })
+	s.run()
+	s.user("name front no more", func() { routes(serviceRoute("internal", "web"))(&s.Track.Spec) })
+	s.run()
+	s.user("attach to front again", func() { attached(&s.Track.Spec) })
+	s.run()
+	s.user("delete the track", func() { s.TrackGone = true })
+	s.run()
+	s.end()
+}
+
+// routeAttachedToNobody: where the user's route is not there, or goes, nothing is made in
+// its place; it is found when it comes.
+func routeAttachedToNobody(t *testing.T) {
+	s := newStory(t, track(steps(50), warm(0, 0), routes(serviceRoute("internal", "web"), attachedRoute("public", "web", "front"))))
+	s.publish("shop-1", release("1.0"), fine())
+	s.pass(30 * time.Second)
+	s.user("make HTTPRoute front", func() { s.Routes["front"] = &world.RouteObject{Name: "front", Users: true} })
+	s.run()
+	s.user("delete it", func() { delete(s.Routes, "front") })
+	s.pass(30 * time.Second)
+	s.user("make it again", func() { s.Routes["front"] = &world.RouteObject{Name: "front", Users: true} })
+	s.run()
+	s.user("shop-1 breaks", func() { s.Break("shop-1", "CrashLoopBackOff") })
+	s.user("apply front anew", func() { applyAnew(s, "front") })
+	s.run()
+	s.user("shop-1 is well again", func() { s.Heal("shop-1") })
+	s.run()
+	s.end()
+}
+
 func routesRemovedUnderWay(t *testing.T) {
 	s := serving(t, track(steps(20, 50), warm(0, 0)))
 	s.publish("shop-2", release("2.0"), fine())

@@ -33,6 +33,12 @@ func gatewayRoute(name, component string) v1alpha1.Route {
 	}
 }
 
+func attachedRoute(name, component, object string) v1alpha1.Route {
+	route := gatewayRoute(name, component)
+	route.GatewayAPI.AttachTo = &v1alpha1.GatewayAPIAttachment{RouteName: object, ServiceName: "shop-" + component, ServicePort: 80}
+	return route
+}
+
 func serviceRoute(name, component string) v1alpha1.Route {
 	return v1alpha1.Route{
 		Name: name, ComponentName: component, PortName: "http", Type: v1alpha1.RouteService,

@@ -402,6 +402,11 @@ type Route struct {
 	AllOrNothing bool
 	// Orphaned: the track's spec does not name this route any more.
 	Orphaned bool
+	// Attached is kind and name of the user's object that leads to releases; "" for an
+	// object that is the operator's.
+	Attached string
+	// Unwatched: no watch tells when what the route waits for is there.
+	Unwatched bool
 	// Probe is what requests through the gateway have shown; nil: nothing yet, or nobody asks.
 	Probe *Probe
 }

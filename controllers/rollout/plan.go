@@ -195,6 +195,13 @@ type WriteRoute struct {
 	Sequence int64
 }
 
+// DetachRoute gives a user's route back that the track no longer names.
+type DetachRoute struct {
+	Route string
+	// Object is Route.Attached of what was observed.
+	Object string
+}
+
 // DeleteChildren deletes what a retired release has: autoscalers, Deployments,
 // PodDisruptionBudgets, then Services.
 type DeleteChildren struct {
@@ -226,6 +233,7 @@ func (ReplacePod) action()      {}
 func (CreateJob) action()       {}
 func (DeleteJobs) action()      {}
 func (WriteRoute) action()      {}
+func (DetachRoute) action()     {}
 func (DeleteChildren) action()  {}
 func (MarkHeld) action()        {}
 func (LiftMark) action()        {}

@@ -77,6 +77,9 @@ func (v view) after() time.Duration {
 	}
 	for _, route := range v.Routes {
 		moments = append(moments, route.SettleTime)
+		if route.Unwatched {
+			moments = append(moments, v.Now.Add(lookAgain))
+		}
 	}
 	if t := v.Track.Template; t != nil && t.Taken != "" {
 		moments = append(moments, v.Now.Add(lookAgain))

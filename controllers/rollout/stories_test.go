@@ -24,6 +24,8 @@ var stories = map[string]func(*testing.T){
 	"dead-baseline":            deadBaseline,
 	"route-added-and-removed":  routeAddedAndRemoved,
 	"routes-removed-under-way": routesRemovedUnderWay,
+	"route-attached":           routeAttached,
+	"route-attached-to-nobody": routeAttachedToNobody,
 	"required-track":           requiredTrack,
 	"waits-for-its-turn":       waitsForItsTurn,
 	"turn-yielded":             turnYielded,

@@ -202,11 +202,18 @@ func positive(weights []v1alpha1.ReleaseWeight) []v1alpha1.ReleaseWeight {
 	return some
 }
 
+// MaxLegs is how many releases a user's own route may list: its author has backends beside
+// them, and may name the releases more than once.
+const MaxLegs = 4
+
 // maxBackends is what a router may list for a route: 16 a rule of an HTTPRoute, two an
 // Ingress and its canary.
 func maxBackends(route v1alpha1.Route) int {
-	if route.Type == v1alpha1.RouteIngress {
+	switch {
+	case route.Type == v1alpha1.RouteIngress:
 		return 2
+	case route.GatewayAPI != nil && route.GatewayAPI.AttachTo != nil:
+		return MaxLegs
 	}
 	return 16
 }

@@ -25,6 +25,16 @@ const (
 	// ReasonConflict: another track's route, older than this one, has the same
 	// parent, hostname and match.
 	ReasonConflict = "RouteConflict"
+	// ReasonAttachedMissing: the user's route that attachTo names is not there.
+	ReasonAttachedMissing = "AttachedRouteMissing"
+	// ReasonAttachedElsewhere: it is another track's, or of another route of this one.
+	ReasonAttachedElsewhere = "AttachedElsewhere"
+	// ReasonControlled: a controller writes it.
+	ReasonControlled = "AttachedRouteControlled"
+	// ReasonServiceNotReferenced: no rule of it names the Service that stands for the component.
+	ReasonServiceNotReferenced = "ServiceNotReferenced"
+	// ReasonRuleFull: a rule of it has no room for the Services of releases.
+	ReasonRuleFull = "RuleFull"
 	// ReasonGatewayAPIMissing: the cluster does not serve the Gateway API.
 	ReasonGatewayAPIMissing = "GatewayAPIMissing"
 	// ReasonTraefikMissing: the cluster does not serve TraefikServices.

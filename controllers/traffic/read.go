@@ -42,7 +42,7 @@ func SetupIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 
 // ByTrack gives the index key of a route object; none for other objects.
 func ByTrack(object client.Object) []string {
-	if object.GetLabels()[v1alpha1.LabelRoute] == "" {
+	if object.GetLabels()[v1alpha1.LabelRoute] == "" && object.GetLabels()[v1alpha1.LabelAttached] == "" {
 		return nil
 	}
 	return []string{object.GetLabels()[v1alpha1.LabelTrack]}

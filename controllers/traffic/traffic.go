@@ -3,7 +3,7 @@
 // nothing: weights come from the planner, facts go to it.
 //
 //	spec.traffic.routes[*].type     Registry      Provider
-//	  GatewayAPI  ----------------> [type] -----> traffic/gatewayapi: HTTPRoute
+//	  GatewayAPI  ----------------> [type] -----> traffic/gatewayapi: HTTPRoute, GRPCRoute
 //	  Ingress     ----------------> [type] -----> traffic/ingress: an Ingress and its canary
 //	  Traefik     ----------------> [type] -----> traffic/traefik: a TraefikService
 //	  Istio       ----------------> [type] -----> traffic/istio: a VirtualService
@@ -13,7 +13,7 @@
 // Each provider lives in a package of its own and is entered in one place,
 // package providers. A provider owns whole objects, found by the labels
 // strata.dev/track and strata.dev/route; an object of the same name without them
-// is somebody else's and never touched. Objects carry no owner reference, and the
+// is somebody else's and never touched, but for a route that the track attaches to. Objects carry no owner reference, and the
 // application serves on when its track is deleted; unless the track asks for the
 // contrary: then it owns them, and the garbage collector needs no operator.
 //
@@ -90,6 +90,13 @@ type Provider interface {
 	Sources(cache cache.Cache) []source.Source
 }
 
+// Detacher is a provider that can lead users' own routes.
+type Detacher interface {
+	// Detach gives a route back that the spec no longer names, under the resourceVersion
+	// that was observed: it leads to where its author had it lead.
+	Detach(ctx context.Context, observed Observed) (written client.Object, err error)
+}
+
 // Registry holds the provider of each type of route.
 type Registry map[v1alpha1.RouteType]Provider
 
@@ -159,6 +166,19 @@ func (r Registry) Apply(ctx context.Context, t Track, routes []v1alpha1.Route, a
 		return written, nil
 	}
 	return nil, fmt.Errorf("apply route %s: track %s/%s has no such route", write.Route, t.Namespace, t.Name)
+}
+
+// Detach carries out one DetachRoute against what Observe returned, as Detacher.Detach does.
+func (r Registry) Detach(ctx context.Context, observed Observed) (written client.Object, err error) {
+	detacher, ok := r[observed.Route.Type].(Detacher)
+	if !ok || observed.Object == nil {
+		return nil, fmt.Errorf("detach from %s: routes of type %s are not attached to", observed.Route.Attached, observed.Route.Type)
+	}
+	written, err = detacher.Detach(ctx, observed)
+	if err != nil {
+		return nil, fmt.Errorf("detach route %s: %w", observed.Route.Name, err)
+	}
+	return written, nil
 }
 
 // Sources are the watches of all providers.

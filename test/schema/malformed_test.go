@@ -177,6 +177,10 @@ func aProbe(changes ...any) map[string]any {
 	return changed(object("url", "http://gateway.example/", "markerHeader", "X-Release"), changes...)
 }
 
+func anAttachment(changes ...any) map[string]any {
+	return changed(object("kind", "HTTPRoute", "attachTo", object("routeName", "own", "serviceName", "shop-web", "servicePort", int64(80))), changes...)
+}
+
 var malformedTracks = []malformed{
 	{"metadata.name", x(41), "metadata.name", "must have at most 40"},
 	{"metadata.name", "shop.one", "metadata.name", "shop.one: must have"},
@@ -293,7 +297,18 @@ var malformedTracks = []malformed{
 		"spec.traffic.routes", "two routes must not name the same Service"},
 	{gateway + ".kind", "TCPRoute", gateway + ".kind", `Unsupported value: "TCPRoute"`},
 	{gateway + ".parentRefs", list(), gateway + ".parentRefs", "at least 1 item"},
-	{gateway + ".parentRefs", nil, gateway + ".parentRefs", requiredValue},
+	{gateway + ".parentRefs", nil, gateway + ".parentRefs", "set parentRefs for a route that the operator makes, or attachTo"},
+	{gateway + ".attachTo", object("routeName", "own", "serviceName", "shop-web", "servicePort", int64(80)), gateway + ".parentRefs", "set parentRefs for a route that the operator makes, or attachTo"},
+	{gateway, anAttachment("hostnames", list("shop.example.com")), gateway + ".attachTo", "has hostnames and rules of its own"},
+	{gateway, anAttachment("rules", list(object())), gateway + ".attachTo", "has hostnames and rules of its own"},
+	{gateway, anAttachment("kind", "GRPCRoute", "grpcRules", list(object())), gateway + ".attachTo", "has hostnames and rules of its own"},
+	{gateway, anAttachment("attachTo", object("routeName", "own", "serviceName", "shop-web")), gateway + ".attachTo.servicePort", requiredValue},
+	{gateway, anAttachment("attachTo", object("routeName", "own", "serviceName", "shop-web", "servicePort", int64(0))), gateway + ".attachTo.servicePort", "Invalid value: 0"},
+	{gateway, anAttachment("attachTo", object("routeName", "own", "serviceName", "shop-web", "servicePort", int64(65536))), gateway + ".attachTo.servicePort", "Invalid value: 65536"},
+	{gateway, anAttachment("attachTo", object("routeName", "own", "servicePort", int64(80))), gateway + ".attachTo.serviceName", requiredValue},
+	{gateway, anAttachment("attachTo", object("routeName", "own", "serviceName", x(64), "servicePort", int64(80))), gateway + ".attachTo.serviceName", tooLong},
+	{gateway, anAttachment("attachTo", object("serviceName", "shop-web", "servicePort", int64(80))), gateway + ".attachTo.routeName", requiredValue},
+	{gateway, anAttachment("attachTo", object("routeName", x(254), "serviceName", "shop-web", "servicePort", int64(80))), gateway + ".attachTo.routeName", tooLong},
 	{gateway + ".parentRefs[1]", object("name", "public", "namespace", "gateways"), gateway + ".parentRefs", "named once"},
 	{gateway + ".parentRefs[1]", object("name", "public", "namespace", "gateways", "sectionName", "https"), gateway + ".parentRefs", "needs a sectionName each time"},
 	{gateway + ".parentRefs[0].name", nil, gateway + ".parentRefs[0].name", requiredValue},

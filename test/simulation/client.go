@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 )
@@ -45,6 +46,8 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 			return c.getStored(tracks, key.Name, o)
 		case releases.String():
 			return c.getStored(releases, key.Name, o)
+		case httpRoutes.String():
+			return c.getWhole(httpRoutes, key.Name, o)
 		}
 	case *metav1.PartialObjectMetadata:
 		return nil // A Gateway, and a namespace on which nothing is noted.
@@ -89,6 +92,20 @@ func (c connection) getStored(k kind, name string, into *unstructured.Unstructur
 	into.SetUID(of.of)
 	into.SetGeneration(of.number)
 	into.SetAnnotations(found.GetAnnotations())
+	return nil
+}
+
+// getWhole answers with all of an object as the API server stored it.
+func (c connection) getWhole(k kind, name string, into *unstructured.Unstructured) error {
+	found := c.p.w.shelves[k].get(name)
+	if found == nil {
+		return apierrors.NewNotFound(k.resource(), name)
+	}
+	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
+	must(err)
+	kind := into.GroupVersionKind()
+	into.Object = object
+	into.SetGroupVersionKind(kind)
 	return nil
 }
 
@@ -209,6 +226,12 @@ func (c connection) Create(_ context.Context, object client.Object, options ...c
 }
 
 func (c connection) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
+	if whole, ok := object.(*unstructured.Unstructured); ok && whole.GetKind() == httpRoutes.String() {
+		route := &gatewayv1.HTTPRoute{}
+		must(runtime.DefaultUnstructuredConverter.FromUnstructured(whole.Object, route))
+		route.TypeMeta = metav1.TypeMeta{}
+		object = route
+	}
 	if object.GetResourceVersion() == "" {
 		c.p.w.violate("Observed", "an update of %s %s carries no resourceVersion", kindOf(object), object.GetName())
 	}

@@ -97,7 +97,10 @@ func (w *World) check(p *process, write written) {
 	case releases:
 		w.checkRelease(p, write)
 	case httpRoutes:
-		w.checkRoute(p, write)
+		w.checkFront(write)
+		if !givenBack(write) {
+			w.checkRoute(p, write)
+		}
 	case ingresses:
 		w.checkIngress(p, write)
 	case traefikServices:
@@ -162,6 +165,7 @@ func (w *World) checkStamp(write written) {
 	}
 	stamp, head := resources.StampOf(write.after), w.newest().Sequence
 	switch {
+	case givenBack(write):
 	case stamp == 0 || stamp > head:
 		w.violate("RecordFirst", "%s: no record justifies it: it is stamped %d, and the newest record is %d", write, stamp, head)
 	case write.before != nil && resources.StampOf(write.before) > stamp:
@@ -292,6 +296,7 @@ func (w *World) checkRest() {
 	w.checkRestMarks()
 	w.checkRestStatus()
 	w.checkRestTemplate()
+	w.checkRestFront()
 }
 
 // checkCarried: a route carries what the newest record says, unless what is to take its
@@ -302,11 +307,15 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 	}
 	switch spec.Type {
 	case v1alpha1.RouteGatewayAPI:
-		object := on[gatewayv1.HTTPRoute](&w.store, httpRoutes, resources.RouteName(TrackName, spec.Name))
+		name := resources.RouteName(TrackName, spec.Name)
+		if spec.GatewayAPI.AttachTo != nil {
+			name = spec.GatewayAPI.AttachTo.RouteName
+		}
+		object := on[gatewayv1.HTTPRoute](&w.store, httpRoutes, name)
 		if object != nil && world.Shares(weightsOf(object)) != world.Shares(state.Weights) {
 			w.violate("Carried", "route %s has %s, and the newest record says %s", spec.Name, world.Shares(weightsOf(object)), world.Shares(state.Weights))
 		}
-		if object != nil {
+		if object != nil && spec.GatewayAPI.AttachTo == nil {
 			w.checkPreview(spec, object)
 		}
 	case v1alpha1.RouteIngress:

@@ -131,7 +131,7 @@ func (w *World) resolved() bool {
 	for _, route := range each[gatewayv1.HTTPRoute](&w.store, httpRoutes) {
 		for _, rule := range route.Spec.Rules {
 			for _, backend := range rule.BackendRefs {
-				if on[corev1.Service](&w.store, services, string(backend.Name)) == nil {
+				if route.Labels[v1alpha1.LabelTrack] != "" && on[corev1.Service](&w.store, services, string(backend.Name)) == nil {
 					return false
 				}
 			}

@@ -250,6 +250,9 @@ func (w *World) makeFair() {
 	w.fair = true
 	w.routerDown, w.registryDown = false, false
 	w.comeLate()
+	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.GatewayAPI != nil && r.GatewayAPI.AttachTo != nil }) {
+		w.ownFront()
+	}
 	w.end()
 	w.processes = []*process{w.start("one")}
 	w.wakeGateway()

@@ -112,6 +112,9 @@ func weightsOf(route *gatewayv1.HTTPRoute) []v1alpha1.ReleaseWeight {
 		return nil
 	}
 	for _, backend := range route.Spec.Rules[0].BackendRefs {
+		if backend.Name == standsFor {
+			continue
+		}
 		weights = append(weights, v1alpha1.ReleaseWeight{ReleaseName: releaseOf(string(backend.Name)), WeightPercent: ptr.Deref(backend.Weight, 1)})
 	}
 	return weights
@@ -122,7 +125,8 @@ func weightsOf(route *gatewayv1.HTTPRoute) []v1alpha1.ReleaseWeight {
 func carried(object any) (route string, weights []v1alpha1.ReleaseWeight, ok bool) {
 	switch o := object.(type) {
 	case *gatewayv1.HTTPRoute:
-		return o.Labels[v1alpha1.LabelRoute], weightsOf(o), o.Labels[v1alpha1.LabelRoute] != ""
+		name := o.Labels[v1alpha1.LabelRoute] + attachedAs(o)
+		return name, weightsOf(o), name != ""
 	case *corev1.Service:
 		if o.Labels[v1alpha1.LabelRoute] == "" {
 			return "", nil, false

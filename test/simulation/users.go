@@ -119,6 +119,9 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 			},
 		}
 	}
+	if which&1 > 0 && w.chance(15) {
+		routes[0] = w.attachment()
+	}
 	if which&1 > 0 && w.chance(20) {
 		routes[0] = v1alpha1.Route{
 			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteTraefik,
@@ -188,6 +191,9 @@ func (w *World) user() {
 		w.override()
 	case n < 95:
 		w.changeLoad()
+		if w.shelves[httpRoutes].get(frontName) != nil {
+			w.applyFront()
+		}
 	case n < 98:
 		w.decideElsewhere(name, pick(w.dice, v1alpha1.EventPromoted, v1alpha1.EventPromoted, v1alpha1.EventFailed), !w.chance(15))
 	default:
@@ -223,7 +229,7 @@ func (w *World) disturb() {
 	case 2:
 		w.take(services, name+"-web")
 	case 3:
-		w.take(httpRoutes, "shop-public")
+		w.take(httpRoutes, pick(w.dice, "shop-public", frontName))
 		w.take(ingresses, pick(w.dice, edgeName, edgeCanary))
 		w.take(traefikServices, legsName)
 	case 4:

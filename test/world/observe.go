@@ -190,7 +190,11 @@ func presence(owner, release types.UID) rollout.Presence {
 func (w *World) observeRoutes(c *Objects) []rollout.Route {
 	var routes []rollout.Route
 	named := map[string]bool{}
-	for _, spec := range w.specRoutes() {
+	specs := w.specRoutes()
+	if w.TrackGone {
+		specs = nil
+	}
+	for _, spec := range specs {
 		name := routeObjectName(spec)
 		named[name] = true
 		o := w.observeRoute(c.Routes[name], spec)
@@ -198,7 +202,7 @@ func (w *World) observeRoutes(c *Objects) []rollout.Route {
 		routes = append(routes, o)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {
-		if r := c.Routes[name]; !named[name] && !r.Foreign {
+		if r := c.Routes[name]; !named[name] && !r.Foreign && r.Spec.Name != "" {
 			o := w.observeRoute(r, r.Spec)
 			o.Name, o.Type, o.Orphaned = r.Spec.Name, r.Spec.Type, true
 			routes = append(routes, o)
@@ -209,6 +213,10 @@ func (w *World) observeRoutes(c *Objects) []rollout.Route {
 
 func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route {
 	switch {
+	case r == nil && spec.GatewayAPI != nil && spec.GatewayAPI.AttachTo != nil:
+		return rollout.Route{Reason: "AttachedRouteMissing", Message: "the user's route for " + spec.Name + " does not exist", Unwatched: true}
+	case r != nil && r.Users && r.Spec.Name == "":
+		return rollout.Route{Reason: "RouteMissing", Message: "the user's route for " + spec.Name + " does not lead to releases yet"}
 	case r == nil:
 		return rollout.Route{Reason: "RouteMissing", Message: "the object of route " + spec.Name + " does not exist yet"}
 	case r.Foreign:
@@ -216,8 +224,11 @@ func (w *World) observeRoute(r *RouteObject, spec v1alpha1.Route) rollout.Route 
 	}
 	o := rollout.Route{
 		Presence: rollout.Ours, Sequence: r.Sequence, Weights: slices.Clone(r.Weights),
-		Current:  equality.Semantic.DeepEqual(r.Spec, spec) && r.Owned == w.ownsRoutes(),
+		Current:  equality.Semantic.DeepEqual(r.Spec, spec) && (r.Users || r.Owned == w.ownsRoutes()),
 		Verified: !w.RouterDown && r.CarriedGeneration == r.Generation,
+	}
+	if r.Users {
+		o.Attached = "HTTPRoute " + r.Name
 	}
 	if backend := w.unresolved(r); backend != "" {
 		o.Verified, o.Reason, o.Message = false, "RouteNotResolved", "the router cannot find Service "+backend

@@ -150,6 +150,8 @@ type RouteObject struct {
 	Name    string
 	Spec    v1alpha1.Route
 	Foreign bool
+	// Users: it is a user's own. Where a track has attached to it, Spec says which route.
+	Users bool
 	// Owned: it goes with the track.
 	Owned      bool
 	Version    int64
@@ -423,10 +425,14 @@ func (w *World) changeRoute(name string, change func(*RouteObject)) {
 	w.Routes[name] = &changed
 }
 
-// routeObjectName is the object's name: that of a stable Service is the user's.
+// routeObjectName is the object's name: that of a stable Service is the user's, as is that
+// of a route of the user's.
 func routeObjectName(route v1alpha1.Route) string {
 	if route.Service != nil {
 		return route.Service.Name
+	}
+	if api := route.GatewayAPI; api != nil && api.AttachTo != nil {
+		return api.AttachTo.RouteName
 	}
 	return resources.RouteName(TrackName, route.Name)
 }

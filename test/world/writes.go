@@ -3,6 +3,7 @@ package world
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -28,6 +29,8 @@ func (p *Planner) expand(action rollout.Action) []write { //nolint:gocyclo // a 
 	switch a := action.(type) {
 	case rollout.WriteRoute:
 		return []write{p.writeRoute(a)}
+	case rollout.DetachRoute:
+		return []write{p.detachRoute(a)}
 	case rollout.SealRelease:
 		return []write{p.seal(a)}
 	case rollout.TakeOver:
@@ -324,8 +327,25 @@ func (p *Planner) writeRoute(a rollout.WriteRoute) write {
 			next.Generation, next.WriteTime = next.Generation+1, w.Now
 		}
 		next.Spec, next.Weights, next.Sequence, next.Version = spec, weights, a.Sequence, w.next()
-		next.Owned = w.ownsRoutes()
+		next.Owned = w.ownsRoutes() && !next.Users
 		w.Routes[name] = &next
+		return false, nil
+	}}
+}
+
+func (p *Planner) detachRoute(a rollout.DetachRoute) write {
+	w := p.World
+	name := strings.TrimPrefix(a.Object, "HTTPRoute ")
+	seen := p.objects.Routes[name]
+	return write{fmt.Sprintf("route %s: give %s back", a.Route, a.Object), func() (bool, error) {
+		now := w.Routes[name]
+		if now == nil || seen.Version != now.Version {
+			return true, nil
+		}
+		if !now.Users {
+			return false, fmt.Errorf("give %s back, which is the operator's own", a.Object)
+		}
+		w.Routes[name] = &RouteObject{Name: name, Users: true, Version: w.next(), Generation: now.Generation + 1, WriteTime: w.Now}
 		return false, nil
 	}}
 }

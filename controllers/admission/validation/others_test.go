@@ -59,6 +59,11 @@ func preview(spec *v1alpha1.ReleaseTrackSpec) *v1alpha1.GatewayAPIRoute {
 	return spec.Traffic.Routes[0].GatewayAPI
 }
 
+// attach makes a route one of the user's.
+func attach(spec *v1alpha1.ReleaseTrackSpec, route int, object string) {
+	spec.Traffic.Routes[route].GatewayAPI.AttachTo = &v1alpha1.GatewayAPIAttachment{RouteName: object, ServiceName: "shop-web", ServicePort: 80}
+}
+
 var redirecting = v1alpha1.GatewayAPIRule{Filters: []gatewayv1.HTTPRouteFilter{{Type: gatewayv1.HTTPRouteFilterRequestRedirect}}}
 
 func TestTracks(t *testing.T) {
@@ -74,6 +79,11 @@ func TestTracks(t *testing.T) {
 	policies.Spec.Rollout.FailurePolicy, policies.Spec.Rollout.SupersedePolicy = v1alpha1.FailureHold, v1alpha1.SupersedeQueue
 	policies.Spec.Rollout.AdvancePolicy = v1alpha1.AdvancePaused
 	if errs := ValidateTrack(policies); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
+	attached := goodTrack()
+	attach(&attached.Spec, 0, "front.example.com")
+	if errs := ValidateTrack(attached); len(errs) > 0 {
 		t.Error(errs.ToAggregate())
 	}
 	taken := goodTrack()
@@ -124,7 +134,20 @@ func TestTracks(t *testing.T) {
 			again.Name, again.Preview = "public-preview", nil
 			s.Traffic.Routes = append(s.Traffic.Routes, again)
 		}, `routes[2].name: Invalid value: "public-preview": is what the route object of the preview of public is called`},
-		"port": {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
+		"preview of a user's route": {func(s *v1alpha1.ReleaseTrackSpec) { preview(s); attach(s, 0, "front") }, "routes[0].preview: Forbidden: a preview needs rules of its own"},
+		"attached twice": {func(s *v1alpha1.ReleaseTrackSpec) {
+			s.Traffic.Routes = append(s.Traffic.Routes, *s.Traffic.Routes[0].DeepCopy())
+			s.Traffic.Routes[2].Name = "again"
+			attach(s, 0, "front")
+			attach(s, 2, "front")
+		}, `routes[2].gatewayAPI.attachTo.routeName: Invalid value: "front": another route of this track attaches to it`},
+		"attached to what the operator makes": {func(s *v1alpha1.ReleaseTrackSpec) {
+			s.Traffic.Routes = append(s.Traffic.Routes, *s.Traffic.Routes[0].DeepCopy())
+			s.Traffic.Routes[2].Name = "again"
+			attach(s, 2, "shop-public")
+		}, `routes[2].gatewayAPI.attachTo.routeName: Invalid value: "shop-public": is what the operator makes for route public of this track`},
+		"attached to no name": {func(s *v1alpha1.ReleaseTrackSpec) { attach(s, 0, "Front_1") }, `routes[0].gatewayAPI.attachTo.routeName: Invalid value: "Front_1"`},
+		"port":                {func(s *v1alpha1.ReleaseTrackSpec) { s.Traffic.Routes[0].PortName = "8080" }, `routes[0].portName: Invalid value: "8080"`},
 		"itself": {func(s *v1alpha1.ReleaseTrackSpec) {
 			s.Requires[1] = v1alpha1.RequiredTrack{Namespace: "shop", TrackName: "shop"}
 		}, `spec.requires[1]: Invalid value: "shop": a track that requires itself would never promote anything`},

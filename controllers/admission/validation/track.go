@@ -23,7 +23,9 @@ func ValidateTrack(track *v1alpha1.ReleaseTrack) field.ErrorList {
 		errs = append(errs, validateSteps(spec.Rollout.Steps, path.Child("rollout", "steps"))...)
 	}
 	if spec.Traffic != nil {
-		errs = append(errs, validateRoutes(spec.Traffic.Routes, path.Child("traffic", "routes"))...)
+		routes := path.Child("traffic", "routes")
+		errs = append(errs, validateRoutes(spec.Traffic.Routes, routes)...)
+		errs = append(errs, validateAttachments(track.Name, spec.Traffic.Routes, routes)...)
 	}
 	for i, required := range spec.Requires {
 		switch {

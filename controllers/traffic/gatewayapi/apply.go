@@ -21,6 +21,12 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 	if k == nil || observed.Route.Reason == traffic.ReasonGatewayAPIMissing {
 		return nil, fmt.Errorf("write route object: %s", observed.Route.Message)
 	}
+	if attachedTo(route) != nil {
+		if observed.Object == nil {
+			return nil, fmt.Errorf("write route object: %s", observed.Route.Message)
+		}
+		return p.lead(ctx, t, route, write, view(observed.Object))
+	}
 	if observed.Object == nil {
 		return nil, p.create(ctx, t, route, write)
 	}
@@ -82,7 +88,7 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 	}
 	var left []traffic.Observed
 	for _, live := range found {
-		name := live.GetLabels()[v1alpha1.LabelRoute]
+		name := live.GetLabels()[v1alpha1.LabelRoute] + live.GetLabels()[v1alpha1.LabelAttached]
 		if inSpec(t, routes, live, name) {
 			continue
 		}
@@ -95,6 +101,12 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 
 func inSpec(t traffic.Track, routes []v1alpha1.Route, live routeObject, name string) bool {
 	for _, route := range routes {
+		if to := attachedTo(route); to != nil || isAttached(live) {
+			if to != nil && route.GatewayAPI.Kind == live.kind() && to.RouteName == live.GetName() && attachedBy(live, t, route.Name) {
+				return true
+			}
+			continue
+		}
 		made := resources.RouteName(t.Name, name)
 		if previewHeader(live) == hostMark {
 			made = previewName(t, route)

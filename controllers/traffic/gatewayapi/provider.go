@@ -1,5 +1,6 @@
 // Package gatewayapi is the traffic provider of routes of type GatewayAPI: one
-// HTTPRoute or GRPCRoute for each route of the track, owned whole by the operator.
+// HTTPRoute or GRPCRoute for each route of the track, owned whole by the operator, or a
+// user's of which it leads some backends: see attached.go.
 //
 //	HTTPRoute <track>-<route>, or GRPCRoute
 //	  parentRefs, hostnames, matches, filters, timeouts   as the track's spec says
@@ -67,8 +68,11 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 		facts.Message = "routes of type GatewayAPI need gatewayAPI.kind HTTPRoute or GRPCRoute: this operator knows no other"
 		return traffic.Observed{Route: facts}, nil
 	}
-	key := types.NamespacedName{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)}
-	live := k.object()
+	key, live := types.NamespacedName{Namespace: t.Namespace, Name: resources.RouteName(t.Name, route.Name)}, k.object()
+	to := attachedTo(route)
+	if to != nil {
+		key.Name = to.RouteName
+	}
 	found, err := p.absent.Find(ctx, k.name, p.client, p.live, key, live)
 	switch {
 	case traffic.KindMissing(err):
@@ -78,8 +82,14 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 		return traffic.Observed{Route: facts}, nil
 	case err != nil:
 		return traffic.Observed{}, fmt.Errorf("get %s %s: %w", k.name, key, err)
+	case !found && to != nil:
+		facts.Unwatched, facts.Reason = true, traffic.ReasonAttachedMissing
+		facts.Message = fmt.Sprintf("%s %s, which attachTo names, does not exist: create it, or name another", k.name, key)
+		return traffic.Observed{Route: facts}, nil
 	case !found:
 		return p.observeMissing(ctx, t, route, facts)
+	case to != nil:
+		return p.observeAttached(ctx, t, route, view(live))
 	case !traffic.Owned(live, t, route.Name):
 		facts.Presence, facts.Reason = rollout.Foreign, traffic.ReasonNameTaken
 		facts.Message = fmt.Sprintf("%s %s is not of this route: it is left as it is; delete or rename it, or rename the route", k.name, key)
@@ -156,6 +166,9 @@ func (p *Provider) factsOf(ctx context.Context, name string, live routeObject) r
 		Presence: rollout.Ours,
 		Sequence: resources.StampOf(live),
 		Weights:  weightsOf(live),
+	}
+	if isAttached(live) {
+		facts.Weights, facts.Attached = legsOf(live), live.kind()+" "+live.GetName()
 	}
 	if d := verify(live); d != nil {
 		p.explain(ctx, live, d)
