@@ -37,7 +37,7 @@ func TestReleaseThatServesForTooLongIsStale(t *testing.T) {
 	var list []metav1.Condition
 	say := func(release int, at time.Duration) *metav1.Condition {
 		w.Now = created.Add(at)
-		f := findings{world: w}
+		f := findingsOf(w, rollout.Plan{}, nil)
 		f.releaseStale(conditions{list: &list, now: w.Now}, &w.Releases[release])
 		return meta.FindStatusCondition(list, v1alpha1.ConditionStale)
 	}
@@ -48,13 +48,13 @@ func TestReleaseThatServesForTooLongIsStale(t *testing.T) {
 	if c := say(0, time.Hour-time.Second); c == nil || c.Status != metav1.ConditionFalse || !strings.Contains(c.Message, "2026-03-01T13:00:00Z") {
 		t.Errorf("got %+v before its time", c)
 	}
-	if next := (findings{world: w}).nextStale(); !next.Equal(created.Add(time.Hour)) {
+	if next := findingsOf(w, rollout.Plan{}, nil).nextStale(); !next.Equal(created.Add(time.Hour)) {
 		t.Errorf("looked at again at %s", next)
 	}
 	if c := say(0, time.Hour); c == nil || c.Status != metav1.ConditionTrue || !strings.Contains(c.Message, "publish that as a new release") {
 		t.Errorf("got %+v at its time", c)
 	}
-	if next := (findings{world: w}).nextStale(); !next.IsZero() {
+	if next := findingsOf(w, rollout.Plan{}, nil).nextStale(); !next.IsZero() {
 		t.Errorf("looked at again at %s, although nothing more can be said", next)
 	}
 	before := append([]metav1.Condition{}, list...)

@@ -26,7 +26,7 @@ func TestCountMeasuresEachStage(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	f, note := findings{world: &world{}}, &notebook{}
+	f, note := findingsOf(&world{}, rollout.Plan{}, nil), &notebook{}
 	for _, at := range []struct {
 		second int
 		stage  string
