@@ -76,7 +76,7 @@ func (v view) after() time.Duration {
 		moments = append(moments, due)
 	}
 	for _, route := range v.Routes {
-		moments = append(moments, route.SettleTime)
+		moments = append(moments, route.SettleTime, route.ListedTime)
 	}
 	if t := v.Track.Template; t != nil && t.Taken != "" {
 		moments = append(moments, v.Now.Add(lookAgain))
