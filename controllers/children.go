@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -225,6 +226,7 @@ func (r *TrackReconciler) observeComponent(ctx context.Context, w *world, releas
 	w.children.deployments[name] = deployment
 	pods := w.children.pods[podGroup{release: release.Name, component: spec.Name}]
 	observeDeployment(&c, deployment, pods)
+	c.Ungated = ungated(pods)
 	return c, r.observePods(ctx, w, &c, deployment, pods, release)
 }
 
@@ -254,6 +256,22 @@ func observeDeployment(c *rollout.Component, deployment *appsv1.Deployment, pods
 		c.Trouble = cmp.Or(resources.ReplicaFailure(deployment), resources.Trouble(pods))
 		c.ShortSince = resources.ShortSince(deployment, pods)
 	}
+}
+
+// targetHealth is how the readiness gates begin that the AWS Load Balancer Controller gives to
+// pods as they are created.
+const targetHealth = "target-health.elbv2.k8s.aws/"
+
+// ungated names a pod that has none of these.
+func ungated(pods []*corev1.Pod) string {
+	for _, pod := range pods {
+		if pod.DeletionTimestamp == nil && !slices.ContainsFunc(pod.Spec.ReadinessGates, func(gate corev1.PodReadinessGate) bool {
+			return strings.HasPrefix(string(gate.ConditionType), targetHealth)
+		}) {
+			return pod.Name
+		}
+	}
+	return ""
 }
 
 // find reads past the cache what the cache does not have, where its absence is

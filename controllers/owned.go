@@ -135,5 +135,8 @@ func missingChildren(seal *resources.Seal, components []rollout.Component, a rol
 			}
 		}
 	}
+	if a.WithoutPods {
+		return before, nil
+	}
 	return slices.Concat(before, deployments, after), nil
 }

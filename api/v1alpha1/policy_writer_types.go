@@ -2,7 +2,7 @@ package v1alpha1
 
 // WriterType selects what a writer may write.
 //
-// +kubebuilder:validation:Enum=PodAnnotator;Scaler;SidecarInjector
+// +kubebuilder:validation:Enum=PodAnnotator;Scaler;SidecarInjector;ReadinessGate
 type WriterType string
 
 const (
@@ -12,6 +12,8 @@ const (
 	WriterScaler WriterType = "Scaler"
 	// WriterSidecarInjector adds containers to pods when they are created.
 	WriterSidecarInjector WriterType = "SidecarInjector"
+	// WriterReadinessGate says when pods may get requests, as controllers of load balancers do.
+	WriterReadinessGate WriterType = "ReadinessGate"
 )
 
 // NamedWriter is a program that may write to what a release runs, for one purpose.
@@ -19,6 +21,7 @@ const (
 // +kubebuilder:validation:XValidation:rule="has(self.podAnnotator) == (self.type == 'PodAnnotator')",message="podAnnotator must be set when type is PodAnnotator, and only then",fieldPath=".podAnnotator"
 // +kubebuilder:validation:XValidation:rule="has(self.scaler) == (self.type == 'Scaler')",message="scaler must be set when type is Scaler, and only then",fieldPath=".scaler"
 // +kubebuilder:validation:XValidation:rule="has(self.sidecarInjector) == (self.type == 'SidecarInjector')",message="sidecarInjector must be set when type is SidecarInjector, and only then",fieldPath=".sidecarInjector"
+// +kubebuilder:validation:XValidation:rule="has(self.readinessGate) == (self.type == 'ReadinessGate')",message="readinessGate must be set when type is ReadinessGate, and only then",fieldPath=".readinessGate"
 type NamedWriter struct {
 	// name of the writer, for messages and records. 1 to 63 letters, digits and
 	// hyphens, in lower case.
@@ -29,7 +32,8 @@ type NamedWriter struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	Name string `json:"name"`
 
-	// type selects what it may write: PodAnnotator, Scaler or SidecarInjector.
+	// type selects what it may write: PodAnnotator, Scaler, SidecarInjector or
+	// ReadinessGate.
 	//
 	// +required
 	// +unionDiscriminator
@@ -49,6 +53,11 @@ type NamedWriter struct {
 	//
 	// +optional
 	SidecarInjector *SidecarInjector `json:"sidecarInjector,omitempty"`
+
+	// readinessGate is set when type is ReadinessGate.
+	//
+	// +optional
+	ReadinessGate *ReadinessGate `json:"readinessGate,omitempty"`
 }
 
 // PodAnnotator annotates pods, by themselves or by their status, as network plugins do.
@@ -119,4 +128,26 @@ type SidecarInjector struct {
 	// +kubebuilder:validation:items:MaxLength=512
 	// +kubebuilder:validation:items:Pattern=`^[^\s@]+/[^\s@]+@sha256:[a-f0-9]{64}$`
 	Images []string `json:"images"`
+}
+
+// ReadinessGate writes conditions of pods that these have as readiness gates: without it
+// such a pod is never ready.
+type ReadinessGate struct {
+	// username by which the API server knows the writer, for example
+	// system:serviceaccount:kube-system:aws-load-balancer-controller. 1 to 1024 characters.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=1024
+	// +kubebuilder:validation:Pattern=`^[^\n]+$`
+	Username string `json:"username"`
+
+	// domain of the conditions, what stands before the slash in their types, for example
+	// target-health.elbv2.k8s.aws. 3 to 253 characters, with a dot.
+	//
+	// +required
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)+$`
+	Domain string `json:"domain"`
 }

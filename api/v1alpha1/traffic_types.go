@@ -7,7 +7,8 @@ import (
 // TrafficSpec is where traffic comes from.
 type TrafficSpec struct {
 	// drainSeconds is the time from when a release verifiably has no weight until its
-	// pods may go, in seconds: 0 to 3600. Unset: 30. Zero: at once.
+	// pods may go, in seconds: 0 to 3600. Unset: 30. Zero: at once. Routes with dialect ALB
+	// may make it longer.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=0
@@ -373,9 +374,10 @@ const (
 )
 
 // IngressRoute is an operator-owned Ingress that carries weights.
+//
+// +kubebuilder:validation:XValidation:rule="self.dialect == 'ALB' || !has(self.stickinessSeconds) && !has(self.deregistrationDelaySeconds)",message="stickinessSeconds and deregistrationDelaySeconds need dialect ALB",fieldPath=".dialect"
 type IngressRoute struct {
-	// dialect of the Ingress, by which it carries the weights: NGINX or ALB. ALB is not
-	// supported yet.
+	// dialect of the Ingress, by which it carries the weights: NGINX or ALB.
 	//
 	// +required
 	Dialect IngressDialect `json:"dialect"`
@@ -426,12 +428,29 @@ type IngressRoute struct {
 	Annotations map[string]AnnotationValue `json:"annotations,omitempty"`
 
 	// settleSeconds is how long the controller of the Ingress, and its proxies, are given
-	// to take over what was written: nothing confirms it. 1 to 600 seconds. Unset: 10.
+	// to take over what was written: nothing confirms it. 1 to 600 seconds. Unset: 10, with
+	// dialect ALB 30.
 	//
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=600
 	SettleSeconds *int32 `json:"settleSeconds,omitempty"`
+
+	// stickinessSeconds is how long a client stays with the release that it met, while
+	// several have weight. 1 to 604800 seconds; dialect ALB. Unset: it does not.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=604800
+	StickinessSeconds *int32 `json:"stickinessSeconds,omitempty"`
+
+	// deregistrationDelaySeconds is how long the load balancer lets requests to a pod that
+	// goes finish; drainSeconds is no less then. 0 to 3600 seconds; dialect ALB. Unset: 300.
+	//
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=3600
+	DeregistrationDelaySeconds *int32 `json:"deregistrationDelaySeconds,omitempty"`
 }
 
 // AnnotationValue is the value of an annotation, of at most 4096 characters.

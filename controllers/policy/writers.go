@@ -66,6 +66,9 @@ func linesOf(w *v1alpha1.NamedWriter) []string {
 			lines = append(lines, "inject "+image)
 		}
 	}
+	if g := w.ReadinessGate; g != nil {
+		lines = append(lines, "gate "+g.Domain+" "+g.Username)
+	}
 	return lines
 }
 

@@ -11,6 +11,7 @@ const (
 	calico = "{name: calico, type: PodAnnotator, podAnnotator: {username: 'cni', annotations: [a.example.com/ip, a.example.com/ips]}}"
 	keda   = "{name: keda, type: Scaler, scaler: {username: 'keda operator', target: Replicas}}"
 	vpa    = "{name: vpa, type: Scaler, scaler: {username: vpa, target: Resources}}"
+	alb    = "{name: alb, type: ReadinessGate, readinessGate: {username: 'alb controller', domain: target-health.example.com}}"
 	mesh   = "{name: mesh, type: SidecarInjector, sidecarInjector: {images: [r.example.com/proxy@sha256:1, r.example.com/init@sha256:2]}}"
 )
 
@@ -32,7 +33,7 @@ func TestWriters(t *testing.T) {
 		lines, names []string
 	}{
 		"nobody asks":          {specs: []string{"{}"}},
-		"each kind":            {[]string{"writers: [" + keda + "," + vpa + "," + mesh + "," + calico + "]", "maxAgeSeconds: 3600"}, []string{"annotate a.example.com/ip cni", "annotate a.example.com/ips cni", "inject r.example.com/init@sha256:2", "inject r.example.com/proxy@sha256:1", "resize vpa", "scale keda operator"}, []string{"keda", "vpa", "mesh", "calico"}},
+		"each kind":            {[]string{"writers: [" + keda + "," + vpa + "," + mesh + "," + alb + "," + calico + "]", "maxAgeSeconds: 3600"}, []string{"annotate a.example.com/ip cni", "annotate a.example.com/ips cni", "gate target-health.example.com alb controller", "inject r.example.com/init@sha256:2", "inject r.example.com/proxy@sha256:1", "resize vpa", "scale keda operator"}, []string{"keda", "vpa", "mesh", "alb", "calico"}},
 		"what all of them say": {[]string{"{}", "writers: [" + calico + "," + keda + "]", "writers: [" + vpa + ", {name: cni, type: PodAnnotator, podAnnotator: {username: cni, annotations: [a.example.com/ips, b.example.com/x]}}]"}, []string{"annotate a.example.com/ips cni"}, []string{"calico"}},
 		"nobody, by one":       {[]string{"writers: [" + keda + "]", "writers: []"}, nil, nil},
 	} {

@@ -1,6 +1,8 @@
 package rollout
 
 import (
+	"slices"
+
 	"github.com/strata-release/strata/api/v1alpha1"
 )
 
@@ -46,8 +48,8 @@ func (v view) head() int64 {
 }
 
 // writeRoutes leaves alone what is somebody else's, and raises a weight only onto
-// ready endpoints: else that route waits and serves as it did, but gets to know the
-// backends of live releases.
+// ready endpoints, and what its router knows: else that route waits and serves as it did,
+// but gets to know the backends of live releases.
 func (v view) writeRoutes() []Action {
 	var do []Action
 	for _, route := range v.routes {
@@ -56,7 +58,7 @@ func (v view) writeRoutes() []Action {
 			continue
 		}
 		want := v.backends(route, *state)
-		if !v.raisesOntoReady(route, seen.Weights, want) {
+		if !v.raisesOntoReady(route, seen.Weights, want) || !v.raisesOntoListed(route, seen, want) {
 			if len(positive(seen.Weights)) == 0 || allOrNothing(route) {
 				continue // Missing, or applied anew by the user whose it is.
 			}
@@ -157,6 +159,12 @@ func (v view) createChildren() []Action {
 			continue
 		}
 		create := CreateChildren{Release: r.Name, Sequence: v.head()}
+		if _, _, unlisted := v.unlisted(r); unlisted && live.ZeroTime != nil {
+			create.WithoutPods = true
+		}
+		if create.WithoutPods && !r.missesServices() {
+			continue
+		}
 		for _, c := range r.Components {
 			create.Sizes = append(create.Sizes, v.size(live, r, c))
 		}
@@ -178,15 +186,21 @@ func (v view) wantsChildren(live v1alpha1.LiveRelease, r *Release) bool {
 	return !v.onlyDrains(live)
 }
 
-func (r *Release) misses() bool {
-	for _, c := range r.Components {
+func (r *Release) misses() bool { return r.missesServices() || r.missesPods() }
+
+// missesServices: a Service, or a PodDisruptionBudget, which come before pods.
+func (r *Release) missesServices() bool {
+	return slices.ContainsFunc(r.Components, func(c Component) bool {
 		spec := r.specOf(c.Name)
-		if c.Deployment == Missing || c.Service == Missing && len(spec.Ports) > 0 ||
-			c.Autoscaler == Missing && spec.Autoscaling != nil || c.Disruption == Missing && spec.Disruption != nil {
-			return true
-		}
-	}
-	return false
+		return c.Service == Missing && len(spec.Ports) > 0 || c.Disruption == Missing && spec.Disruption != nil
+	})
+}
+
+// missesPods: a Deployment, or its autoscaler.
+func (r *Release) missesPods() bool {
+	return slices.ContainsFunc(r.Components, func(c Component) bool {
+		return c.Deployment == Missing || c.Autoscaler == Missing && r.specOf(c.Name).Autoscaling != nil
+	})
 }
 
 func (v view) cleared() bool {

@@ -172,7 +172,15 @@ func (e *explorer) editPolicies(spec *v1alpha1.ReleaseTrackSpec) {
 func (e *explorer) editRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 	spec.Traffic.Routes = nil
 	if e.chance(90) {
-		spec.Traffic.Routes = append(spec.Traffic.Routes, gatewayRoute("public", "web"))
+		public := gatewayRoute("public", "web")
+		if e.chance(20) {
+			public = albRoute("public", "web")
+			public.Ingress.DeregistrationDelaySeconds = ptr(int32(5 * e.random.IntN(3)))
+			if e.chance(40) {
+				public.Ingress.StickinessSeconds = ptr(int32(600))
+			}
+		}
+		spec.Traffic.Routes = append(spec.Traffic.Routes, public)
 	}
 	if e.chance(40) {
 		spec.Traffic.Routes = append(spec.Traffic.Routes, serviceRoute("internal", "api"))

@@ -189,7 +189,7 @@ func notProvisioned(v view) (string, string, bool) {
 
 // deadline is when a candidate without weight fails that waits for the cluster;
 // zero while it waits for something else: a test that runs has a deadline of its
-// own, people may take their time as long as the pods are there and run what was sealed, and a registry that
+// own, people may take their time as long as the pods are there, get their readiness gates and run what was sealed, and a registry that
 // is down speaks for and against nothing: what comes after the seal counts from it. With weight, it
 // is how long the candidate may be unavailable that counts; but one that took the
 // place of a deleted release has weight before it is sealed.
@@ -205,7 +205,7 @@ func (v view) deadline() time.Time {
 	if v.weight() > 0 && v.candidate.Sealed != nil || first.Gate == "BeforePodsPassed" && first.Reason == "TestRunning" {
 		return time.Time{}
 	}
-	if (v.nextStep().approval > 0 || v.paused()) && v.available(v.candidate) && v.candidate.distrust(false) == "" {
+	if first.Gate != "TargetsChecked" && (v.nextStep().approval > 0 || v.paused()) && v.available(v.candidate) && v.candidate.distrust(false) == "" {
 		return time.Time{}
 	}
 	since := later(later(v.state.Candidate.StartTime.Time, v.candidate.availabilityChange()), v.shortSince())

@@ -26,7 +26,9 @@ var gates = []gate{
 	{"BackendsExist", gateBackendsExist},
 	{"NoForeignSelector", gateNoForeignSelector},
 	{"BeforePodsPassed", gateBeforePodsPassed},
+	{"RoutesListed", gateRoutesListed},
 	{"AsSealed", gateAsSealed},
+	{"TargetsChecked", gateTargetsChecked},
 	{"PodsAvailable", gatePodsAvailable},
 	{"EndpointsReady", gateEndpointsReady},
 	{"CapacityReady", gateCapacityReady},
@@ -87,7 +89,7 @@ func (v view) reaches(gate string) bool {
 
 // machineGates wait for the cluster; the others for tests, time, people and other
 // tracks.
-var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "AsSealed", "PodsAvailable", "EndpointsReady", "CapacityReady", "RouteVerified"}
+var machineGates = []string{"Sealed", "NamesFree", "RoutesFree", "BackendsExist", "NoForeignSelector", "BeforePodsPassed", "RoutesListed", "AsSealed", "TargetsChecked", "PodsAvailable", "EndpointsReady", "CapacityReady", "RouteVerified"}
 
 func gateSealed(v view) (string, string, bool) {
 	if v.candidate.Sealed != nil {

@@ -39,6 +39,14 @@ func attachedRoute(name, component, object string) v1alpha1.Route {
 	return route
 }
 
+// albRoute is an Ingress with weighted target groups.
+func albRoute(name, component string) v1alpha1.Route {
+	return v1alpha1.Route{
+		Name: name, ComponentName: component, PortName: "http", Type: v1alpha1.RouteIngress,
+		Ingress: &v1alpha1.IngressRoute{Dialect: v1alpha1.DialectALB, Name: "shop", ClassName: "alb", DeregistrationDelaySeconds: ptr(int32(45))},
+	}
+}
+
 func serviceRoute(name, component string) v1alpha1.Route {
 	return v1alpha1.Route{
 		Name: name, ComponentName: component, PortName: "http", Type: v1alpha1.RouteService,

@@ -328,6 +328,8 @@ type Component struct {
 	// Drifts are the component's own objects that are not as sealed, as read past the
 	// cache; none where nothing differs, or the release is not live.
 	Drifts []Drift
+	// Ungated names a pod without the readiness gate of a load balancer; "" where all have it.
+	Ungated string
 	// PodLeaving: one of its pods is on its way out, whatever its Deployment counts.
 	PodLeaving bool
 }
@@ -395,6 +397,9 @@ type Route struct {
 	// SettleTime is from when on a router that confirms nothing is taken to carry Weights;
 	// zero where routers confirm.
 	SettleTime time.Time
+	// ListedTime is from when on such a router is taken to know all that Weights list; zero
+	// where it needs no time for that alone.
+	ListedTime time.Time
 	// Reason and Message say why it is not verified; empty when it is.
 	Reason  string
 	Message string

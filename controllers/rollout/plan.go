@@ -120,8 +120,10 @@ type Size struct {
 type CreateChildren struct {
 	Release string
 	// Sizes follow the order of spec.components.
-	Sizes    []Size
-	Sequence int64
+	Sizes []Size
+	// WithoutPods: Deployments and their autoscalers have to wait.
+	WithoutPods bool
+	Sequence    int64
 }
 
 // BoundAutoscaler sets the bounds of an autoscaler that exists.

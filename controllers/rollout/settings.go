@@ -17,6 +17,8 @@ const (
 	DefaultWarm             = 86400 * time.Second
 	DefaultTestDeadline     = 600 * time.Second
 	DefaultRecords          = 500
+	// DefaultDeregistrationDelay is that of AWS.
+	DefaultDeregistrationDelay = 300 * time.Second
 )
 
 // settle is how long endpoints are ready before weight rises onto them: routers
@@ -63,11 +65,19 @@ func (t *Track) bake() time.Duration {
 	return seconds(t.rollout().BakeSeconds, DefaultBake)
 }
 
+// drain lasts as long as the track says, and no less than a load balancer of its routes gives
+// the requests of a target that goes.
 func (t *Track) drain() time.Duration {
 	if t.Spec.Traffic == nil {
 		return DefaultDrain
 	}
-	return seconds(t.Spec.Traffic.DrainSeconds, DefaultDrain)
+	drain := seconds(t.Spec.Traffic.DrainSeconds, DefaultDrain)
+	for _, route := range t.Spec.Traffic.Routes {
+		if listsFirst(route) {
+			drain = max(drain, seconds(route.Ingress.DeregistrationDelaySeconds, DefaultDeregistrationDelay))
+		}
+	}
+	return drain
 }
 
 func (t *Track) warmReleases() int {

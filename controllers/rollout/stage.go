@@ -76,7 +76,7 @@ func (v view) after() time.Duration {
 		moments = append(moments, due)
 	}
 	for _, route := range v.Routes {
-		moments = append(moments, route.SettleTime)
+		moments = append(moments, route.SettleTime, route.ListedTime)
 		if route.Unwatched {
 			moments = append(moments, v.Now.Add(lookAgain))
 		}

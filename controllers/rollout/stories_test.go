@@ -95,6 +95,13 @@ var stories = map[string]func(*testing.T){
 	"pin-to-older-and-back":   pinToOlderAndBack,
 	"pin-to-missing":          pinToMissing,
 	"pinned-was-rolled-back":  pinnedWasRolledBack,
+	// A router that lists releases before they have pods.
+	"listed-first":               listedFirst,
+	"listed-first-rollback":      listedFirstRollback,
+	"listed-first-sticky":        listedFirstSticky,
+	"listed-first-dead-baseline": listedFirstDeadBaseline,
+	"listed-first-never":         listedFirstNever,
+	"no-readiness-gates":         noReadinessGates,
 	// Living with it.
 	"drain-and-retire":          drainAndRetire,
 	"warm-releases":             warmReleases,

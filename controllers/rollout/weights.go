@@ -206,10 +206,12 @@ func positive(weights []v1alpha1.ReleaseWeight) []v1alpha1.ReleaseWeight {
 // them, and may name the releases more than once.
 const MaxLegs = 4
 
-// maxBackends is what a router may list for a route: 16 a rule of an HTTPRoute, two an
-// Ingress and its canary.
+// maxBackends is what a router may list for a route: 16 a rule of an HTTPRoute, five target
+// groups an action of an Application Load Balancer, two an Ingress and its canary.
 func maxBackends(route v1alpha1.Route) int {
 	switch {
+	case listsFirst(route):
+		return 5
 	case route.Type == v1alpha1.RouteIngress:
 		return 2
 	case route.GatewayAPI != nil && route.GatewayAPI.AttachTo != nil:
@@ -228,7 +230,7 @@ func (v view) backends(route v1alpha1.Route, state v1alpha1.RouteState) []v1alph
 	for _, live := range v.state.Live {
 		share := weightIn([]v1alpha1.RouteState{state}, live.Name)
 		r := v.object(live.ReleaseRef)
-		if share == 0 && (r == nil || !r.hasPort(route) || !r.hasService(route.ComponentName)) {
+		if share == 0 && (r == nil || !r.hasPort(route) || !r.hasService(route.ComponentName) || v.leadsAstray(route, state, live)) {
 			continue
 		}
 		entry := v1alpha1.ReleaseWeight{ReleaseName: live.Name, WeightPercent: share}

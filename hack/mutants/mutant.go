@@ -23,7 +23,7 @@ type mutant struct {
 
 // table is all mutants, in the order in which they are planted.
 func table() []mutant {
-	return slices.Concat(planner, rules, loop, answering, parts, trusting, guarding)
+	return slices.Concat(planner, rules, loop, answering, parts, edges, trusting, guarding)
 }
 
 // finder is some tests of a package.

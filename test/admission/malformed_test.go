@@ -212,8 +212,17 @@ var malformedTracks = []malformed{
 
 	{"spec/traffic/routes/0/gatewayAPI/kind", `"TCPRoute"`, []string{"spec.traffic.routes[0].gatewayAPI.kind", "TCPRoute", "HTTPRoute", "GRPCRoute"}},
 	{"spec/traffic/routes/0/gatewayAPI/grpcRules", `[{"matches": [{"method": {"service": "shop.Cart"}}]}]`, []string{"spec.traffic.routes[0].gatewayAPI.grpcRules", "an HTTPRoute has rules"}},
-	{"spec/traffic/routes/1", `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"ALB","name":"x","className":"alb","rules":[{"host":"shop.example.com"}]}}`,
-		[]string{"spec.traffic.routes[1].ingress.dialect", "ALB", "not supported yet"}},
+	{"spec/traffic/routes/1", anALB(`"annotations":{"alb.ingress.kubernetes.io/target-type":"instance"}`), []string{"spec.traffic.routes[1].ingress.annotations[alb.ingress.kubernetes.io/target-type]", "instance", "always ip"}},
+	{"spec/traffic/routes/1", anALB(`"annotations":{"alb.ingress.kubernetes.io/actions.mine":"{}"}`), []string{"spec.traffic.routes[1].ingress.annotations[alb.ingress.kubernetes.io/actions.mine]", "{}", "carry the weights"}},
+	{"spec/traffic/routes/1", anALB(`"annotations":{"alb.ingress.kubernetes.io/target-group-attributes":"a=b,deregistration_delay.timeout_seconds=5"}`),
+		[]string{"spec.traffic.routes[1].ingress.annotations[alb.ingress.kubernetes.io/target-group-attributes]", "timeout_seconds=5", "deregistrationDelaySeconds"}},
+	{"spec/traffic/routes/1", anALB(`"annotations":{"alb.ingress.kubernetes.io/target-group-attributes":"stickiness.enabled=true"}`),
+		[]string{"spec.traffic.routes[1].ingress.annotations[alb.ingress.kubernetes.io/target-group-attributes]", "stickiness.enabled=true", "stickinessSeconds"}},
+}
+
+// anALB is a route of type Ingress with dialect ALB, and more of its ingress.
+func anALB(more string) string {
+	return `{"name":"i","componentName":"api","portName":"http","type":"Ingress","ingress":{"dialect":"ALB","name":"x","className":"alb","rules":[{"host":"shop.example.com"}],` + more + `}}`
 }
 
 const goodAction = `

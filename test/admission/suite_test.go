@@ -202,9 +202,10 @@ func waitUntilGuarded() {
 		track := newTrack(namespace, "probe")
 		track.Spec.Traffic = &v1alpha1.TrafficSpec{Routes: []v1alpha1.Route{{
 			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress,
-			Ingress: &v1alpha1.IngressRoute{Dialect: v1alpha1.DialectALB, Name: "shop", ClassName: "alb", Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}}},
+			Ingress: &v1alpha1.IngressRoute{Dialect: v1alpha1.DialectALB, Name: "shop", ClassName: "alb", Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}},
+				Annotations: map[string]v1alpha1.AnnotationValue{"alb.ingress.kubernetes.io/target-type": "instance"}},
 		}}}
-		g.Expect(admin.Create(ctx, track)).To(MatchError(ContainSubstring("not supported yet")))
+		g.Expect(admin.Create(ctx, track)).To(MatchError(ContainSubstring("readiness gates are of pods")))
 		// Refused by the last policy of the table.
 		deployment := versioned(namespace, "probe-1", "web")
 		g.Expect(client.IgnoreAlreadyExists(operator.Create(ctx, deployment))).To(Succeed())

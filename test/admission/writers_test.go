@@ -10,6 +10,7 @@ import (
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,13 +49,14 @@ spec:
   - {name: keda, type: Scaler, scaler: {username: keda, target: Replicas}}
   - {name: vpa, type: Scaler, scaler: {username: vpa, target: Resources}}
   - {name: mesh, type: SidecarInjector, sidecarInjector: {images: ["`+proxy+`"]}}
+  - {name: alb, type: ReadinessGate, readinessGate: {username: "the alb", domain: target-health.elbv2.k8s.aws}}
 `)
 		Expect(admin.Create(ctx, policy)).To(Succeed())
 		DeferCleanup(func() { Expect(admin.Delete(ctx, policy)).To(Succeed()) })
 		note()
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(namespace), namespace)).To(Succeed())
 		Expect(strings.Split(namespace.Annotations[v1alpha1.AnnotationWriters], "\n")).To(ConsistOf(
-			"annotate cni.example.com/podIP the cni", "annotate cni.example.com/podIPs the cni", "scale keda", "resize vpa", "inject "+proxy))
+			"annotate cni.example.com/podIP the cni", "annotate cni.example.com/podIPs the cni", "scale keda", "resize vpa", "inject "+proxy, "gate target-health.elbv2.k8s.aws the alb"))
 	})
 
 	It("annotates pods, by themselves and by their status, with its own keys and nothing else", func() {
@@ -79,6 +81,33 @@ spec:
 			Expect(user(other).Patch(ctx, pod, mergePatch(mine))).To(MatchError(ContainSubstring("STRATA-018")), other)
 			Expect(user(other).Status().Patch(ctx, pod, mergePatch(mine))).To(MatchError(ContainSubstring("STRATA-015")), other)
 		}
+	})
+
+	It("writes the readiness gates of pods that have them, and nothing else", func() {
+		gate := "target-health.elbv2.k8s.aws/k8s-shop-web"
+		gatedPod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: w.Namespace, Name: "gated", Labels: map[string]string{v1alpha1.LabelRelease: w.Release}, Annotations: map[string]string{v1alpha1.AnnotationImages: image}}}
+		gatedPod.Spec.Containers = []corev1.Container{{Name: "app", Image: image}}
+		gatedPod.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: corev1.PodConditionType(gate)}, {ConditionType: "example.com/other"}}
+		// The gates come with the pod, as a webhook adds them: nothing is against that.
+		Expect(controllerOf("replicaset-controller").Create(ctx, gatedPod)).To(Succeed())
+		conditions := func(kind string) client.Patch {
+			return client.RawPatch(types.StrategicMergePatchType, []byte(`{"status":{"conditions":[{"type":"`+kind+`","status":"True","reason":"Healthy"}]}}`))
+		}
+		alb := user("the alb")
+		Eventually(func() error { return alb.Status().Patch(ctx, gatedPod, conditions(gate)) }).Should(Succeed())
+		Expect(gatedPod.Status.Conditions).To(ContainElement(HaveField("Reason", "Healthy")))
+		for _, kind := range []string{"Ready", "example.com/other", "target-health.elbv2.k8s.aws/not-its-gate"} {
+			Expect(alb.Status().Patch(ctx, gatedPod.DeepCopy(), conditions(kind))).To(MatchError(ContainSubstring("STRATA-015")), kind)
+		}
+		for _, patch := range []string{
+			`{"status":{"phase":"Running","conditions":[{"type":"` + gate + `","status":"False"}]}}`, `{"status":{"podIP":"10.0.0.7"}}`, `{"status":{"message":"x"}}`,
+			`{"status":{"containerStatuses":[{"name":"app","ready":true,"image":"x","imageID":"y","restartCount":0}]}}`, `{"metadata":{"labels":{"x":"y"}}}`, `{"metadata":{"annotations":{"x":"y"}}}`,
+		} {
+			Expect(alb.Status().Patch(ctx, gatedPod.DeepCopy(), client.RawPatch(types.StrategicMergePatchType, []byte(patch)))).To(MatchError(ContainSubstring("STRATA-015")), patch)
+		}
+		closed := client.RawPatch(types.StrategicMergePatchType, []byte(`{"status":{"conditions":[{"type":"`+gate+`","status":"False"}]}}`))
+		Expect(user("the cni").Status().Patch(ctx, gatedPod.DeepCopy(), closed)).To(MatchError(ContainSubstring("STRATA-015")))
+		Expect(alb.Status().Patch(ctx, pod.DeepCopy(), conditions(gate))).To(MatchError(ContainSubstring("STRATA-015")), "a pod without the gate")
 	})
 
 	It("scales components, and nothing else", func() {

@@ -241,6 +241,11 @@ var malformedTracks = []malformed{
 	{edge, anEdge("edge", "http", "annotations", object("strata.dev/sequence", "9")), ingress + ".annotations", "strata.dev/ is reserved"},
 	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/canary-weight", "9")), ingress + ".annotations", "canary annotations are the operator's"},
 	{edge, anEdge("edge", "http", "annotations", object("nginx.ingress.kubernetes.io/server-snippet", x(4097))), ingress + ".annotations.nginx.ingress.kubernetes.io/server-snippet", tooLong},
+	{edge, anEdge("edge", "http", "stickinessSeconds", int64(60)), ingress + ".dialect", "need dialect ALB"},
+	{edge, anEdge("edge", "http", "deregistrationDelaySeconds", int64(60)), ingress + ".dialect", "need dialect ALB"},
+	{edge, anEdge("edge", "http", "dialect", "ALB", "stickinessSeconds", int64(0)), ingress + ".stickinessSeconds", "Invalid value: 0"},
+	{edge, anEdge("edge", "http", "dialect", "ALB", "stickinessSeconds", int64(604801)), ingress + ".stickinessSeconds", "Invalid value: 604801"},
+	{edge, anEdge("edge", "http", "dialect", "ALB", "deregistrationDelaySeconds", int64(3601)), ingress + ".deregistrationDelaySeconds", "Invalid value: 3601"},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "admin")), "spec.traffic.routes", "two routes must not name the same Ingress"},
 	{edge, anEdge("edge", "http", "name", "shop-canary"), ingress + ".name", "the operator names the canary of an Ingress so"},
 	{"spec.traffic.routes", list(anEdge("a", "http"), anEdge("b", "http", "name", "other")), "spec.traffic.routes", "must not lead to the same port of a component"},
@@ -410,6 +415,9 @@ var malformedPolicies = []malformed{
 	{"spec.writers[0].podAnnotator.annotations[0]", "strata.dev/sequence", "spec.writers[0].podAnnotator.annotations[0]", "written by the operator alone"},
 	{"spec.writers[0].podAnnotator.annotations[0]", "a b", "spec.writers[0].podAnnotator.annotations[0]", mustMatch},
 	{"spec.writers[1].scaler.username", "keda\nscale other", "spec.writers[1].scaler.username", mustMatch},
+	{"spec.writers[3].readinessGate.domain", "Ready", "spec.writers[3].readinessGate.domain", mustMatch},
+	{"spec.writers[3].readinessGate.username", "a\nb", "spec.writers[3].readinessGate.username", mustMatch},
+	{"spec.writers[3].readinessGate", nil, "spec.writers[3].readinessGate", "readinessGate must be set when type is ReadinessGate, and only then"},
 	{"spec.writers[2].sidecarInjector.images[0]", "registry.example.com/mesh/proxy:latest", "spec.writers[2].sidecarInjector.images[0]", mustMatch},
 }
 

@@ -71,7 +71,7 @@ func (w *World) restore() {
 	}
 	w.terminate()
 	clear(w.wire)
-	w.edge, w.legs = edge{}, legged{}
+	w.edge, w.legs, w.alb = edge{}, legged{}, balancer{}
 	w.memory, w.late = w.backup.memory.copy(), nil
 	for _, object := range w.backup.objects {
 		if k := kindOf(object); k >= deployments && k != revisions && k < elsewhere && w.chance(10) {

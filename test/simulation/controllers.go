@@ -117,7 +117,11 @@ func (w *World) wakeControllers(k kind, c change) {
 	case *unstructured.Unstructured:
 		w.tellLegs()
 	case *networkingv1.Ingress:
-		w.tellEdge()
+		if byALB(o) {
+			w.tellALB()
+		} else {
+			w.tellEdge()
+		}
 		if c.before == nil {
 			w.do(ingressController, name, w.Now.Add(w.routerDelay))
 		}

@@ -51,7 +51,8 @@
 //
 // Some tracks have an Ingress and its canary, which ingress-nginx takes over (edge.go)
 // within the time that it is given: were it away for longer, nothing would tell. Some have
-// a TraefikService (legs.go), likewise.
+// a TraefikService (legs.go), or an Ingress with an action (alb.go), likewise: there pods get
+// readiness gates as they are created, and only those that the load balancer knows by then.
 //
 // Not simulated: admission (users here do what guards refuse), records that are lost,
 // more than one track (of a required one only the records are played), marks of CRDs,

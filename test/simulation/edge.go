@@ -202,6 +202,12 @@ func (w *World) checkEdge(state v1alpha1.RouteState) {
 // edgeResolved: the Services that Ingresses lead to are there.
 func (w *World) edgeResolved() bool {
 	for _, o := range each[networkingv1.Ingress](&w.store, ingresses) {
+		if byALB(o) {
+			if !w.targetsThere(actionOf(o)) {
+				return false
+			}
+			continue
+		}
 		if w.shelves[services].get(o.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name) == nil {
 			return false
 		}

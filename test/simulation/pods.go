@@ -76,6 +76,7 @@ func (w *World) makePod(d *appsv1.Deployment, first bool) {
 	if !first {
 		pod.Annotations = map[string]string{"spare": "true"}
 	}
+	w.gate(pod)
 	w.mustCreate(pod)
 	w.do(kubelet, pod.Name, w.Now.Add(w.script(d.Labels[v1alpha1.LabelRelease]).readyAfter))
 }
@@ -87,7 +88,7 @@ func (w *World) playPod(name string) {
 		return
 	}
 	s := w.script(pod.Labels[v1alpha1.LabelRelease])
-	ready := !s.broken && !(s.short && pod.Annotations["spare"] != "")
+	ready := !s.broken && !(s.short && pod.Annotations["spare"] != "") && w.targetHealthy(pod)
 	if isReady(pod) == ready && len(pod.Status.Conditions) > 0 {
 		return
 	}

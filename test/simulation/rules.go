@@ -102,7 +102,11 @@ func (w *World) check(p *process, write written) {
 			w.checkRoute(p, write)
 		}
 	case ingresses:
-		w.checkIngress(p, write)
+		if write.object().GetName() == albName {
+			w.checkALB(p, write)
+		} else {
+			w.checkIngress(p, write)
+		}
 	case traefikServices:
 		w.checkLegs(p, write)
 	case services:
@@ -190,7 +194,13 @@ func drainOf(track *v1alpha1.ReleaseTrack) time.Duration {
 	if track == nil || track.Spec.Traffic == nil || track.Spec.Traffic.DrainSeconds == nil {
 		return rollout.DefaultDrain
 	}
-	return time.Duration(*track.Spec.Traffic.DrainSeconds) * time.Second
+	drain := *track.Spec.Traffic.DrainSeconds
+	for _, route := range track.Spec.Traffic.Routes {
+		if route.Ingress != nil && route.Ingress.DeregistrationDelaySeconds != nil {
+			drain = max(drain, *route.Ingress.DeregistrationDelaySeconds)
+		}
+	}
+	return time.Duration(drain) * time.Second
 }
 
 // checkRoute: a route object carries what a record has set, and weight is raised only
@@ -319,7 +329,11 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 			w.checkPreview(spec, object)
 		}
 	case v1alpha1.RouteIngress:
-		w.checkEdge(state)
+		if spec.Ingress.Dialect == v1alpha1.DialectALB {
+			w.checkRestALB(state)
+		} else {
+			w.checkEdge(state)
+		}
 	case v1alpha1.RouteTraefik:
 		w.checkCarriedLegs(state)
 	case v1alpha1.RouteService:

@@ -93,6 +93,7 @@ func (w *World) checkMayHavePods(p *process, write written, r *v1alpha1.Immutabl
 			}
 		}
 	}
+	w.checkListed(p, write, r)
 	state := p.seen.state()
 	if c := state.Candidate; c == nil || c.UID != r.UID || weightOf(state, r.Name) > 0 || w.memory.proven(c.ReleaseRef) {
 		return

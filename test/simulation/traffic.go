@@ -135,6 +135,9 @@ func carried(object any) (route string, weights []v1alpha1.ReleaseWeight, ok boo
 	case *unstructured.Unstructured:
 		return o.GetLabels()[v1alpha1.LabelRoute], askedOf(o), true
 	case *networkingv1.Ingress:
+		if byALB(o) {
+			return o.Labels[v1alpha1.LabelRoute], actionOf(o).weights, true
+		}
 		return o.Labels[v1alpha1.LabelRoute], []v1alpha1.ReleaseWeight{{ReleaseName: ledTo(o), WeightPercent: weightAt(o)}}, true
 	}
 	return "", nil, false
@@ -162,8 +165,11 @@ func (w *World) noteTraffic() {
 	}
 	w.playEdge()
 	note(w.toldNow().shares())
+	w.playALB()
+	note(actionOf(on[networkingv1.Ingress](&w.store, ingresses, albName)).weights)
 	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.Type == v1alpha1.RouteIngress }) {
 		note(w.edge.has.shares())
+		note(w.alb.has.weights)
 	}
 	w.playLegs()
 	for _, object := range each[unstructured.Unstructured](&w.store, traefikServices) {

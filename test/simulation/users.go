@@ -122,6 +122,18 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 	if which&1 > 0 && w.chance(15) {
 		routes[0] = w.attachment()
 	}
+	if which&1 > 0 && w.chance(15) {
+		routes[0] = v1alpha1.Route{
+			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteIngress,
+			Ingress: &v1alpha1.IngressRoute{
+				Dialect: v1alpha1.DialectALB, Name: albName, ClassName: "alb", SettleSeconds: ptr.To(int32(edgeSettles / time.Second)),
+				Rules: []v1alpha1.IngressRule{{Host: "shop.example.com"}}, DeregistrationDelaySeconds: ptr.To(int32(5 * w.draw(3))),
+			},
+		}
+		if w.chance(40) {
+			routes[0].Ingress.StickinessSeconds = ptr.To(int32(600))
+		}
+	}
 	if which&1 > 0 && w.chance(20) {
 		routes[0] = v1alpha1.Route{
 			Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteTraefik,
@@ -230,7 +242,7 @@ func (w *World) disturb() {
 		w.take(services, name+"-web")
 	case 3:
 		w.take(httpRoutes, pick(w.dice, "shop-public", frontName))
-		w.take(ingresses, pick(w.dice, edgeName, edgeCanary))
+		w.take(ingresses, pick(w.dice, edgeName, edgeCanary, albName))
 		w.take(traefikServices, legsName)
 	case 4:
 		w.take(services, "shop-internal")

@@ -56,6 +56,8 @@ type World struct {
 	edge edge
 	// legs is Traefik.
 	legs legged
+	// alb is the AWS Load Balancer Controller.
+	alb balancer
 	// lead is how many things the cluster may do before an operator looks, of which it
 	// has done ahead.
 	lead, ahead int

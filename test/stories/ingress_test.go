@@ -2,6 +2,8 @@ package stories
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -9,6 +11,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,10 +39,18 @@ func ingressRoute(t *v1alpha1.ReleaseTrack) {
 	}
 }
 
-// ingressClass makes the class that ingressRoute names.
-func (w *world) ingressClass(ctx context.Context) {
+// albRoute makes it one with an action, likewise.
+func albRoute(t *v1alpha1.ReleaseTrack) {
+	ingressRoute(t)
+	route := t.Spec.Traffic.Routes[0].Ingress
+	route.Dialect, route.ClassName, route.StickinessSeconds, route.DeregistrationDelaySeconds = v1alpha1.DialectALB, "alb", ptr.To[int32](600), ptr.To[int32](0)
+	route.Annotations = map[string]v1alpha1.AnnotationValue{"alb.ingress.kubernetes.io/scheme": "internet-facing", "cert-manager.io/cluster-issuer": "public"}
+}
+
+// ingressClass makes the class that a route names.
+func (w *world) ingressClass(ctx context.Context, name string) {
 	GinkgoHelper()
-	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: "nginx"}, Spec: networkingv1.IngressClassSpec{Controller: "k8s.io/ingress-nginx"}}
+	class := &networkingv1.IngressClass{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: networkingv1.IngressClassSpec{Controller: "example.com/" + name}}
 	if err := w.Client.Create(ctx, class); !apierrors.IsAlreadyExists(err) {
 		Expect(err).NotTo(HaveOccurred())
 	}
@@ -68,7 +79,9 @@ func (w *world) watchIngresses(ctx context.Context) *ingressHistory {
 			}
 			seen[live.UID] = ingressText(live, w.namespace)
 			line := verbs[event.Type] + " " + live.Name
-			if event.Type != watch.Deleted {
+			if action, ok := live.Annotations["alb.ingress.kubernetes.io/actions.public"]; ok {
+				line += ": " + targetsOf(action)
+			} else if event.Type != watch.Deleted {
 				line += ": " + versionOf(live.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name)
 				if weight, isCanary := live.Annotations["nginx.ingress.kubernetes.io/canary-weight"]; isCanary {
 					line += " " + weight
@@ -78,6 +91,29 @@ func (w *world) watchIngresses(ctx context.Context) *ingressHistory {
 		}
 	}()
 	return h
+}
+
+// targetsOf an action, as versions with weights, and whether clients stay with one.
+func targetsOf(text string) string {
+	GinkgoHelper()
+	var action struct {
+		ForwardConfig struct {
+			TargetGroups []struct {
+				ServiceName string
+				Weight      int32
+			}
+			TargetGroupStickinessConfig struct{ Enabled bool }
+		}
+	}
+	Expect(json.Unmarshal([]byte(text), &action)).To(Succeed())
+	var told []string
+	for _, t := range action.ForwardConfig.TargetGroups {
+		told = append(told, fmt.Sprintf("%s %d", versionOf(t.ServiceName), t.Weight))
+	}
+	if action.ForwardConfig.TargetGroupStickinessConfig.Enabled {
+		told = append(told, "sticky")
+	}
+	return strings.Join(told, ", ")
 }
 
 func (h *ingressHistory) tell(line string) {
@@ -113,7 +149,7 @@ func (w *world) untilNoCanary(ctx context.Context) {
 }
 
 var _ = story("an Ingress and its canary, through a rollout, a rollback, an abort and the deletion of the track", func(ctx context.Context, w *world) {
-	w.ingressClass(ctx)
+	w.ingressClass(ctx, "nginx")
 	history := w.watchIngresses(ctx)
 	begin := func(what string) { history.tell("# " + what) }
 
@@ -153,7 +189,7 @@ var _ = story("an Ingress and its canary, through a rollout, a rollback, an abor
 })
 
 var _ = story("an Ingress that somebody edits in the middle of a rollout is put right, and the rollout goes on", func(ctx context.Context, w *world) {
-	w.ingressClass(ctx)
+	w.ingressClass(ctx, "nginx")
 	w.goLive(ctx, w.track(ingressRoute, harness.Steps(harness.Step(20, 3))), w.release("1.0.0"))
 	w.create(ctx, w.release("2.0.0"))
 	w.untilWeight(ctx, "2.0.0", 20)
@@ -180,7 +216,7 @@ var _ = story("an IngressClass that does not exist is said so, and waited for", 
 })
 
 var _ = story("what the Ingress of somebody else claims is left to it: by name, and by host and path", func(ctx context.Context, w *world) {
-	w.ingressClass(ctx)
+	w.ingressClass(ctx, "nginx")
 	theirs := &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "shop"},
 		Spec: networkingv1.IngressSpec{IngressClassName: ptr.To("nginx"), Rules: []networkingv1.IngressRule{{
@@ -199,4 +235,56 @@ var _ = story("what the Ingress of somebody else claims is left to it: by name, 
 	w.untilTrack(ctx, v1alpha1.ConditionRolloutBlocked, And(HavePrefix("RolloutBlocked=True RouteConflict"), ContainSubstring("Ingress "+w.namespace+"/theirs has the same class, host and path")))
 	Expect(w.Client.Delete(ctx, theirs)).To(Succeed())
 	w.untilSettled(ctx, "1.0.0")
+})
+
+var _ = story("an action with weighted target groups, through a rollout, a rollback, an abort and the deletion of the track", func(ctx context.Context, w *world) {
+	w.ingressClass(ctx, "alb")
+	history := w.watchIngresses(ctx)
+	begin := func(what string) { history.tell("# " + what) }
+	// listedAlone waits until nobody without weight is listed any more.
+	listedAlone := func(version string) {
+		GinkgoHelper()
+		Eventually(ctx, func() string { lines := history.lines(); return lines[len(lines)-1] }).Should(Equal("update shop: " + version + " 100"))
+	}
+
+	begin("1.0.0, the first release")
+	w.goLive(ctx, w.track(albRoute, harness.Steps(harness.Step(20, 1))), w.release("1.0.0"))
+
+	begin("2.0.0, by a step of 20")
+	w.create(ctx, w.release("2.0.0"))
+	w.untilSettled(ctx, "2.0.0")
+	pods := &corev1.PodList{}
+	Expect(w.Client.List(ctx, pods, client.InNamespace(w.namespace))).To(Succeed())
+	gated := map[string]int{}
+	for i := range pods.Items {
+		gated[versionOf(pods.Items[i].Name)] += len(pods.Items[i].Spec.ReadinessGates)
+	}
+	Expect(gated["2.0.0"]).To(BeNumerically(">", 0), "its pods came after the action listed it")
+
+	begin("a rollback to 1.0.0, which is warm; 2.0.0 is not kept")
+	w.act(ctx, v1alpha1.ActionRollback, "1.0.0")
+	w.untilRecord(ctx, "2.0.0", v1alpha1.EventRolledBack)
+	listedAlone("1.0.0")
+
+	begin("3.0.0, aborted at 20")
+	track, err := w.Track(ctx, w.namespace)
+	Expect(err).NotTo(HaveOccurred())
+	w.patch(ctx, track, `{"spec":{"rollout":{"steps":[{"weightPercent":20,"holdSeconds":600}]}}}`)
+	w.create(ctx, w.release("3.0.0"))
+	w.untilWeight(ctx, "3.0.0", 20)
+	w.act(ctx, v1alpha1.ActionAbort, "3.0.0", attempt(1))
+	w.untilVerdict(ctx, "3.0.0", 1, v1alpha1.EventAborted)
+	listedAlone("1.0.0")
+
+	begin("the track is deleted: the Ingress serves on")
+	Expect(w.Client.Delete(ctx, track)).To(Succeed())
+	Consistently(ctx, func() error { _, err := w.ingress(ctx, "shop"); return err }).WithTimeout(1e9).Should(Succeed())
+
+	Expect(history.lines()).To(Equal([]string{
+		"# 1.0.0, the first release", "create shop: 1.0.0 100",
+		"# 2.0.0, by a step of 20", "update shop: 1.0.0 100, 2.0.0 0", "update shop: 1.0.0 80, 2.0.0 20, sticky", "update shop: 1.0.0 0, 2.0.0 100",
+		"# a rollback to 1.0.0, which is warm; 2.0.0 is not kept", "update shop: 1.0.0 100, 2.0.0 0", "update shop: 1.0.0 100",
+		"# 3.0.0, aborted at 20", "update shop: 1.0.0 100, 3.0.0 0", "update shop: 1.0.0 80, 3.0.0 20, sticky", "update shop: 1.0.0 100, 3.0.0 0", "update shop: 1.0.0 100",
+		"# the track is deleted: the Ingress serves on",
+	}))
 })

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/strata-release/strata/api/v1alpha1"
 	"github.com/strata-release/strata/controllers/ledger"
@@ -109,7 +110,7 @@ func (w *World) mayBreak(release, what string) error {
 	if !ok {
 		return nil
 	}
-	if since := w.Now.Sub(last); since < w.drain() {
+	if since := w.Now.Sub(last); since < max(w.drain(), w.deregistration()) {
 		return fmt.Errorf("%s, which had traffic %s ago", what, since)
 	}
 	return nil
@@ -122,7 +123,7 @@ func (w *World) mayHavePods(o *rollout.Observation, r *Release) error {
 	state := o.Log.Head.State
 	for _, live := range state.Live {
 		if live.UID == r.UID && (live.ZeroTime == nil || live.Recall != nil) {
-			return nil
+			return w.checkListed(o, r, live)
 		}
 	}
 	if c := state.Candidate; c == nil || c.UID != r.UID {
@@ -134,12 +135,37 @@ func (w *World) mayHavePods(o *rollout.Observation, r *Release) error {
 	if err := w.checkTurn(o, state); err != nil {
 		return err
 	}
+	if err := w.checkListed(o, r, v1alpha1.LiveRelease{ZeroTime: &metav1.MicroTime{}}); err != nil {
+		return err
+	}
 	for _, t := range r.Spec.Tests {
 		passed := slices.ContainsFunc(state.Tests, func(result v1alpha1.TestResult) bool {
 			return result.Name == t.Name && result.Outcome == v1alpha1.TestPassed
 		})
 		if t.When == v1alpha1.BeforePods && !passed && !w.proven(state.Candidate.ReleaseRef) {
 			return fmt.Errorf("test %s has not passed", t.Name)
+		}
+	}
+	return nil
+}
+
+// checkListed: before a release without weight gets pods, load balancers know it; unless what
+// serves is down in the writer's own observation.
+func (w *World) checkListed(o *rollout.Observation, r *Release, live v1alpha1.LiveRelease) error {
+	if live.ZeroTime == nil || o.Track.Spec.Traffic == nil {
+		return nil
+	}
+	for _, spec := range o.Track.Spec.Traffic.Routes {
+		for _, route := range o.Log.Head.State.Routes {
+			if !byALB(spec) || route.Name != spec.Name || len(route.Weights) == 0 || w.knows([]v1alpha1.Route{spec}, r.Name, spec.ComponentName) {
+				continue
+			}
+			down := slices.ContainsFunc(route.Weights, func(s v1alpha1.ReleaseWeight) bool {
+				return s.WeightPercent > 0 && endpoints(o, s.ReleaseName, spec.ComponentName) == 0
+			})
+			if !down {
+				return fmt.Errorf("the load balancer of route %s does not know it yet, and its pods get no readiness gates", spec.Name)
+			}
 		}
 	}
 	return nil

@@ -173,6 +173,9 @@ func observeComponent(c *Objects, r *Release, component string) rollout.Componen
 	o.Sequence, o.Replicas = d.Sequence, d.Replicas
 	o.ReadyReplicas, o.AvailableReplicas = d.Ready, d.Ready
 	o.Drifts = observeDrifts(d, r)
+	if d.Ungated && d.Replicas > 0 {
+		o.Ungated = name + "-1"
+	}
 	o.Available, o.AvailableChange, o.ShortSince = d.Available, d.Change, d.ShortSince
 	if o.Service == rollout.Ours {
 		o.ReadyEndpoints = d.Ready

@@ -105,6 +105,8 @@ type Deployment struct {
 	// Change is when Available last changed, ReadyAt when the pods will be ready,
 	// ShortSince since when any is not; zero: never.
 	Change, ReadyAt, ShortSince time.Time
+	// Ungated: its pods got no readiness gates as they were created.
+	Ungated bool
 	// Changed is in what it is not as sealed, and Pods which of its pods are not.
 	Changed *rollout.Drift
 	Pods    []rollout.Drift
@@ -219,6 +221,8 @@ type World struct {
 	// Turn is how a candidate stands among the rollouts of other tracks at a time; nil:
 	// nothing limits them.
 	Turn func(time.Time) rollout.Turn
+	// NoGates: pods get no readiness gates of load balancers.
+	NoGates bool
 	// TrackGone: the track was deleted.
 	TrackGone bool
 	// Writes counts the writes of planners.
@@ -451,4 +455,38 @@ func (w *World) drain() time.Duration {
 		return rollout.DefaultDrain
 	}
 	return time.Duration(*w.Track.Spec.Traffic.DrainSeconds) * time.Second
+}
+
+// deregistration is the longest time that a load balancer gives the requests of a target that
+// goes; 0 without one.
+func (w *World) deregistration() time.Duration {
+	var longest time.Duration
+	for _, spec := range w.specRoutes() {
+		switch {
+		case !byALB(spec):
+		case spec.Ingress.DeregistrationDelaySeconds == nil:
+			longest = max(longest, rollout.DefaultDeregistrationDelay)
+		default:
+			longest = max(longest, time.Duration(*spec.Ingress.DeregistrationDelaySeconds)*time.Second)
+		}
+	}
+	return longest
+}
+
+// byALB: the load balancer of a route gives pods their readiness gates as they are created,
+// and only those that it knows by then.
+func byALB(spec v1alpha1.Route) bool {
+	return spec.Ingress != nil && spec.Ingress.Dialect == v1alpha1.DialectALB
+}
+
+// knows says whether the load balancers of a component, by routes, know a release.
+func (w *World) knows(routes []v1alpha1.Route, release, component string) bool {
+	for _, spec := range routes {
+		object := w.Routes[routeObjectName(spec)]
+		if byALB(spec) && spec.ComponentName == component && (object == nil ||
+			!slices.ContainsFunc(object.Carried, func(s v1alpha1.ReleaseWeight) bool { return s.ReleaseName == release })) {
+			return false
+		}
+	}
+	return true
 }

@@ -114,6 +114,9 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 			}})
 		}
 	}
+	if a.WithoutPods {
+		return writes
+	}
 	for i, c := range r.Spec.Components {
 		name, size := resources.ChildName(r.Name, c.Name), a.Sizes[i].Replicas
 		if p.objects.Deployments[name] != nil {
@@ -129,7 +132,7 @@ func (p *Planner) createChildren(a rollout.CreateChildren) []write {
 			}
 			d := &Deployment{
 				Name: name, Release: r.Name, Component: c.Name, Owner: r.UID, Version: w.next(),
-				Sequence: a.Sequence, Change: w.Now,
+				Sequence: a.Sequence, Change: w.Now, Ungated: w.NoGates || !w.knows(w.specRoutes(), r.Name, c.Name),
 			}
 			w.resize(d, size)
 			w.mutate(d)

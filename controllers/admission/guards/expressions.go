@@ -53,6 +53,29 @@ const (
 const annotated = sameLabels + ` && ` + sameTies + ` && ` +
 	`(variables.annotations.map(k, k) + variables.oldAnnotations.map(k, k)).all(k, variables.annotations[?k] == variables.oldAnnotations[?k] || ('annotate ' + k + ' ' + request.userInfo.username) in variables.writers)`
 
+// gated is true where a named writer wrote the conditions alone that it may, of those which
+// the pod has as readiness gates. It wants the variable of writing.
+const gated = sameMetadata + ` && ` + sameSpec + ` && ` +
+	`object.?status.?conditions.orValue([]).filter(c, !` + itsGate + `) == oldObject.?status.?conditions.orValue([]).filter(c, !` + itsGate + `)`
+
+const itsGate = `(oldObject.spec.?readinessGates.orValue([]).exists(g, g.conditionType == c.type) && ('gate ' + c.type.split('/')[0] + ' ' + request.userInfo.username) in variables.writers)`
+
+// podStatusFields are those of the status of a pod, but for its conditions.
+var podStatusFields = []string{
+	"allocatedResources", "containerStatuses", "ephemeralContainerStatuses", "extendedResourceClaimStatus", "hostIP", "hostIPs",
+	"initContainerStatuses", "message", "nominatedNodeName", "observedGeneration", "phase", "podIP", "podIPs", "qosClass", "reason",
+	"resize", "resourceClaimStatuses", "resources", "startTime",
+}
+
+// sameFields says of fields of the status that they stay as they are.
+func sameFields(names []string) string {
+	var same []string
+	for _, name := range names {
+		same = append(same, `object.?status.?`+name+` == oldObject.?status.?`+name)
+	}
+	return strings.Join(same, " && ")
+}
+
 // excepted is true for requests of the operator and of the controllers of the row.
 const excepted = `variables.operator || variables.controller`
 

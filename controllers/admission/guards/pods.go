@@ -16,10 +16,10 @@ var pods = []Route{
 		Variables:   variables(releaseOf, annotationsOf, oldAnnotation, writersOf),
 		Rules: []Rule{{
 			ID:         "STRATA-015",
-			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups || (` + all(sameStatus, sameSpec, annotated) + `)`,
+			Expression: `variables.controller || 'system:nodes' in request.userInfo.groups || (` + all(sameStatus, sameSpec, annotated) + `) || (` + all(gated, sameFields(podStatusFields)) + `)`,
 			Says:       "the status of this pod is written by its node: its release is judged by it",
 			Detail:     `'the status of pod ' + oldObject.metadata.name + ' is written by its node: release ' + variables.release + ' is judged by it'`,
-			Instead:    nothingInstead,
+			Instead:    nothingInstead + ` A program that writes readiness gates is named in spec.writers of a ReleasePolicy.`,
 		}},
 	},
 	{

@@ -2,6 +2,9 @@ package validation
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -76,6 +79,9 @@ func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 		if route.Preview != nil && route.Preview.CookieName != "" && route.GatewayAPI != nil && route.GatewayAPI.Kind == "GRPCRoute" {
 			errs = append(errs, field.Invalid(at.Child("preview", "cookieName"), route.Preview.CookieName, "calls have no cookies: name a header in headerName"))
 		}
+		if route.Ingress != nil && route.Ingress.Dialect == v1alpha1.DialectALB {
+			errs = append(errs, validateALB(route.Ingress.Annotations, at.Child("ingress", "annotations"))...)
+		}
 		if route.Type != v1alpha1.RouteService {
 			continue
 		}
@@ -91,6 +97,27 @@ func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 			errs = append(errs, field.Duplicate(name, route.Service.Name))
 		}
 		services[route.Service.Name] = true
+	}
+	return errs
+}
+
+// validateALB refuses the annotations that carry weights, or say what other fields do.
+func validateALB(annotations map[string]v1alpha1.AnnotationValue, path *field.Path) field.ErrorList {
+	const prefix = "alb.ingress.kubernetes.io/"
+	var errs field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		at, value := path.Key(key), string(annotations[key])
+		switch name := strings.TrimPrefix(key, prefix); {
+		case !strings.HasPrefix(key, prefix):
+		case strings.HasPrefix(name, "actions."):
+			errs = append(errs, field.Invalid(at, shorten(value), "actions are the operator's, and carry the weights: leave it out, and give requests that reach no release an Ingress of their own"))
+		case name == "target-type":
+			errs = append(errs, field.Invalid(at, value, "is the operator's, and always ip: readiness gates are of pods, and not of nodes; leave it out"))
+		case name == "target-group-attributes" && strings.Contains(value, "deregistration_delay."):
+			errs = append(errs, field.Invalid(at, shorten(value), "the deregistration delay is said by deregistrationDelaySeconds of the route, which the drain honours: leave it out here"))
+		case name == "target-group-attributes" && strings.Contains(value, "stickiness."):
+			errs = append(errs, field.Invalid(at, shorten(value), "stickiness of a target group wants its rule to be sticky whatever the weights, and would keep clients on a release without weight: leave it out, and set stickinessSeconds of the route"))
+		}
 	}
 	return errs
 }

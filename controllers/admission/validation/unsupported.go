@@ -23,9 +23,7 @@ type NotSupported struct {
 }
 
 // NotSupportedYet is the table.
-var NotSupportedYet = []NotSupported{
-	{Kind: "ReleaseTrack", Field: "spec.traffic.routes[].ingress.dialect", Values: []string{"ALB"}, Instead: "use NGINX, or a route of type GatewayAPI or Service"},
-}
+var NotSupportedYet []NotSupported
 
 // NotSupportedFile is where the table stands in words, from the top of the
 // repository.
@@ -98,6 +96,10 @@ func NotSupportedDocument() []byte {
 	var doc strings.Builder
 	doc.WriteString("# Not supported yet\n\n")
 	doc.WriteString("The API has these fields, and their behaviour is still to come. Admission refuses\nthem with \"not supported yet\"; none is ever ignored. Made from the table in\n`controllers/admission/validation/unsupported.go` by `go generate ./controllers/admission/...`.\n\n")
+	if len(NotSupportedYet) == 0 {
+		doc.WriteString("There is none.\n")
+		return []byte(doc.String())
+	}
 	doc.WriteString("| kind | field | refused | instead |\n|---|---|---|---|\n")
 	for _, row := range NotSupportedYet {
 		name, refused := "`"+row.Field+"`", "any value"

@@ -36,6 +36,9 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 	}
 	var both pair
 	both.primary, _ = seen.Object.(*networkingv1.Ingress)
+	if byAction(route) {
+		return p.applyALB(ctx, t, route, write, both.primary)
+	}
 	both.canary, _ = seen.Beside.(*networkingv1.Ingress)
 	if err := p.complete(ctx, &both, types.NamespacedName{Namespace: t.Namespace, Name: route.Ingress.Name}, route.PortName, settleOf(route)); err != nil {
 		return nil, err
@@ -172,6 +175,7 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 	if err != nil {
 		return nil, fmt.Errorf("list Ingresses: %w", err)
 	}
+	var left []traffic.Observed
 	pairs, order := map[string]*pair{}, []string{}
 	for i := range found.Items {
 		live := &found.Items[i]
@@ -183,6 +187,15 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 		if inSpec(routes, live.Labels[v1alpha1.LabelRoute], name) {
 			continue
 		}
+		if isALB(live) {
+			facts, err := p.factsOfAction(ctx, live.Labels[v1alpha1.LabelRoute], live, DefaultSettleALB)
+			if err != nil {
+				return nil, err
+			}
+			facts.Orphaned, facts.SettleTime, facts.ListedTime = true, time.Time{}, time.Time{}
+			left = append(left, traffic.Observed{Route: facts, Object: live})
+			continue
+		}
 		if pairs[name] == nil {
 			pairs[name], order = &pair{}, append(order, name)
 		}
@@ -192,7 +205,6 @@ func (p *Provider) Leftovers(ctx context.Context, t traffic.Track, routes []v1al
 			pairs[name].primary = live
 		}
 	}
-	left := make([]traffic.Observed, 0, len(order))
 	for _, name := range order {
 		facts, err := p.leftover(ctx, *pairs[name], types.NamespacedName{Namespace: t.Namespace, Name: name})
 		if err != nil {

@@ -31,7 +31,8 @@ func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
 	return nil
 }
 
-// A claim is a class, a host, a path and how that is compared. An Ingress that compares in
+// A claim is a class, with dialect ALB the group of Ingresses too that share a load balancer,
+// a host, a path and how that is compared. An Ingress that compares in
 // a way of its controller's does so by prefix.
 func claim(class, host, path, pathType string) string {
 	if pathType != string(networkingv1.PathTypeExact) {
@@ -41,10 +42,18 @@ func claim(class, host, path, pathType string) string {
 }
 
 func claimsOf(route v1alpha1.IngressRoute) []string {
+	class := route.ClassName
+	if route.Dialect == v1alpha1.DialectALB {
+		group := string(route.Annotations[albGroup])
+		if group == "" {
+			return nil // It has a load balancer of its own.
+		}
+		class += "/" + group
+	}
 	var all []string
 	for _, rule := range route.Rules {
 		for _, path := range pathsOf(rule) {
-			all = append(all, claim(route.ClassName, rule.Host, path.Path, path.PathType))
+			all = append(all, claim(class, rule.Host, path.Path, path.PathType))
 		}
 	}
 	return all
@@ -55,6 +64,11 @@ func claimsOfLive(live *networkingv1.Ingress) []string {
 		return nil // A canary has its share of what the primary claims.
 	}
 	class := ptr.Deref(live.Spec.IngressClassName, live.Annotations["kubernetes.io/ingress.class"])
+	if group := live.Annotations[albGroup]; group != "" {
+		class += "/" + group
+	} else if isALB(live) {
+		return nil
+	}
 	var all []string
 	for _, rule := range live.Spec.Rules {
 		if rule.HTTP == nil {

@@ -50,13 +50,18 @@ type leg struct {
 // release has no such port, and live, which may be nil, does not tell it either.
 func renderPrimary(t traffic.Track, route v1alpha1.Route, release string, live *networkingv1.Ingress) (leg, bool) {
 	made, ok := render(t, route, release, live)
+	made.addAsked(route)
+	return made, ok
+}
+
+// addAsked adds what the track asks for beside rules.
+func (l *leg) addAsked(route v1alpha1.Route) {
 	for _, tls := range route.Ingress.TLS {
-		made.spec.TLS = append(made.spec.TLS, networkingv1.IngressTLS{Hosts: tls.Hosts, SecretName: tls.SecretName})
+		l.spec.TLS = append(l.spec.TLS, networkingv1.IngressTLS{Hosts: tls.Hosts, SecretName: tls.SecretName})
 	}
 	for key, value := range route.Ingress.Annotations {
-		made.annotations[key] = string(value)
+		l.annotations[key] = string(value)
 	}
-	return made, ok
 }
 
 // renderCanary leads a share of the requests to a release. All else, TLS too, is the
@@ -92,7 +97,11 @@ func previewOf(preview v1alpha1.RoutePreview, candidate string) map[string]strin
 func render(t traffic.Track, route v1alpha1.Route, release string, live *networkingv1.Ingress) (leg, bool) {
 	service := resources.ChildName(release, route.ComponentName)
 	port, ok := backendPort(t, route, release, service, live)
-	backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: service, Port: networkingv1.ServiceBackendPort{Number: port}}}
+	return renderRules(route, networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: service, Port: networkingv1.ServiceBackendPort{Number: port}}}), ok
+}
+
+// renderRules leads all requests of a route to one backend.
+func renderRules(route v1alpha1.Route, backend networkingv1.IngressBackend) leg {
 	made := leg{annotations: map[string]string{}}
 	made.spec.IngressClassName = ptr.To(route.Ingress.ClassName)
 	for _, rule := range route.Ingress.Rules {
@@ -102,7 +111,7 @@ func render(t traffic.Track, route v1alpha1.Route, release string, live *network
 		}
 		made.spec.Rules = append(made.spec.Rules, networkingv1.IngressRule{Host: rule.Host, IngressRuleValue: networkingv1.IngressRuleValue{HTTP: http}})
 	}
-	return made, ok
+	return made
 }
 
 func pathsOf(rule v1alpha1.IngressRule) []v1alpha1.IngressPath {
@@ -155,13 +164,18 @@ func (l leg) write(object *networkingv1.Ingress) {
 	object.Spec, object.Annotations = *l.spec.DeepCopy(), l.merged(object.Annotations)
 }
 
-// merged are annotations with those of the leg. Of the dialect's own no others stay.
+// ofDialect says whether the controller of an Ingress reads an annotation.
+func ofDialect(key string) bool {
+	return strings.HasPrefix(key, nginxPrefix) || strings.HasPrefix(key, albPrefix)
+}
+
+// merged are annotations with those of the leg. Of the dialects' own no others stay.
 func (l leg) merged(live map[string]string) map[string]string {
 	merged := maps.Clone(live)
 	if merged == nil {
 		merged = map[string]string{}
 	}
-	maps.DeleteFunc(merged, func(key, _ string) bool { return strings.HasPrefix(key, nginxPrefix) })
+	maps.DeleteFunc(merged, func(key, _ string) bool { return ofDialect(key) })
 	maps.Copy(merged, l.annotations)
 	return merged
 }

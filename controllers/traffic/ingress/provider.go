@@ -1,6 +1,19 @@
-// Package ingress is the traffic provider of routes of type Ingress. Dialect NGINX,
-// that of ingress-nginx, has two Ingresses for each route of the track, owned whole by
-// the operator:
+// Package ingress is the traffic provider of routes of type Ingress. Dialect ALB, that of the
+// AWS Load Balancer Controller, has one Ingress for each route of the track, owned whole by the
+// operator, and one write of it moves all weights (alb.go):
+//
+//	Ingress <name>
+//	  class, rules, tls            as the track's spec says
+//	  backend of every path        the action of the route's name, port use-annotation
+//	  alb.ingress.kubernetes.io/actions.<route>: a target group for Service R-C of each
+//	                               release, with its weight in percent
+//
+// A release is listed there before it has pods (rollout/listing.go), so that these get the
+// readiness gate of their target group. It counts as listed once settleSeconds have passed
+// since this process first saw it listed.
+//
+// Dialect NGINX, that of ingress-nginx, has two Ingresses for each route of the track, owned
+// whole by the operator:
 //
 //	Ingress <name>                 the primary
 //	  class, rules, tls            as the track's spec says
@@ -35,7 +48,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
@@ -77,6 +89,8 @@ type Provider struct {
 
 	// sights of the Ingresses of a route, by the primary's name.
 	sights traffic.Sights
+	// listings of those with dialect ALB, likewise.
+	listings listings
 
 	mu sync.Mutex
 	// noCanary are the names of canaries that were not there on a live read, and that
@@ -114,9 +128,9 @@ type pair struct {
 // Observe implements traffic.Provider.
 func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.Route) (traffic.Observed, error) {
 	facts := rollout.Route{Name: route.Name, Type: route.Type}
-	if route.Ingress == nil || route.Ingress.Dialect != v1alpha1.DialectNGINX {
+	if !supported(route) {
 		facts.Reason = traffic.ReasonUnsupported
-		facts.Message = "routes of type Ingress need ingress.dialect NGINX: this operator knows no other"
+		facts.Message = "routes of type Ingress need ingress.dialect NGINX or ALB: this operator knows no other"
 		return traffic.Observed{Route: facts}, nil
 	}
 	key := types.NamespacedName{Namespace: t.Namespace, Name: route.Ingress.Name}
@@ -130,7 +144,13 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 		return traffic.Observed{Route: facts}, nil
 	}
 	both := pair{}
-	if found {
+	switch {
+	case found && byAction(route):
+		return p.observeALB(ctx, t, route, primary)
+	case byAction(route):
+		p.sawAt(key, nil, nil)
+		return p.observeMissing(ctx, t, route, both)
+	case found:
 		both.primary = primary
 	}
 	if both.canary, both.taken, err = p.findCanary(ctx, t, route); err != nil {
@@ -145,11 +165,21 @@ func (p *Provider) Observe(ctx context.Context, t traffic.Track, route v1alpha1.
 	return p.observeOurs(ctx, t, route, both)
 }
 
+func supported(route v1alpha1.Route) bool {
+	return route.Ingress != nil && (route.Ingress.Dialect == v1alpha1.DialectNGINX || byAction(route))
+}
+
+// byAction says whether a route has dialect ALB.
+func byAction(route v1alpha1.Route) bool { return route.Ingress.Dialect == v1alpha1.DialectALB }
+
 func settleOf(route v1alpha1.Route) time.Duration {
-	if route.Ingress.SettleSeconds == nil {
-		return DefaultSettle
+	switch {
+	case route.Ingress.SettleSeconds != nil:
+		return time.Duration(*route.Ingress.SettleSeconds) * time.Second
+	case byAction(route):
+		return DefaultSettleALB
 	}
-	return time.Duration(*route.Ingress.SettleSeconds) * time.Second
+	return DefaultSettle
 }
 
 func taken(key types.NamespacedName) string {
@@ -246,7 +276,7 @@ func lookOf(live *networkingv1.Ingress) string {
 		return ""
 	}
 	annotations := maps.Clone(live.Annotations)
-	maps.DeleteFunc(annotations, func(key, _ string) bool { return !strings.HasPrefix(key, nginxPrefix) })
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return !ofDialect(key) })
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %q", live.UID, live.Generation, annotations))
 	return hex.EncodeToString(sum[:8])
 }
@@ -321,6 +351,13 @@ func (p *Provider) asked(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 		return route, nil, err
 	}
 	kept := *route.Ingress
+	if group := live.Annotations[albGroup]; group != "" {
+		kept.Annotations = maps.Clone(kept.Annotations)
+		if kept.Annotations == nil {
+			kept.Annotations = map[string]v1alpha1.AnnotationValue{}
+		}
+		kept.Annotations[albGroup] = v1alpha1.AnnotationValue(group)
+	}
 	kept.ClassName, kept.Rules = ptr.Deref(live.Spec.IngressClassName, ""), nil
 	for _, rule := range live.Spec.Rules {
 		made := v1alpha1.IngressRule{Host: rule.Host}
@@ -354,15 +391,10 @@ func (p *Provider) factsOf(ctx context.Context, both pair, route v1alpha1.Route)
 // doubt says why the Ingresses do not prove what they say; "" when they do, once they have
 // settled.
 func (p *Provider) doubt(ctx context.Context, both pair) (reason, message string, err error) {
+	if reason, message = p.doubtTaken(ctx, both.primary, both.settled); reason != "" {
+		return reason, message, nil
+	}
 	class := ptr.Deref(both.primary.Spec.IngressClassName, "")
-	taken := len(both.primary.Status.LoadBalancer.Ingress) > 0
-	if (!taken || !both.settled) && p.classMissing(ctx, class) {
-		return traffic.ReasonClassMissing, fmt.Sprintf("IngressClass %s does not exist: install its controller, or correct className", class), nil
-	}
-	if !taken {
-		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet, or publishes no status",
-			both.primary.Namespace, both.primary.Name, class), nil
-	}
 	for _, live := range both.there() {
 		missing, err := p.serviceMissing(ctx, live)
 		if err != nil {
@@ -384,22 +416,45 @@ func (p *Provider) doubt(ctx context.Context, both pair) (reason, message string
 	return "", "", nil
 }
 
+// doubtTaken says why the controller of an Ingress may not have taken it at all.
+func (p *Provider) doubtTaken(ctx context.Context, live *networkingv1.Ingress, settled bool) (reason, message string) {
+	class, taken := ptr.Deref(live.Spec.IngressClassName, ""), len(live.Status.LoadBalancer.Ingress) > 0
+	if (!taken || !settled) && p.classMissing(ctx, class) {
+		return traffic.ReasonClassMissing, fmt.Sprintf("IngressClass %s does not exist: install its controller, or correct className", class)
+	}
+	if !taken {
+		return traffic.ReasonNotReported, fmt.Sprintf("Ingress %s/%s has no address in status.loadBalancer: the controller of IngressClass %s has not taken it yet, or publishes no status",
+			live.Namespace, live.Name, class)
+	}
+	return "", ""
+}
+
 // serviceMissing names a Service that an Ingress leads to and that is not there.
 func (p *Provider) serviceMissing(ctx context.Context, live *networkingv1.Ingress) (string, error) {
 	for _, backend := range backendsOf(live) {
 		if backend.Service == nil {
 			continue
 		}
-		key := types.NamespacedName{Namespace: live.Namespace, Name: backend.Service.Name}
-		err := p.client.Get(ctx, key, &corev1.Service{}, client.UnsafeDisableDeepCopy)
-		if apierrors.IsNotFound(err) {
-			return key.Name, nil
-		}
+		missing, err := p.isMissing(ctx, types.NamespacedName{Namespace: live.Namespace, Name: backend.Service.Name})
 		if err != nil {
-			return "", fmt.Errorf("get Service %s: %w", key, err)
+			return "", err
+		}
+		if missing {
+			return backend.Service.Name, nil
 		}
 	}
 	return "", nil
+}
+
+func (p *Provider) isMissing(ctx context.Context, service types.NamespacedName) (bool, error) {
+	err := p.client.Get(ctx, service, &corev1.Service{}, client.UnsafeDisableDeepCopy)
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get Service %s: %w", service, err)
+	}
+	return false, nil
 }
 
 // classMissing says of an Ingress that nobody takes why that is. An error leaves it open:

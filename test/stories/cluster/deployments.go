@@ -53,7 +53,11 @@ func (s *stage) makePods(ctx context.Context, deployment *appsv1.Deployment, pod
 		if there[podName(deployment.Name, i)] {
 			continue
 		}
-		if err := s.Create(ctx, newPod(deployment, podName(deployment.Name, i), &deployment.Spec.Template, "Deployment")); err != nil {
+		pod := newPod(deployment, podName(deployment.Name, i), &deployment.Spec.Template, "Deployment")
+		if err := s.gate(ctx, pod, deployment.Name); err != nil {
+			return "", err
+		}
+		if err := s.Create(ctx, pod); err != nil {
 			return "", err
 		}
 	}
