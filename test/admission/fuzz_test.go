@@ -218,7 +218,8 @@ func judge(exempt, controller client.Client, old, sent *unstructured.Unstructure
 	if t.name == "shop-api" { // gateways may put finalizers on routes
 		changes = slices.DeleteFunc(changes, func(c validation.Change) bool { return strings.HasPrefix(c.Path, "metadata.finalizers") })
 	}
-	if err != nil && strings.Contains(err.Error(), `"explain-change.`) && len(changes) > 0 {
+	explained := err != nil && strings.Contains(err.Error(), `"explain-change.`)
+	if explained && len(changes) > 0 {
 		err = controller.Update(ctx, sent, client.DryRunAll)
 	}
 	switch {
@@ -230,6 +231,8 @@ func judge(exempt, controller client.Client, old, sent *unstructured.Unstructure
 		return "admitted", ""
 	case !apierrors.IsForbidden(err) || !strings.Contains(err.Error(), "STRATA-"):
 		return "refused", "it was refused by something else: " + err.Error()
+	case t.kind == "Job" && len(changes) == 0 && !explained:
+		return "refused", "" // nobody else writes it at all
 	case strings.Contains(err.Error(), "admission webhook"):
 		return "refused", "the policies admitted it, the webhook did not: " + err.Error()
 	case len(changes) == 0:
