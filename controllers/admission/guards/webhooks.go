@@ -75,7 +75,7 @@ func byRules() []Explanation {
 	return list
 }
 
-// bySchemas are our own kinds.
+// bySchemas are what the schemas of our own kinds refuse.
 var bySchemas = []Explanation{
 	{
 		// What was changed in a spec, and what to do instead.
