@@ -11,6 +11,7 @@
 //	policy.go      a policy is good
 //	policies.go    what the policies of its namespace make of a release
 //	access.go      who enters a pod has it open, and it is written down first
+//	invalid.go     what the API server is about to call invalid is forbidden
 //	deployment.go  the Deployments of releases are never changed in place
 //	respond.go     how a refusal reads
 //

@@ -139,5 +139,10 @@ func register(mgr ctrl.Manager, server webhook.Server, operator guards.Identity)
 	} {
 		server.Register(path, &admission.Webhook{Handler: handler})
 	}
+	for _, explained := range guards.Explaining {
+		if explained.Rule.ID != "" {
+			server.Register(explained.Path, &admission.Webhook{Handler: &invalidHandler{rule: explained.Rule, reader: mgr.GetClient(), live: mgr.GetAPIReader()}})
+		}
+	}
 	return nil
 }

@@ -29,6 +29,9 @@ func (e Effective) Writers() []string {
 // MayScale is the line of AnnotationWriters that lets a user change the number of pods.
 func MayScale(username string) string { return "scale " + username }
 
+// MayResize is the line of AnnotationWriters that lets a user change the resources of pods.
+func MayResize(username string) string { return "resize " + username }
+
 // MayWriteSizes says whether anybody may change the number of pods.
 func (e Effective) MayWriteSizes() bool {
 	return slices.ContainsFunc(e.Writers(), func(line string) bool { return strings.HasPrefix(line, MayScale("")) })
@@ -58,7 +61,7 @@ func linesOf(w *v1alpha1.NamedWriter) []string {
 		case v1alpha1.ScaleReplicas:
 			lines = append(lines, MayScale(s.Username))
 		case v1alpha1.ScaleResources:
-			lines = append(lines, "resize "+s.Username)
+			lines = append(lines, MayResize(s.Username))
 		}
 	}
 	if in := w.SidecarInjector; in != nil {

@@ -93,6 +93,12 @@ var guarding = []mutant{
 		`for _, p := range all {`, `for _, p := range all[:1] {`, testsOf("./" + policyDir)},
 	{"writers-add-up", "allows the writers of any policy, and not those of all", policyDir + "/writers.go",
 		`allowed = common(allowed, WriterLines(said))`, `allowed = append(allowed, WriterLines(said)...)`, testsOf("./" + policyDir)},
+	{"explanation-tells-secrets", "tells the values of a Secret that somebody tried to change", "controllers/admission/invalid.go",
+		`if req.Kind.Kind != "ConfigMap" && req.Kind.Kind != "Secret" {`, `if req.Kind.Kind != "ConfigMap" {`, testsOf("./controllers/admission")},
+	{"resizer-forbidden", "forbids a size to whom a policy lets write sizes", "controllers/admission/invalid.go",
+		` || slices.Contains(effective.Writers(), policy.MayResize(req.UserInfo.Username)) {`, ` || slices.Contains(effective.Writers(), "") {`, testsOf("./controllers/admission")},
+	{"spec-by-status-forbidden", "forbids a spec that is not written, on its way with a status", "controllers/admission/invalid.go",
+		`if req.SubResource == "status" {`, `if req.SubResource == "status" && false {`, testsOf("./controllers/admission")},
 	{"writers-by-first-line", "takes one line of a writer for all that it may do", policyDir + "/writers.go",
 		`return slices.Compact(lines)`, `return lines[:min(1, len(lines))]`, testsOf("./" + policyDir)},
 

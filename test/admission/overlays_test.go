@@ -101,20 +101,27 @@ var _ = Describe("An overlay", func() {
 	})
 
 	It("names the one user of all controllers, everywhere", func() {
-		policies, webhooks, _ := rendered("shared-controllers")
+		policies, webhooks, explaining := rendered("shared-controllers")
 		for _, policy := range policies {
 			Expect(policy.Spec.Variables[0].Expression).To(Equal(guards.InCluster.Expression()), policy.Name)
 			Expect(policy.Spec.Variables[1].Expression).To(ContainSubstring("'system:kube-controller-manager'"), policy.Name)
 		}
 		named := 0
-		for _, webhook := range webhooks {
-			for _, condition := range webhook.MatchConditions {
+		count := func(webhook string, conditions []admissionv1.MatchCondition) {
+			for _, condition := range conditions {
 				if condition.Name == "not-a-controller" {
-					Expect(condition.Expression).To(ContainSubstring("'system:kube-controller-manager'"), webhook.Name)
+					Expect(condition.Expression).To(ContainSubstring("'system:kube-controller-manager'"), webhook)
 					named++
 				}
 			}
 		}
+		for _, webhook := range webhooks {
+			count(webhook.Name, webhook.MatchConditions)
+		}
 		Expect(named).To(Equal(2))
+		for _, webhook := range explaining {
+			count(webhook.Name, webhook.MatchConditions)
+		}
+		Expect(named).To(Equal(8))
 	})
 })

@@ -9,6 +9,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
@@ -129,6 +130,10 @@ spec:
 		Expect(pod.Spec.Containers[0].Resources.Requests.Cpu().MilliValue()).To(BeEquivalentTo(6))
 		other := mergePatch(`{"spec":{"containers":[{"name":"app","image":"` + image + `","resources":{"requests":{"cpu":"7m","memory":"12Mi"}}}]}}`)
 		Expect(user("keda").SubResource("resize").Patch(ctx, pod, other)).To(MatchError(ContainSubstring("STRATA-022")))
+		guaranteed := mergePatch(`{"spec":{"containers":[{"name":"app","image":"` + image + `","resources":{"requests":{"cpu":"7m","memory":"12Mi"},"limits":{"cpu":"7m","memory":"12Mi"}}}]}}`)
+		Expect(user("keda").SubResource("resize").Patch(ctx, pod, guaranteed)).To(MatchError(And(ContainSubstring("STRATA-022"), ContainSubstring("(UPDATE pods/resize)"), ContainSubstring("release "+w.Release))))
+		err := user("vpa").SubResource("resize").Patch(ctx, pod, guaranteed)
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "it may resize, and is told by the API server why this is no size: %v", err)
 	})
 
 	It("adds containers of its images, and replaces none", func() {

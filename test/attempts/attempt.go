@@ -42,6 +42,8 @@ type World struct {
 	Node          string
 	// OperatorPod runs in the operator's namespace.
 	OperatorPod string
+	// Explained: the webhook answers, and so nothing may be refused as invalid.
+	Explained bool
 
 	// config is the cluster administrator's.
 	config  *rest.Config
@@ -97,7 +99,8 @@ type Attempt struct {
 	rules []string
 	// mentions must stand in the refusal: the release.
 	mentions string
-	// invalid: the API's own validation may refuse it before any policy is asked.
+	// invalid: the API's own validation may refuse it before any policy is asked, where
+	// nobody explains it.
 	invalid bool
 	// nothing: it may do nothing at all, and is then let through by the policies.
 	nothing bool
@@ -112,7 +115,7 @@ type Attempt struct {
 func (a *Attempt) Rules() []string { return a.rules }
 
 // MayBeInvalid says whether the API server may refuse it by its own validation, before any
-// policy is asked.
+// policy is asked, while the webhook is away.
 func (a *Attempt) MayBeInvalid() bool { return a.invalid }
 
 func (a *Attempt) String() string { return a.Row + ": " + a.What }
@@ -180,7 +183,7 @@ func (w *World) run(ctx context.Context, a *Attempt) error {
 		// What is let through is told to the webhook, which may be away.
 		if a.nothing && (err == nil || apierrors.IsInternalError(err)) {
 			admitted = true
-		} else if err := a.refused(err); err != nil {
+		} else if err := a.refused(err, w.Explained); err != nil {
 			return fmt.Errorf("dry run %v: %w", dryRun != nil, err)
 		}
 	}
@@ -213,11 +216,11 @@ func (w *World) send(ctx context.Context, a *Attempt, live *unstructured.Unstruc
 }
 
 // refused says what is wrong with an answer, nil for nothing.
-func (a *Attempt) refused(err error) error {
+func (a *Attempt) refused(err error, explained bool) error {
 	switch {
 	case err == nil:
 		return errors.New("it was not refused")
-	case a.invalid && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)):
+	case a.invalid && !explained && (apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)):
 		return nil
 	case !apierrors.IsForbidden(err):
 		return fmt.Errorf("it was not refused with a 403: %w", err)

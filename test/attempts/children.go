@@ -39,12 +39,16 @@ func (w *World) children() []Attempt {
 	image := edit{what: "another image", change: func(object map[string]any) {
 		setImage(object, "spec", "template", "spec")
 	}}
-	frozen := edit{what: "other content", invalid: true, change: func(object map[string]any) {
-		object["data"] = map[string]any{"theme": "bGlnaHQ="}
-	}}
+	selector := invalid(set("checkout", "spec", "selector", "matchLabels", "team"))
+	content := []edit{
+		invalid(edit{what: "other content", change: func(object map[string]any) {
+			object["data"] = map[string]any{"theme": "bGlnaHQ="}
+		}}),
+		invalid(set(false, "immutable")), invalid(unset("immutable")),
+	}
 	return slices.Concat(
 		w.edits("deployments", deployment, rules("010"), w.Release, append([]edit{
-			set(int64(7), "spec", "minReadySeconds"), set(true, "spec", "paused"), label, restart, image,
+			set(int64(7), "spec", "minReadySeconds"), set(true, "spec", "paused"), label, restart, image, selector,
 		}, scaled...)),
 		w.edits("deployments, metadata", deployment, rules("011", "010"), w.Release, metadataEdits()),
 		w.edits("deployments, our labels", deployment, rules("011", "010", "040"), w.Release,
@@ -53,7 +57,7 @@ func (w *World) children() []Attempt {
 		w.edits("deployments/status", deployment, rules("013"), w.Release, []edit{
 			set(int64(99), "status", "observedGeneration"), set("hello", "metadata", "annotations", "note"), unset("metadata", "ownerReferences"),
 		}, "status"),
-		w.edits("replicasets", replicaSet, rules("016"), w.Release, append(metadataEdits(), set(int64(7), "spec", "minReadySeconds"), set(int64(9), "spec", "replicas"))),
+		w.edits("replicasets", replicaSet, rules("016"), w.Release, append(metadataEdits(), set(int64(7), "spec", "minReadySeconds"), set(int64(9), "spec", "replicas"), selector)),
 		w.edits("replicasets/status", replicaSet, rules("017"), w.Release, []edit{
 			set(int64(99), "status", "observedGeneration"), set("checkout", "metadata", "labels", "team"), unset("metadata", "ownerReferences"),
 		}, "status"),
@@ -62,13 +66,14 @@ func (w *World) children() []Attempt {
 		w.edits("horizontalpodautoscalers/status", autoscaler, rules("025"), w.Release, []edit{set(int64(9), "status", "desiredReplicas"), set("checkout", "metadata", "labels", "team")}, "status"),
 		w.edits("poddisruptionbudgets", budget, rules("021"), w.Release, append(metadataEdits(), set("100%", "spec", "maxUnavailable"))),
 		w.edits("poddisruptionbudgets/status", budget, rules("025"), w.Release, []edit{set(int64(9), "status", "disruptionsAllowed"), set("checkout", "metadata", "labels", "team")}, "status"),
-		w.edits("jobs", job, rules("014"), w.Tested, append(metadataEdits(), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"))),
+		w.edits("jobs", job, rules("014"), w.Tested, append(metadataEdits(), set(int64(9999), "spec", "activeDeadlineSeconds"), set(int64(1), "spec", "ttlSecondsAfterFinished"),
+			invalid(label), invalid(image), selector, invalid(set(int64(3), "spec", "completions")), invalid(set("Indexed", "spec", "completionMode")))),
 		w.edits("jobs/status", job, rules("014"), w.Tested, []edit{
-			{what: "another result", invalid: true, change: set(int64(9), "status", "failed").change}, set("checkout", "metadata", "labels", "team"),
+			invalid(set(int64(9), "status", "failed")), invalid(set("2026-01-01T00:00:00Z", "status", "completionTime")), set("checkout", "metadata", "labels", "team"),
 		}, "status"),
-		w.edits("configmaps", configMap, rules("026"), w.Release, append(metadataEdits(), frozen)),
-		w.edits("secrets", secret, rules("026"), w.Release, append(metadataEdits(), frozen)),
-		w.edits("controllerrevisions", seal, rules("027"), w.Release, append(metadataEdits(), set(int64(9), "revision"))),
+		w.edits("configmaps", configMap, rules("026"), w.Release, append(append(metadataEdits(), content...), invalid(set("aGk=", "binaryData", "logo")))),
+		w.edits("secrets", secret, rules("026"), w.Release, append(append(metadataEdits(), content...), invalid(set("example.com/other", "type")))),
+		w.edits("controllerrevisions", seal, rules("027"), w.Release, append(metadataEdits(), set(int64(9), "revision"), content[0])),
 		w.deletions("deletions", deployment, rules("028"), w.Release, w.selector()),
 		w.deletions("deletions", autoscaler, rules("028"), w.Release, w.selector()),
 		w.deletions("deletions", budget, rules("028"), w.Release, w.selector()),

@@ -30,7 +30,7 @@ func (w *World) ourKinds() []Attempt {
 	track := w.ours("releasetracks", "ReleaseTrack", w.Track)
 	record := w.ours("releaserecords", "ReleaseRecord", w.Record)
 	// The schema has the first word, with a 422.
-	spec := func(e edit) []edit { e.invalid = true; return []edit{e} }
+	spec := func(e edit) []edit { return []edit{invalid(e)} }
 	owners := edit{what: "another owner", change: func(object map[string]any) {
 		object["metadata"].(map[string]any)["ownerReferences"] = []any{map[string]any{"apiVersion": "v1", "kind": "ConfigMap", "name": "trap", "uid": "f0f1f2f3"}}
 	}}

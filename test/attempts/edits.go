@@ -40,6 +40,12 @@ func set(value any, path ...string) edit {
 	}}
 }
 
+// invalid is an edit that the API's own validation may refuse.
+func invalid(e edit) edit {
+	e.invalid = true
+	return e
+}
+
 // unset removes what stands at a path.
 func unset(path ...string) edit {
 	return edit{what: "no " + strings.Join(path, "."), removes: true, change: func(object map[string]any) { unstructured.RemoveNestedField(object, path...) }}
@@ -138,12 +144,17 @@ func patch(live, changed *unstructured.Unstructured, patchType types.PatchType) 
 		type operation struct {
 			Op    string `json:"op"`
 			Path  string `json:"path"`
-			Value any    `json:"value"`
+			Value any    `json:"value,omitempty"`
 		}
 		operations := []operation{}
 		for field, value := range changed.Object {
 			if text(value) != text(live.Object[field]) {
 				operations = append(operations, operation{"add", "/" + field, value})
+			}
+		}
+		for field := range live.Object {
+			if _, kept := changed.Object[field]; !kept {
+				operations = append(operations, operation{"remove", "/" + field, nil})
 			}
 		}
 		return json.Marshal(operations)

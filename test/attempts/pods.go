@@ -21,7 +21,11 @@ func (w *World) podWrites() []Attempt {
 					spec := object["spec"].(map[string]any)
 					tolerations, _ := spec["tolerations"].([]any)
 					spec["tolerations"] = append(slices.Clone(tolerations), map[string]any{"key": "other", "operator": "Exists"})
-				}})),
+				}},
+				invalid(set(true, "spec", "hostNetwork")), invalid(set("other", "spec", "serviceAccountName")),
+				invalid(edit{what: "another command", change: func(object map[string]any) {
+					firstContainer(object)["command"] = []any{"sh"}
+				}}))),
 			w.edits("pods/status", pod, rules("015"), release, []edit{
 				set("forged", "status", "message"), set("checkout", "metadata", "labels", "team"), set("hello", "metadata", "annotations", "note"),
 			}, "status"),
@@ -29,8 +33,11 @@ func (w *World) podWrites() []Attempt {
 				object["spec"].(map[string]any)["ephemeralContainers"] = []any{map[string]any{"name": "debugger", "image": otherImage}}
 			}}}, "ephemeralcontainers"),
 			w.edits("pods/resize", pod, rules("022"), release, []edit{{what: "other resources", change: func(object map[string]any) {
-				object["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["resources"] = map[string]any{"requests": map[string]any{"cpu": "7m", "memory": "12Mi"}}
-			}, invalid: name == w.JobPod}}, "resize"),
+				firstContainer(object)["resources"] = map[string]any{"requests": map[string]any{"cpu": "7m", "memory": "12Mi"}}
+			}, invalid: name == w.JobPod}, invalid(edit{what: "another class of service", change: func(object map[string]any) {
+				size := map[string]any{"cpu": "7m", "memory": "12Mi"}
+				firstContainer(object)["resources"] = map[string]any{"requests": size, "limits": size}
+			}})}, "resize"),
 		)...)
 	}
 	binding := map[string]any{"apiVersion": "v1", "kind": "Binding", "metadata": map[string]any{"name": w.Pod, "labels": map[string]any{"strata.dev/release": w.Release}},
@@ -74,4 +81,8 @@ func (w *World) connection(row, verb, path string, ids []string, mentions string
 
 func request(w *World, verb, path string) *rest.Request {
 	return w.typed.CoreV1().RESTClient().Verb(verb).RequestURI(path)
+}
+
+func firstContainer(pod map[string]any) map[string]any {
+	return pod["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)
 }

@@ -10,7 +10,7 @@ var config = []Route{
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
 		Rules: []Rule{frozenRule("STRATA-026", "snapshot", sameData,
-			"Change the ConfigMap or Secret that it is a copy of, and publish a new ImmutableRelease.").invalid("data, binaryData and immutable: to the API server it is immutable too")},
+			"Change the ConfigMap or Secret that it is a copy of, and publish a new ImmutableRelease.").invalid("data, binaryData, immutable, and the type of a Secret: to the API server it is immutable too", "!("+sameData+")")},
 	},
 	{
 		Name: "strata-seals", Ways: "kubectl edit, patch, label of a seal",
@@ -19,6 +19,6 @@ var config = []Route{
 		Only:        ownedByRelease,
 		Controllers: []string{garbageCollector},
 		Variables:   variables(releaseOf),
-		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData, publishInstead).invalid("data: to the API server it is immutable too")},
+		Rules:       []Rule{frozenRule("STRATA-027", "seal", sameData, publishInstead).invalid("data: to the API server it is immutable too", `object.?data != oldObject.?data`)},
 	},
 }

@@ -42,8 +42,9 @@ func Document() []byte {
 
 const documentBegin = `# What the guards refuse
 
-Every refusal of a policy is a 403, begins with the ID of its rule, names the release and
-the route, and says what to do instead; some changes are invalid before ([422](#what-is-a-422)). The policies are decided inside the API server and
+Every refusal is a 403, begins with the ID of its rule, names the release and the route, and
+says what to do instead; while the operator is away, some changes are [invalid](#what-is-a-422)
+before that. The policies are decided inside the API server and
 hold while the operator is down; cluster administrators are not exempt. Exempt are the
 operator itself, known by a token that is bound to its pod, and the controllers of
 Kubernetes that are named here: of what stands in a spec they write nothing but sizes. Made from the table in ` + "`controllers/admission/guards`" + `
@@ -60,10 +61,16 @@ its user's own again. Deleting and evicting pods, and reading their logs, stay a
 const documentInvalid = `
 ## What is a 422
 
-The API server validates what an update would store before it asks any policy or validating
-webhook. What would be invalid in any case is refused there, as a 422, to whoever asks:
+With the operator running, all that is refused by this table is a 403. The API server
+validates what an update would store before it asks any policy or validating webhook, and
+refuses some of it there, as invalid, with a 422 that knows of no release; mutating webhooks
+come before it, and so one explains these changes: with the rule, the object, the route, what
+to do instead, and the difference (of configuration, where it is, and no value). It is called
+for what is refused in any case, changes nothing, is not called for the operator and the
+controllers of Kubernetes that are exempt, and may be away. While it is away, the API server
+answers by itself, to whoever asks; it is refused all the same:
 
-| rule | what of it the API server refuses by itself |
+| rule | what is a 422 while the operator is away |
 |---|---|
 `
 
@@ -71,14 +78,14 @@ const documentEnd = `
 The webhook says what was changed, and judges what takes a look at other objects. It is
 called for nothing that is deleted, and for no controller of Kubernetes.
 
-The schemas of our own kinds are such a validation. Mutating webhooks come before it, and
-so a changed spec of a release, an action or a record, and a changed template, are explained
-by one: a 403 with the rule, the object, the route, what to do instead, and the difference.
-It is called for what the schema refuses in any case, changes nothing, and may be away: then
-the schema answers, with a 422 that says all but the difference.
+Where the schema of one of our own kinds has the rule too, its 422 says all but the difference.
+What is no object of its kind, whoever it belongs to (` + "`replicas: -1`" + `), is a mistake before it is
+a change: the API server says so, by a 422, at any time.
 
 ` + "`kubectl apply --force`" + ` deletes and creates anew what it is told is invalid, and not what is
-forbidden. A release that is held is not deleted by it either (STRATA-030).
+forbidden. A release that is held is not deleted by it either (STRATA-030), nor are the Deployments,
+ReplicaSets and copies of configuration of a release (STRATA-028, STRATA-029), also while the
+operator is away.
 
 ## Namespaces that are guarded
 

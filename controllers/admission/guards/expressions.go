@@ -43,6 +43,10 @@ const (
 	sameOwners = `object.metadata.?ownerReferences == oldObject.metadata.?ownerReferences`
 	sameSpec   = `object.?spec == oldObject.?spec`
 	sameStatus = `object.?status == oldObject.?status`
+
+	// otherSelector is no mere difference of spec: the rest of it is valid, and refused by
+	// policies.
+	otherSelector = `object.spec.?selector != oldObject.spec.?selector`
 	// sameData compares ConfigMaps, Secrets and ControllerRevisions.
 	sameData = `object.?data == oldObject.?data && object.?binaryData == oldObject.?binaryData && object.?immutable == oldObject.?immutable && ` +
 		`object.?type == oldObject.?type && object.?revision == oldObject.?revision`
@@ -127,9 +131,9 @@ func frozen(id, kind, expression, instead string) Rule {
 	}
 }
 
-// invalid is the rule with what of it the API server refuses by itself.
-func (r Rule) invalid(what string) Rule {
-	r.Invalid = what
+// invalid is the rule with what of it the API server refuses by itself, and where.
+func (r Rule) invalid(what, where string) Rule {
+	r.Invalid, r.InvalidWhere = what, where
 	return r
 }
 

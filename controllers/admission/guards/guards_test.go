@@ -102,6 +102,41 @@ func TestWhoIsExemptStandsFirst(t *testing.T) {
 	}
 }
 
+// What explains refuses nothing by being away, and is told of nobody whom the rule lets
+// pass. What the API server calls invalid has somebody who explains it.
+func TestWhatIsInvalidIsExplained(t *testing.T) {
+	explained := map[string]bool{}
+	webhooks := ExplainingWebhooks(InCluster).Webhooks
+	for i, webhook := range webhooks {
+		conditions := webhook.MatchConditions
+		if conditions[0].Name != "not-the-operator" || *webhook.FailurePolicy != "Ignore" || *webhook.SideEffects != "None" || *webhook.TimeoutSeconds > 2 {
+			t.Errorf("%s: %v, %v, %v, %d s", webhook.Name, conditions, *webhook.FailurePolicy, *webhook.SideEffects, *webhook.TimeoutSeconds)
+		}
+		id := Explaining[i].Rule.ID
+		if id == "" {
+			continue
+		}
+		explained[id] = true
+		if webhook.ObjectSelector == nil {
+			t.Errorf("%s is asked of what no release has", webhook.Name)
+		}
+		for _, route := range guarded() {
+			for _, rule := range route.Rules {
+				if rule.ID == id && (len(route.Controllers) > 0) != strings.Contains(conditions[1].Expression, anyOf(route.Controllers)) {
+					t.Errorf("%s: %v, and the rule exempts %v", webhook.Name, conditions, route.Controllers)
+				}
+			}
+		}
+	}
+	for _, route := range guarded() {
+		for _, rule := range route.Rules {
+			if explained[rule.ID] != (rule.Invalid != "" && rule.Invalid != bySchema) {
+				t.Errorf("%s: %q, and it is explained: %v", rule.ID, rule.Invalid, explained[rule.ID])
+			}
+		}
+	}
+}
+
 func TestCRDDepth(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "..", "..", "config", "crd", "bases", "*.yaml"))
 	if err != nil || len(files) == 0 {

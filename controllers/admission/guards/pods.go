@@ -30,7 +30,7 @@ var pods = []Route{
 		Controllers: []string{replicaSetController, jobController, garbageCollector},
 		Variables:   variables(releaseOf, annotationsOf, oldAnnotation, writersOf),
 		Rules: []Rule{frozen("STRATA-018", "pod", `variables.operator || (`+sameSpec+` && (variables.controller || (`+sameMetadata+`) || (`+annotated+`)))`,
-			publishInstead+` A program that annotates pods is named in spec.writers of a ReleasePolicy.`).invalid("all of spec but images, activeDeadlineSeconds and tolerations")},
+			publishInstead+` A program that annotates pods is named in spec.writers of a ReleasePolicy.`).invalid("all of spec but images, activeDeadlineSeconds and tolerations", "!("+sameSpec+")")},
 	},
 	{
 		Name: "strata-pods-resize", Ways: "kubectl patch pod --subresource=resize, VerticalPodAutoscaler",
@@ -45,6 +45,8 @@ var pods = []Route{
 			Detail:     `'the resources of pod ' + oldObject.metadata.name + ' belong to release ' + variables.release + ', and a release never changes'`,
 			Instead:    publishInstead + ` A program that sizes pods is named in spec.writers of a ReleasePolicy.`,
 			Invalid:    "a size that this pod cannot get",
+			// Nothing but sizes is written that way.
+			InvalidWhere: otherSizes("containers") + ` || ` + otherSizes("initContainers") + ` || object.spec.?resources != oldObject.spec.?resources`,
 		}},
 	},
 	{
@@ -95,4 +97,10 @@ var pods = []Route{
 			Instead:    "Exclude the namespace from the injector, put the container into the release, by digest, or name its image, by digest, in spec.writers of a ReleasePolicy.",
 		}},
 	},
+}
+
+// otherSizes is the CEL expression that is true where a container of a list has other
+// resources than it had.
+func otherSizes(list string) string {
+	return `object.spec.?` + list + `.orValue([]).exists(c, oldObject.spec.?` + list + `.orValue([]).exists(o, o.name == c.name && o.?resources != c.?resources))`
 }

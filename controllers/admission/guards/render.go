@@ -44,9 +44,14 @@ func (e *Each) ref() *admissionv1.ParamRef {
 	}
 	allow, selector := admissionv1.AllowAction, &metav1.LabelSelector{}
 	if e.Labelled != "" {
-		selector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: e.Labelled, Operator: metav1.LabelSelectorOpExists}}
+		selector = labelled(e.Labelled)
 	}
 	return &admissionv1.ParamRef{Selector: selector, ParameterNotFoundAction: &allow}
+}
+
+// labelled selects what carries a label.
+func labelled(key string) *metav1.LabelSelector {
+	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: metav1.LabelSelectorOpExists}}}
 }
 
 // render keeps "operator" and "controller" the first two variables of every
@@ -203,17 +208,22 @@ func ExplainingWebhooks(operator Identity) *admissionv1.MutatingWebhookConfigura
 	}
 	for _, w := range Explaining {
 		ignore, none, timeout, never := admissionv1.Ignore, admissionv1.SideEffectClassNone, int32(explainTimeoutSeconds), admissionv1.NeverReinvocationPolicy
+		var objects *metav1.LabelSelector
+		if w.Labelled != "" {
+			objects = labelled(w.Labelled)
+		}
 		config.Webhooks = append(config.Webhooks, admissionv1.MutatingWebhook{
 			Name:                    w.Name,
 			ClientConfig:            service(w.Path),
 			Rules:                   rules(w.Targets, w.Operations),
 			FailurePolicy:           &ignore,
 			NamespaceSelector:       applicationNamespaces(),
+			ObjectSelector:          objects,
 			SideEffects:             &none,
 			TimeoutSeconds:          &timeout,
 			ReinvocationPolicy:      &never,
 			AdmissionReviewVersions: []string{"v1"},
-			MatchConditions:         conditions(operator, nil, w.Only),
+			MatchConditions:         conditions(operator, w.Controllers, w.Only),
 		})
 	}
 	return config

@@ -71,6 +71,10 @@ type Rule struct {
 	// Invalid is what of it the API server refuses by itself, with a 422: it validates an
 	// update before it asks any policy. "" for nothing that would be valid otherwise.
 	Invalid string
+	// InvalidWhere is the CEL condition under which a webhook says so first, with a 403
+	// (Explaining). It is asked before the API server takes out of a request what is not to
+	// be written that way, and cannot use variables. "" where nothing is to be said.
+	InvalidWhere string
 }
 
 const (

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+
+	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 // ConfigurationName names the ValidatingWebhookConfiguration and the
@@ -38,16 +40,43 @@ type Explanation struct {
 	Operations []admissionv1.OperationType
 	// Only is the CEL condition under which the webhook is called.
 	Only string
+	// Controllers of Kubernetes for which it is not called.
+	Controllers []string
+	// Labelled: it is called only for what carries this label, or did; "" for all.
+	Labelled string
+	// Rule of the table that is explained; the zero one where a schema is.
+	Rule Rule
 }
 
-// Explaining are webhooks that refuse in words what the schema refuses in any
-// case. The schema is asked before validating webhooks, and has fixed sentences, or
-// a regular expression, and a 422 for what is no mistake; so these stand where mutating
-// webhooks do, ahead of it.
-// Each is called only for requests that the schema will refuse: nothing that is
-// stored ever passed through one. When they are away, the schema's words are the
-// answer.
-var Explaining = []Explanation{
+// Explaining are webhooks that refuse in words what the API server's own validation
+// refuses in any case. It is asked before validating webhooks and policies, and has fixed
+// sentences, or a regular expression, and a 422 for what is no mistake; so these stand
+// where mutating webhooks do, ahead of it.
+// Each is called only for requests that the validation, or else a policy, will refuse:
+// nothing that is stored ever passed through one, but the sizes that a named writer gives
+// pods. When they are away, the API server's words are the answer.
+var Explaining = append(bySchemas, byRules()...)
+
+// byRules are the rules of the table of which the API server refuses something by itself.
+func byRules() []Explanation {
+	var list []Explanation
+	for _, route := range guarded() {
+		for _, rule := range route.Rules {
+			if rule.InvalidWhere == "" {
+				continue
+			}
+			list = append(list, Explanation{
+				Name: "explain-change." + strings.TrimPrefix(route.Name, "strata-") + ".strata.dev", Path: "/explain-" + strings.ToLower(rule.ID),
+				Targets: route.Targets, Operations: route.Operations, Controllers: route.Controllers, Labelled: v1alpha1.LabelRelease,
+				Only: all(route.Only, rule.InvalidWhere), Rule: rule,
+			})
+		}
+	}
+	return list
+}
+
+// bySchemas are what the schemas of our own kinds refuse.
+var bySchemas = []Explanation{
 	{
 		// What was changed in a spec, and what to do instead.
 		Name: "explain-change.releases.strata.dev", Path: PathExplain,

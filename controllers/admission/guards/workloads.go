@@ -17,7 +17,7 @@ var workloads = []Route{
 		Controllers: []string{deploymentController, garbageCollector},
 		Variables:   variables(releaseOf),
 		Rules: []Rule{
-			frozen("STRATA-010", "Deployment", `variables.operator || (`+sameSpec+`)`, publishInstead).invalid("spec.selector"),
+			frozen("STRATA-010", "Deployment", `variables.operator || (`+sameSpec+`)`, publishInstead).invalid("spec.selector", otherSelector),
 			{
 				ID:         "STRATA-011",
 				Expression: excepted + ` || (` + sameMetadata + `)`,
@@ -61,7 +61,7 @@ var workloads = []Route{
 		Controllers: []string{deploymentController, garbageCollector},
 		Variables:   variables(releaseOf),
 		// Sizes are the deployment controller's to write, templates are not.
-		Rules: []Rule{frozen("STRATA-016", "ReplicaSet", `variables.operator || (variables.controller ? object.spec.template == oldObject.spec.template : (`+all(sameSpec, sameMetadata)+`))`, publishInstead).invalid("spec.selector")},
+		Rules: []Rule{frozen("STRATA-016", "ReplicaSet", `variables.operator || (variables.controller ? object.spec.template == oldObject.spec.template : (`+all(sameSpec, sameMetadata)+`))`, publishInstead).invalid("spec.selector", otherSelector)},
 	},
 	{
 		Name: "strata-replicasets-status", Ways: "kubectl patch replicaset --subresource=status",
@@ -86,6 +86,8 @@ var workloads = []Route{
 			Detail:     `'Job ' + oldObject.metadata.name + ' is a test of release ' + variables.release + ': its result is the job controller\'s to write, and its spec nobody\'s to change'`,
 			Instead:    "To test again, create a ReleaseAction with action Retry.",
 			Invalid:    "spec.template, spec.selector, spec.completions, and a status that no Job gets to",
+			// A status is written without a spec, and a spec without a status.
+			InvalidWhere: `request.?subResource.orValue('') == 'status' ? !(` + sameStatus + `) : !(` + sameSpec + `)`,
 		}},
 	},
 	{

@@ -27,18 +27,20 @@ const (
 // text, as the API server does: "0.5" is not "500m". Items of a list that have
 // names are paired by name, others by position. old and now are the JSON of the
 // objects.
-func SpecChanges(old, now []byte) ([]Change, error) {
-	type object struct {
-		Spec any `json:"spec"`
-	}
-	var before, after object
+func SpecChanges(old, now []byte) ([]Change, error) { return partChanges("spec", old, now) }
+
+// StatusChanges lists the same of their statuses.
+func StatusChanges(old, now []byte) ([]Change, error) { return partChanges("status", old, now) }
+
+func partChanges(part string, old, now []byte) ([]Change, error) {
+	var before, after map[string]any
 	if err := decodeExact(old, &before); err != nil {
 		return nil, fmt.Errorf("decode the stored object: %w", err)
 	}
 	if err := decodeExact(now, &after); err != nil {
 		return nil, fmt.Errorf("decode the changed object: %w", err)
 	}
-	return changes("spec", before.Spec, after.Spec), nil
+	return changes(part, before[part], after[part]), nil
 }
 
 // metadataThatCounts are the parts of an object's metadata that are somebody's: the
@@ -94,9 +96,20 @@ func decodeExact(data []byte, into any) error {
 
 // Summarize writes changes, each on a line of its own: path: old -> new.
 func Summarize(list []Change) string {
+	return summarize(list, func(c Change) string {
+		return fmt.Sprintf("%s: %s -> %s", c.Path, orNothing(c.Old), orNothing(c.New))
+	})
+}
+
+// Paths writes where the changes are, and none of the values: they may be secrets.
+func Paths(list []Change) string {
+	return summarize(list, func(c Change) string { return c.Path })
+}
+
+func summarize(list []Change, say func(Change) string) string {
 	var lines strings.Builder
 	for _, change := range list[:min(len(list), maxChanges)] {
-		fmt.Fprintf(&lines, "\n  %s: %s -> %s", change.Path, orNothing(change.Old), orNothing(change.New))
+		lines.WriteString("\n  " + say(change))
 	}
 	if more := len(list) - maxChanges; more > 0 {
 		fmt.Fprintf(&lines, "\n  and %d fields more", more)
