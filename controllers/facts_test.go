@@ -1,7 +1,9 @@
 package controllers
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -103,6 +105,14 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 		"a Service":                       {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "shop-1.0-web"}}, "NameTaken"},
 		"the seal of a namesake":          {&appsv1.ControllerRevision{ObjectMeta: metav1.ObjectMeta{Name: "shop-1.0-seal", Labels: map[string]string{v1alpha1.LabelTrack: "shop"}, OwnerReferences: another}}, "NameTaken"},
 		"a Service that selects its pods": {&corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "spy"}, Spec: corev1.ServiceSpec{Selector: map[string]string{v1alpha1.LabelVersion: "1.0"}}}, "ForeignSelector"},
+		"a Service of another track that selects them": {&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: "spy", Labels: map[string]string{v1alpha1.LabelTrack: "another"}},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{v1alpha1.LabelVersion: "1.0"}},
+		}, "ForeignSelector"},
+		"a Service of another track that selects its release": {&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Name: "spy", Labels: map[string]string{v1alpha1.LabelTrack: "another"}},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{v1alpha1.LabelRelease: "shop-1.0"}},
+		}, "ForeignSelector"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -124,6 +134,47 @@ func TestForeignObjectsAreLeftAlone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// However many releases of other tracks a namespace has, a look at a candidate reads none of
+// their Services.
+func TestServicesOfOtherReleasesAreNotRead(t *testing.T) {
+	b := newBench(t)
+	for i := range 20 {
+		release := fmt.Sprintf("another-%d", i)
+		b.store(&corev1.Service{
+			ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: release + "-web", Labels: map[string]string{v1alpha1.LabelTrack: "another"}},
+			Spec:       corev1.ServiceSpec{Selector: map[string]string{v1alpha1.LabelRelease: release, v1alpha1.LabelComponent: "web"}},
+		})
+	}
+	b.store(&corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: shop.Namespace, Name: "somebody-elses"}, Spec: corev1.ServiceSpec{Selector: map[string]string{"app": "else"}}})
+	read := map[string]bool{}
+	note := func(list client.ObjectList) {
+		if services, ok := list.(*corev1.ServiceList); ok {
+			for _, service := range services.Items {
+				read[service.Name] = true
+			}
+		}
+	}
+	b.showLists = note
+	b.loop.live = listing{b.loop.live, note}
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	if len(read) != 3 || !read["shop-1.0-web"] || !read["shop-web"] || !read["somebody-elses"] {
+		t.Errorf("read: %v", read)
+	}
+}
+
+// listing tells of what lists were answered with.
+type listing struct {
+	client.Reader
+	tell func(client.ObjectList)
+}
+
+func (l listing) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	err := l.Reader.List(ctx, list, options...)
+	l.tell(list)
+	return err
 }
 
 // A version has one content for ever, also where nothing but the log remembers it.

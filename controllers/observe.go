@@ -12,6 +12,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -199,13 +200,13 @@ func (r *TrackReconciler) observeActions(ctx context.Context, w *world, how read
 
 // observeSelectors finds Services of others that would send traffic to the
 // candidate's pods past the gates. It looks while the candidate has no weight.
-func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ reading) error {
+func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, how reading) error {
 	release := w.candidate()
 	if release == nil || release.Sealed == nil || w.weightOf(release.Name) > 0 {
 		return nil
 	}
-	services := &corev1.ServiceList{}
-	if err := r.live.List(ctx, services, client.InNamespace(w.Namespace)); err != nil {
+	services, err := r.servicesAround(ctx, w, how, release.Name)
+	if err != nil {
 		return fmt.Errorf("list Services of %s: %w", w.Namespace, err)
 	}
 	for i := range release.Components {
@@ -218,6 +219,37 @@ func (r *TrackReconciler) observeSelectors(ctx context.Context, w *world, _ read
 	}
 	return nil
 }
+
+// servicesAround are the Services of a namespace, but for those of tracks whose selectors
+// name other releases: there are as many of them as there are tracks. The cache of an
+// operator has the Services of tracks, and none but these.
+func (r *TrackReconciler) servicesAround(ctx context.Context, w *world, how reading, release string) (*corev1.ServiceList, error) {
+	services, of := &corev1.ServiceList{}, &client.ListOptions{Namespace: w.Namespace}
+	if how.onlooker {
+		return services, r.live.List(ctx, services, of)
+	}
+	of.LabelSelector = ofNoTrack
+	if err := r.live.List(ctx, services, of); err != nil {
+		return nil, err
+	}
+	for _, selected := range []string{release, anyRelease} {
+		ours := &corev1.ServiceList{}
+		if err := r.List(ctx, ours, traffic.Indexed(w.Namespace, indexSelected, selected)); err != nil {
+			return nil, err
+		}
+		services.Items = append(services.Items, ours.Items...)
+	}
+	return services, nil
+}
+
+// ofNoTrack selects what has no label of a track.
+var ofNoTrack = func() labels.Selector {
+	requirement, err := labels.NewRequirement(v1alpha1.LabelTrack, selection.DoesNotExist, nil)
+	if err != nil {
+		panic("the label of a track is no label: " + err.Error())
+	}
+	return labels.NewSelector().Add(*requirement)
+}()
 
 func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading) error {
 	var routes []v1alpha1.Route

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,6 +44,13 @@ import (
 const (
 	indexTrackName  = "spec.trackName"
 	indexTrackLabel = "metadata.labels." + v1alpha1.LabelTrack
+)
+
+// indexSelected is an index of the Services of tracks, by the release whose pods they
+// select: anyRelease where their selector names none.
+const (
+	indexSelected = "spec.selector." + v1alpha1.LabelRelease
+	anyRelease    = "*"
 )
 
 // Retries after an error, by exponential backoff with jitter between these.
@@ -275,12 +283,23 @@ func Indexes(ctx context.Context, indexer client.FieldIndexer) error {
 	if err := indexer.IndexField(ctx, &v1alpha1.ReleaseTrack{}, indexRequires, byRequired); err != nil {
 		return fmt.Errorf("index tracks by what they require: %w", err)
 	}
+	if err := indexer.IndexField(ctx, &corev1.Service{}, indexSelected, bySelected); err != nil {
+		return fmt.Errorf("index Services by what they select: %w", err)
+	}
 	for _, object := range slices.Concat(children(), bounds()) {
 		if err := indexer.IndexField(ctx, object, indexTrackLabel, byTrackLabel); err != nil {
 			return fmt.Errorf("index %T by track: %w", object, err)
 		}
 	}
 	return nil
+}
+
+func bySelected(object client.Object) []string {
+	selector := object.(*corev1.Service).Spec.Selector
+	if len(selector) == 0 {
+		return nil
+	}
+	return []string{cmp.Or(selector[v1alpha1.LabelRelease], anyRelease)}
 }
 
 func byTrackLabel(object client.Object) []string {

@@ -17,7 +17,7 @@ import (
 
 const usage = `usage: cluster [--root DIR] VERB
 
-  build [--only envtest]   build the cluster's programs, or those of envtest
+  build [--only SET]       build the cluster's programs, or those of envtest or bench
   up                       bring the cluster up; up already: check it, start what has ended
   down                     end it and remove all that it made
   status                   what runs and what answers
@@ -64,10 +64,11 @@ func dispatch(ctx context.Context, args []string) error {
 // build works on every system: envtest's programs are of use on all of them.
 func build(ctx context.Context, l layout.Layout, args []string) error {
 	flags := flag.NewFlagSet("build", flag.ExitOnError)
-	only := flags.String("only", "", "envtest: just etcd, kube-apiserver and kubectl")
+	only := flags.String("only", "", "envtest: just etcd, kube-apiserver and kubectl; bench: a control plane, and kwok")
 	_ = flags.Parse(args)
-	if *only != "" && *only != "envtest" {
-		return fmt.Errorf("build: --only is envtest or nothing, not %q", *only)
+	set := binaries.Set(*only)
+	if set != binaries.Local && set != binaries.EnvTest && set != binaries.Bench {
+		return fmt.Errorf("build: --only is %s, %s or nothing, not %q", binaries.EnvTest, binaries.Bench, *only)
 	}
-	return binaries.Build(ctx, l, os.Stdout, *only == "envtest")
+	return binaries.Build(ctx, l, os.Stdout, set)
 }

@@ -109,6 +109,20 @@ func expireCertificate(ctx context.Context, w *world, _ *rand.Rand) {
 	}).WithTimeout(foundWithin).Should(Succeed())
 }
 
+// untilWhole waits until a Deployment gets a pod. When the API server is back, those that
+// have watched it are not: each of them has waited longer after each try, and tries again
+// within a minute, for each kind by itself. Until then nobody replaces what is killed.
+func (w *world) untilWhole(ctx context.Context) {
+	GinkgoHelper()
+	probe := w.NewProbe(w.namespace)
+	Expect(w.Client.Create(ctx, probe)).To(Succeed())
+	Eventually(ctx, func() (int32, error) {
+		err := w.Client.Get(ctx, client.ObjectKeyFromObject(probe), probe)
+		return probe.Status.AvailableReplicas, err
+	}).WithTimeout(2 * time.Minute).Should(BeEquivalentTo(1))
+	Expect(w.Client.Delete(ctx, probe)).To(Succeed())
+}
+
 // happened is a fault and when it was there.
 type happened struct {
 	fault
@@ -291,6 +305,7 @@ func strikeAll(ctx context.Context, w *world) []happened {
 			Expect(harness.StopProgram(ctx, f.program)).To(Succeed())
 			time.Sleep(whileBroken)
 			Expect(harness.StartPrograms(ctx)).To(Succeed())
+			w.untilWhole(ctx)
 		} else {
 			f.strike(ctx, w, random)
 		}

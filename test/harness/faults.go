@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 )
 
@@ -69,6 +72,18 @@ func StopProgram(ctx context.Context, name string) error { return localCluster(c
 
 // StartPrograms starts those that have ended.
 func StartPrograms(ctx context.Context) error { return localCluster(ctx, "up") }
+
+// NewProbe is a Deployment of one pod that has nothing to do with Strata: it becomes
+// available where the controllers, the scheduler and the kubelet do their work.
+func (e *Environment) NewProbe(namespace string) *appsv1.Deployment {
+	labels := map[string]string{"strata-story": "probe"}
+	probe := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{e.container("serve")}}},
+	}}
+	probe.Namespace, probe.GenerateName = namespace, "probe-"
+	return probe
+}
 
 // localCluster runs the program where it is meant to run: stories are told on the node's
 // network, from which the programs' ports on the machine are not seen.

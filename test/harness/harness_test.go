@@ -1,6 +1,9 @@
 package harness
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,6 +37,22 @@ func TestWritesOfOneUserInOneNamespace(t *testing.T) {
 	later, err := readWrites(strings.NewReader(auditLog), "op", "a", writes[1].Time)
 	if err != nil || len(later) != 1 {
 		t.Errorf("%d writes since the second, %v", len(later), err)
+	}
+}
+
+func TestRequestsByVerbAndResource(t *testing.T) {
+	watch := `{"stage":"STAGE","verb":"watch","user":{"username":"op"},"objectRef":{"resource":"pods","namespace":"a"},"requestReceivedTimestamp":"2026-11-23T05:00:03.000000Z"}` + "\n"
+	log := filepath.Join(t.TempDir(), "audit.log")
+	if err := os.WriteFile(log, []byte(strings.ReplaceAll(watch, "STAGE", "ResponseStarted")+strings.ReplaceAll(watch, "STAGE", "ResponseComplete")+auditLog), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	requests, err := (&Environment{AuditLog: log}).Requests("op", "a", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{"create deployments": 1, "patch releasetracks/status": 1, "create events": 1, "update services, tried": 1, "watch pods": 1}
+	if !maps.Equal(requests, want) {
+		t.Errorf("%v, want %v", requests, want)
 	}
 }
 

@@ -180,18 +180,44 @@ func (e *Environment) Writes(user, namespace string, from time.Time) ([]Write, e
 	return readWrites(file, user, namespace, from)
 }
 
+// Requests counts what user has sent about objects of a namespace, of all for "", since from,
+// by verb and resource: "create pods", "patch releasetracks/status", "patch deployments,
+// tried". The audit log must have reads too. Leases are left out.
+func (e *Environment) Requests(user, namespace string, from time.Time) (map[string]int, error) {
+	if e.AuditLog == "" {
+		return nil, errNoAuditLog
+	}
+	file, err := os.Open(e.AuditLog)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit log: %w", err)
+	}
+	defer file.Close()
+	counts := map[string]int{}
+	err = readAudit(file, func(event auditEvent) {
+		if event.ObjectRef == nil || event.ObjectRef.Resource == "leases" || !event.isOf(user, namespace, from) {
+			return
+		}
+		// A watch is told of when it begins, and again when it ends.
+		if (event.Verb == "watch") != (event.Stage == "ResponseStarted") {
+			return
+		}
+		what := event.Verb + " " + event.ObjectRef.Resource
+		if event.ObjectRef.Subresource != "" {
+			what += "/" + event.ObjectRef.Subresource
+		}
+		if strings.Contains(event.RequestURI, "dryRun=") {
+			what += ", tried"
+		}
+		counts[what]++
+	})
+	return counts, err
+}
+
 func readWrites(log io.Reader, user, namespace string, from time.Time) ([]Write, error) {
 	var writes []Write
-	lines := bufio.NewScanner(log)
-	lines.Buffer(make([]byte, 1<<20), 16<<20)
-	for lines.Scan() {
-		var event auditEvent
-		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
-			// The API server may be in the middle of the last line.
-			continue
-		}
-		if !event.isWrite() || event.User.Username != user || namespace != "" && event.ObjectRef.Namespace != namespace || event.RequestReceivedTimestamp.Before(from) {
-			continue
+	err := readAudit(log, func(event auditEvent) {
+		if !event.isWrite() || !event.isOf(user, namespace, from) {
+			return
 		}
 		write := Write{Time: event.RequestReceivedTimestamp, Verb: event.Verb, Resource: event.ObjectRef.Resource,
 			Subresource: event.ObjectRef.Subresource, Name: event.ObjectRef.Name}
@@ -199,11 +225,29 @@ func readWrites(log io.Reader, user, namespace string, from time.Time) ([]Write,
 			write.Code = event.ResponseStatus.Code
 		}
 		writes = append(writes, write)
+	})
+	return writes, err
+}
+
+// readAudit reads an audit log, each request once.
+func readAudit(log io.Reader, each func(auditEvent)) error {
+	lines := bufio.NewScanner(log)
+	lines.Buffer(make([]byte, 1<<20), 16<<20)
+	for lines.Scan() {
+		var event auditEvent
+		// The API server may be in the middle of the last line.
+		if err := json.Unmarshal(lines.Bytes(), &event); err == nil {
+			each(event)
+		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read the audit log: %w", err)
+		return fmt.Errorf("read the audit log: %w", err)
 	}
-	return writes, nil
+	return nil
+}
+
+func (a auditEvent) isOf(user, namespace string, from time.Time) bool {
+	return a.User.Username == user && (namespace == "" || a.ObjectRef.Namespace == namespace) && !a.RequestReceivedTimestamp.Before(from)
 }
 
 func (a auditEvent) isWrite() bool {

@@ -46,7 +46,8 @@
 //	make simulate SEED=1 WORLDS=5000  so many worlds, from that seed on
 //	make simulate-nightly             a million
 //
-// In some worlds clocks differ: what the rules ask of time is then less by that. In some a
+// In some worlds clocks differ, and are stepped, also in the middle of a reconcile: what the
+// rules ask of time is then less by that. In some a
 // policy asks for a check of images, and registries are down for a while (policies.go).
 //
 // Some tracks have an Ingress and its canary, which ingress-nginx takes over (edge.go)

@@ -151,6 +151,10 @@ func (p *process) goOn() {
 	if !p.busy {
 		p.queued = false
 	}
+	if p.w.skewed && !p.w.fair && p.w.dice.chance(2) {
+		p.ahead = p.w.drawAhead()
+		p.w.tell("%s: its clock steps, to %s of the API server's", p.name, p.ahead)
+	}
 	p.resume()
 }
 

@@ -3,6 +3,7 @@ package stories
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,8 @@ const (
 	objectBudget = 16
 	testBudget   = 4
 	statusBudget = 8
+	// readBudget is for what is read past the cache on the way, whatever else the namespace has.
+	readBudget = 48
 )
 
 // writesSince are the operator's successful writes in the namespace, from the API
@@ -110,6 +113,17 @@ var _ = Describe("writes at the API server", Serial, Ordered, func() {
 		Expect(objects).NotTo(BeEmpty(), "the audit log tells nothing")
 		Expect(len(objects)).To(BeNumerically("<=", budget), lines(objects))
 		Expect(len(statuses)).To(BeNumerically("<=", statusBudget), lines(statuses))
+		requests, err := w.Requests(cluster.OperatorUser, w.namespace, counted.start)
+		Expect(err).NotTo(HaveOccurred())
+		maps.DeleteFunc(requests, func(what string, _ int) bool {
+			return !strings.HasPrefix(what, "get ") && !strings.HasPrefix(what, "list ")
+		})
+		reads := 0
+		for _, n := range requests {
+			reads += n
+		}
+		AddReportEntry("reads", ReportEntryVisibilityAlways, fmt.Sprintf("%d: %v", reads, requests))
+		Expect(reads).To(And(BeNumerically(">", 0), BeNumerically("<=", readBudget)), "%v", requests)
 	}
 
 	It("are few for a blue/green rollout of one component, in which an older release is retired", func(ctx SpecContext) {

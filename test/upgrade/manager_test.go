@@ -2,13 +2,11 @@ package upgrade
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,40 +14,10 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/yaml"
 
 	"github.com/strata-release/strata/test/stories/cluster"
 )
-
-// operatorNamespace is where the operators have their Lease and Secrets.
-const operatorNamespace = "strata-system"
-
-// settleIn makes the namespace of the operators, and the roles that they have in it.
-func settleIn(ctx context.Context) {
-	GinkgoHelper()
-	namespace := &corev1.Namespace{}
-	namespace.Name = operatorNamespace
-	Expect(suite.Client.Create(ctx, namespace)).To(Succeed())
-	manifest, err := os.ReadFile(filepath.Join(repository, "config", "rbac", "role.yaml"))
-	Expect(err).NotTo(HaveOccurred())
-	for _, document := range strings.Split(string(manifest), "\n---\n") {
-		role := &rbacv1.Role{}
-		Expect(yaml.Unmarshal([]byte(document), role)).To(Succeed())
-		if role.Kind != "Role" {
-			continue
-		}
-		binding := &rbacv1.RoleBinding{
-			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: role.Name},
-			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: cluster.OperatorUser}},
-		}
-		binding.Namespace, binding.Name = role.Namespace, role.Name
-		Expect(suite.Client.Create(ctx, role)).To(Succeed())
-		Expect(suite.Client.Create(ctx, binding)).To(Succeed())
-	}
-}
 
 // operator is one that runs.
 type operator struct {

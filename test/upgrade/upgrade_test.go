@@ -118,7 +118,7 @@ func furnish(ctx context.Context) (older, newer string) {
 	suite, err = cluster.Start(context.WithoutCancel(ctx), root, scratch)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(suite.Stop()).To(Succeed()) })
-	settleIn(ctx)
+	Expect(suite.SettleIn(ctx, root)).To(Succeed())
 	content, err := suite.OperatorKubeconfig()
 	Expect(err).NotTo(HaveOccurred())
 	kubeconfig = filepath.Join(scratch, "kubeconfig")

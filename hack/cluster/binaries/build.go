@@ -17,13 +17,12 @@ import (
 	"github.com/strata-release/strata/hack/cluster/layout"
 )
 
-// Build makes every program that is missing or was built from something else,
-// and copies the definitions of what the gateway serves. It tells its progress to out. With
-// envTestOnly it makes just what envtest needs.
-func Build(ctx context.Context, l layout.Layout, out io.Writer, envTestOnly bool) error {
+// Build makes every program of a set that is missing or was built from something else,
+// and copies the definitions that the set needs. It tells its progress to out.
+func Build(ctx context.Context, l layout.Layout, out io.Writer, set Set) error {
 	var wanted []Component
 	for _, c := range Components() {
-		if !envTestOnly || c.EnvTest {
+		if c.in(set) {
 			wanted = append(wanted, c)
 		}
 	}
@@ -46,10 +45,10 @@ func Build(ctx context.Context, l layout.Layout, out io.Writer, envTestOnly bool
 			return err
 		}
 	}
-	if envTestOnly {
-		return nil
-	}
 	for _, d := range allDefinitions {
+		if d.set != set {
+			continue
+		}
 		if err := d.copy(ctx, l); err != nil {
 			return err
 		}
@@ -143,26 +142,31 @@ func (c Component) upToDate(l layout.Layout) bool {
 	return err == nil
 }
 
-// definitions are CustomResourceDefinitions that a module ships.
+// definitions are manifests that a module ships.
 type definitions struct {
+	set Set
 	// name of the directory below bin/cluster.
-	name, module string
+	name string
+	// program is the directory below hack/cluster/build whose go.mod has the version.
+	program, module string
 	// files of the module, as a pattern.
 	files []string
 }
 
-// allDefinitions are those of the very versions that the gateway is built with: the
-// standard channel of the Gateway API, and Traefik's own kinds.
+// allDefinitions are those of the very versions that programs are built with: the standard
+// channel of the Gateway API, Traefik's own kinds, and how nodes and pods of kwok live: ready
+// at once.
 var allDefinitions = []definitions{
-	{"gateway-api", "sigs.k8s.io/gateway-api", []string{"config", "crd", "standard", "gateway.networking.k8s.io_*.yaml"}},
-	{"traefik-crds", "github.com/traefik/traefik/v3", []string{"docs", "content", "reference", "dynamic-configuration", "traefik.io_*.yaml"}},
+	{Local, "gateway-api", "traefik", "sigs.k8s.io/gateway-api", []string{"config", "crd", "standard", "gateway.networking.k8s.io_*.yaml"}},
+	{Local, "traefik-crds", "traefik", "github.com/traefik/traefik/v3", []string{"docs", "content", "reference", "dynamic-configuration", "traefik.io_*.yaml"}},
+	{Bench, "kwok-stages", "kwok", "sigs.k8s.io/kwok", []string{"kustomize", "stage", "*", "fast", "[np]o*.yaml"}},
 }
 
 // copy takes the definitions from their module.
 func (d definitions) copy(ctx context.Context, l layout.Layout) error {
 	target := l.Bin(d.name)
 	stampFile := l.Bin(".stamps/" + d.name)
-	source := Component{Module: "traefik"}
+	source := Component{Module: d.program}
 	want, err := source.stamp(l)
 	if err != nil {
 		return fmt.Errorf("copy %s: %w", d.name, err)

@@ -4,7 +4,10 @@
 // its versions pinned in go.mod and go.sum; nothing else is downloaded.
 package binaries
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Versions that are linked into programs; the modules' go.mod must agree.
 const (
@@ -20,8 +23,24 @@ type Component struct {
 	Package string
 	LDFlags string
 	Tags    string
-	// EnvTest marks the programs that envtest runs.
-	EnvTest bool
+	// Sets that it belongs to; none: the local cluster's.
+	Sets []Set
+}
+
+// Set is a set of programs that are of use together.
+type Set string
+
+const (
+	// Local are the programs of the local cluster.
+	Local Set = ""
+	// EnvTest are those that envtest runs.
+	EnvTest Set = "envtest"
+	// Bench are a control plane and kwok, whose nodes run no containers.
+	Bench Set = "bench"
+)
+
+func (c Component) in(set Set) bool {
+	return len(c.Sets) == 0 && set == Local || slices.Contains(c.Sets, set)
 }
 
 // Components lists every program, those of envtest first.
@@ -32,12 +51,16 @@ func Components() []Component {
 		" -X " + component + ".gitMajor=" + minor[0] + " -X " + component + ".gitMinor=" + minor[1]
 	runtime := "-s -w -X github.com/containerd/containerd/v2/version.Version=" + containerdVersion
 	const stripped = "-s -w"
+	everywhere := []Set{Local, EnvTest, Bench}
 	list := []Component{
-		{Name: "etcd", Module: "kubernetes", Package: "go.etcd.io/etcd/server/v3", LDFlags: kube, EnvTest: true},
-		{Name: "kube-apiserver", Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/kube-apiserver", LDFlags: kube, EnvTest: true},
-		{Name: "kubectl", Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/kubectl", LDFlags: kube, EnvTest: true},
+		{Name: "etcd", Module: "kubernetes", Package: "go.etcd.io/etcd/server/v3", LDFlags: kube, Sets: everywhere},
+		{Name: "kube-apiserver", Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/kube-apiserver", LDFlags: kube, Sets: everywhere},
+		{Name: "kubectl", Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/kubectl", LDFlags: kube, Sets: everywhere},
 	}
-	for _, name := range []string{"kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy"} {
+	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
+		list = append(list, Component{Name: name, Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/" + name, LDFlags: kube, Sets: []Set{Local, Bench}})
+	}
+	for _, name := range []string{"kubelet", "kube-proxy"} {
 		list = append(list, Component{Name: name, Module: "kubernetes", Package: "k8s.io/kubernetes/cmd/" + name, LDFlags: kube})
 	}
 	for _, name := range []string{"containerd", "containerd-shim-runc-v2", "ctr"} {
@@ -59,5 +82,6 @@ func Components() []Component {
 			LDFlags: "-s -w -X github.com/traefik/traefik/v3/pkg/version.Version=" + strings.TrimPrefix(traefikVersion, "v"),
 		},
 		Component{Name: "pause", Package: "./pause", LDFlags: stripped},
+		Component{Name: "kwok", Module: "kwok", Package: "sigs.k8s.io/kwok/cmd/kwok", LDFlags: stripped, Sets: []Set{Bench}},
 	)
 }

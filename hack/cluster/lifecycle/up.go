@@ -22,7 +22,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err := node.Preflight(ctx); err != nil {
 		return err
 	}
-	if err := binaries.Build(ctx, c.Layout, os.Stdout, false); err != nil {
+	if err := binaries.Build(ctx, c.Layout, os.Stdout, binaries.Local); err != nil {
 		return err
 	}
 	if err := c.install(); err != nil {

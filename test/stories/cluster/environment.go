@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,22 +38,32 @@ type Cluster struct {
 	behaviours behaviours
 	wakers     []waker
 	stop       func() error
+	// programs are those that play no part: see StartWhole.
+	programs []*program
 }
 
-// auditPolicy logs who wrote what, and nothing else.
+// auditPolicy logs what the operator asked of objects, and nothing else; of its Lease, nothing.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules:
+- level: None
+  resources: [{group: coordination.k8s.io}]
+- level: None
+  nonResourceURLs: ["*"]
 - level: Metadata
   users: ["` + OperatorUser + `"]
-  verbs: [create, update, patch, delete, deletecollection]
 - level: None
 `
 
 // Start starts the API server with the CRDs of a repository, whose path is given,
 // and plays the controllers. scratch is a directory that outlives the cluster.
 func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
+	return start(ctx, repository, scratch, players)
+}
+
+// start starts the API server, and plays some of the controllers.
+func start(ctx context.Context, repository, scratch string, plays []string) (*Cluster, error) {
 	assets, err := findAssets(repository)
 	if err != nil {
 		return nil, err
@@ -76,9 +87,11 @@ func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
 		},
 	}
 	environment.ControlPlane.GetAPIServer().Configure().
-		Set("audit-policy-file", policy).Set("audit-log-path", audit).
+		Set("audit-policy-file", policy).Set("audit-log-path", audit).Set("audit-log-maxsize", "4096").
 		// A namespace controller is not played, and so no Service ever goes: room for all.
 		Set("service-cluster-ip-range", "10.0.0.0/16")
+	environment.ControlPlane.Etcd = &envtest.Etcd{}
+	environment.ControlPlane.Etcd.Configure().Set("quota-backend-bytes", "8589934592") // Thousands of tracks, and their past.
 	config, err := environment.Start()
 	if err != nil {
 		// Of what started half, nothing is left.
@@ -90,7 +103,7 @@ func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
 		AppImage: "registry.example.com/shop/app@sha256:" + strings.Repeat("ab", 32),
 		AuditLog: audit,
 	}}
-	if err := c.furnish(ctx, repository); err != nil {
+	if err := c.furnish(ctx, repository, plays); err != nil {
 		return nil, errors.Join(err, environment.Stop())
 	}
 	return c, nil
@@ -98,7 +111,7 @@ func Start(ctx context.Context, repository, scratch string) (*Cluster, error) {
 
 // furnish makes the clients, gives the operator its permissions, and starts what
 // is played.
-func (c *Cluster) furnish(ctx context.Context, repository string) error {
+func (c *Cluster) furnish(ctx context.Context, repository string, plays []string) error {
 	c.Config.QPS, c.Config.Burst = 500, 1000
 	scheme, err := harness.Scheme()
 	if err != nil {
@@ -118,7 +131,7 @@ func (c *Cluster) furnish(ctx context.Context, repository string) error {
 	if err := c.grant(ctx, filepath.Join(repository, "config", "rbac", "role.yaml")); err != nil {
 		return err
 	}
-	c.stop, err = c.play(ctx, scheme)
+	c.stop, err = c.play(ctx, scheme, plays)
 	return err
 }
 
@@ -191,7 +204,11 @@ func (c *Cluster) DropNamespace(ctx context.Context, name string) error {
 
 // Stop ends what is played, and the API server.
 func (c *Cluster) Stop() error {
-	return errors.Join(c.stop(), c.environment.Stop())
+	failed := []error{c.stop()}
+	for _, p := range slices.Backward(c.programs) {
+		failed = append(failed, p.stop())
+	}
+	return errors.Join(append(failed, c.environment.Stop())...)
 }
 
 // findAssets is where etcd and kube-apiserver are.

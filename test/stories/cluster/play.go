@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -50,8 +51,11 @@ type stage struct {
 	behaviours *behaviours
 }
 
-// play starts the controllers. They end with stop, not with ctx.
-func (c *Cluster) play(ctx context.Context, scheme *runtime.Scheme) (stop func() error, err error) {
+// players are the names of all that can be played.
+var players = []string{"deployment", "kubelet", "endpoints", "job", "gateway", "ingress", "garbage"}
+
+// play starts the controllers of some names. They end with stop, not with ctx.
+func (c *Cluster) play(ctx context.Context, scheme *runtime.Scheme, plays []string) (stop func() error, err error) {
 	mgr, err := manager.New(c.Config, manager.Options{
 		Scheme:     scheme,
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -72,6 +76,9 @@ func (c *Cluster) play(ctx context.Context, scheme *runtime.Scheme) (stop func()
 		{name: "ingress", kind: &networkingv1.Ingress{}, reconcile: s.ingress},
 		{name: "garbage", kind: &v1alpha1.ImmutableRelease{}, reconcile: s.garbage},
 	} {
+		if !slices.Contains(plays, p.name) {
+			continue
+		}
 		w, err := p.add(mgr)
 		if err != nil {
 			return nil, fmt.Errorf("add %s: %w", p.name, err)
