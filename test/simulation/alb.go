@@ -168,7 +168,7 @@ func (w *World) checkALB(p *process, write written) {
 }
 
 // checkListed: before a release without weight gets pods, the load balancer knows it; unless
-// what serves is down, as the writer saw it, or the Ingress is gone.
+// what serves is down or deleted, as the writer saw it, or the Ingress is gone.
 func (w *World) checkListed(p *process, write written, r *v1alpha1.ImmutableRelease) {
 	state := p.seen.state()
 	i := slices.IndexFunc(state.Live, func(l v1alpha1.LiveRelease) bool { return l.UID == r.UID })
@@ -190,10 +190,12 @@ func (w *World) checkListed(p *process, write written, r *v1alpha1.ImmutableRele
 	}
 }
 
-// serves says whether all that has weight by a route has ready endpoints, as a writer saw it.
+// serves says whether all that has weight by a route is there and has ready endpoints, as a
+// writer saw it.
 func (w *World) serves(p *process, route v1alpha1.RouteState) bool {
 	for _, s := range route.Weights {
-		if s.WeightPercent > 0 && p.seen.endpoints(resources.ChildName(s.ReleaseName, "web")) == 0 {
+		there := p.seen.lists[releases].get(s.ReleaseName) != nil
+		if s.WeightPercent > 0 && (!there || p.seen.endpoints(resources.ChildName(s.ReleaseName, "web")) == 0) {
 			return false
 		}
 	}
