@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 
@@ -56,7 +57,7 @@ func (c connection) Get(_ context.Context, key client.ObjectKey, into client.Obj
 	found := c.shelf(k).get(key.Name)
 	c.p.noteGet(c.live, k, found)
 	if found == nil {
-		return apierrors.NewNotFound(k.resource(), key.Name)
+		return notFound(k, key.Name)
 	}
 	if !c.live && (&client.GetOptions{}).ApplyOptions(options).UnsafeDisableDeepCopy != nil {
 		reflect.ValueOf(into).Elem().Set(reflect.ValueOf(found).Elem()) // As a cache answers that is asked not to copy.
@@ -77,7 +78,7 @@ type generation struct {
 func (c connection) getStored(k kind, name string, into *unstructured.Unstructured) error {
 	found := c.p.w.shelves[k].get(name)
 	if found == nil {
-		return apierrors.NewNotFound(k.resource(), name)
+		return notFound(k, name)
 	}
 	of := generation{found.GetUID(), found.GetGeneration()}
 	spec, ok := c.p.w.specs[of]
@@ -99,7 +100,7 @@ func (c connection) getStored(k kind, name string, into *unstructured.Unstructur
 func (c connection) getWhole(k kind, name string, into *unstructured.Unstructured) error {
 	found := c.p.w.shelves[k].get(name)
 	if found == nil {
-		return apierrors.NewNotFound(k.resource(), name)
+		return notFound(k, name)
 	}
 	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(found)
 	must(err)
@@ -284,4 +285,11 @@ func (s statusWriter) Patch(_ context.Context, object client.Object, patch clien
 		s.c.lock(object, patch)
 	}
 	return s.c.p.write("status", object, func() error { return s.c.p.w.updateStatus(object) })
+}
+
+// notFound is apierrors.NewNotFound without its details, which nobody reads and most of it costs.
+func notFound(k kind, name string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusNotFound, Reason: metav1.StatusReasonNotFound, Message: k.resource().Resource + " " + name + " not found",
+	}}
 }

@@ -214,12 +214,19 @@ func setKeys(get func() map[string]string, set func(map[string]string), keys map
 
 // rulesOf are the rules of an object that may be shared with the cache, as JSON has them.
 func rulesOf(live routeObject) ([]any, error) {
-	object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(live.raw())
+	var spec any
+	switch object := live.raw().(type) {
+	case *gatewayv1.HTTPRoute:
+		spec = &object.Spec
+	case *gatewayv1.GRPCRoute:
+		spec = &object.Spec
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(spec)
 	if err != nil {
 		return nil, fmt.Errorf("read %s %s/%s: %w", live.kind(), live.GetNamespace(), live.GetName(), err)
 	}
-	rules, _, err := unstructured.NestedSlice(object, "spec", "rules")
-	return rules, err
+	rules, _ := fields["rules"].([]any)
+	return rules, nil
 }
 
 // legsOf reads the weights of an attached route, zeros included, in the order of its legs.
