@@ -110,7 +110,8 @@ var _ = story("a candidate has a hostname of its own, and testers reach it by a 
 			t.Spec.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: next, CookieName: "preview"}
 		})
 		w.goLive(ctx, 60, track, w.NewRelease(w.namespace, "1.0.0"))
-		Expect(w.answerOf(ctx, next)).To(HavePrefix("404"))
+		// The first release had a preview too, until it was promoted.
+		Eventually(ctx, w.answerOf).WithArguments(ctx, next).WithTimeout(10 * time.Second).Should(HavePrefix("404"))
 		w.allow(ctx, "ann", "abort")
 
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", w.Test("wait", v1alpha1.BeforeTraffic, 60, "pass", "--delay=15s")))
