@@ -77,16 +77,35 @@ func refsOf(rule any) []any {
 	return refs
 }
 
-// typed sees a backend with the fields that this version of the Gateway API knows. What
-// is none sees as an empty one.
-func typed(ref any) gatewayv1.HTTPBackendRef {
-	var backend gatewayv1.HTTPBackendRef
+// typed sees a backend with the fields that tell where it leads. What is none sees as one
+// that leads nowhere.
+func typed(ref any) gatewayv1.BackendRef {
 	fields, _ := ref.(map[string]any)
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(fields, &backend); err != nil {
-		return gatewayv1.HTTPBackendRef{}
-	}
-	backendDefaults(&backend.BackendRef)
+	name, _ := fields["name"].(string)
+	backend := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
+		Name: gatewayv1.ObjectName(name), Group: text[gatewayv1.Group](fields["group"]), Kind: text[gatewayv1.Kind](fields["kind"]),
+		Namespace: text[gatewayv1.Namespace](fields["namespace"]), Port: number(fields["port"]),
+	}, Weight: number(fields["weight"])}
+	backendDefaults(&backend)
 	return backend
+}
+
+func text[T ~string](value any) *T {
+	if value, ok := value.(string); ok {
+		return ptr.To(T(value))
+	}
+	return nil
+}
+
+// number is one of an object, or of a note in JSON.
+func number(value any) *int32 {
+	switch value := value.(type) {
+	case int64:
+		return ptr.To(int32(value))
+	case float64:
+		return ptr.To(int32(value))
+	}
+	return nil
 }
 
 // is says whether a backend is the one that stands for the component. With weight 0 it
@@ -130,7 +149,7 @@ func (p placeholder) runs(refs []any, m memory) [][]gatewayv1.BackendRef {
 	var all [][]gatewayv1.BackendRef
 	begun := false
 	for _, ref := range refs {
-		leg := typed(ref).BackendRef
+		leg := typed(ref)
 		same := func(other gatewayv1.BackendRef) bool { return other.Name == leg.Name }
 		switch {
 		case !p.isLeg(ref, m):
