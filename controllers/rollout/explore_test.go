@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	worlds    = flag.Int("worlds", 1000, "how many random worlds to explore")
+	worlds    = flag.Int("worlds", 2000, "how many random worlds to explore")
 	onlyWorld = flag.Uint64("world", 0, "explore this world alone, and tell of it")
 )
 

@@ -57,7 +57,7 @@ var _ = story("a probe through the gateway shows 20, 50 and 100 percent before t
 		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(20, 0), harness.Step(50, 0)), w.probed), w.NewRelease(w.namespace, "1.0.0"))
 		w.create(ctx, w.NewRelease(w.namespace, "2.0.0"))
 		w.untilVerdict(ctx, "2.0.0", v1alpha1.EventPromoted)
-		w.expectOnly("2.0.0", time.Now().Add(settleTime))
+		w.expectShare(ctx, "2.0.0", 100)
 		Expect(w.weightsSet(ctx, "2.0.0")).To(Equal([]int32{20, 50, 100}))
 		// Nothing else holds a weight: after each the gateway is left alone for two seconds, and asked.
 		verified := w.recordsOf(ctx, "2.0.0", v1alpha1.EventWeightVerified)
