@@ -13,15 +13,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/strata-release/strata/controllers/rollout"
+	"github.com/strata-release/strata/controllers/traffic"
 )
 
 // rereadAfter is how soon the world is read again after somebody else was faster.
 const rereadAfter = 200 * time.Millisecond
 
-// A write of this process comes back by a watch, within settleTime on a healthy
-// cluster: until then there is nothing new to report.
+// A write of this process comes back by a watch, within settleTime on a healthy cluster,
+// and what a router says to it within routerTime: until then there is nothing new to
+// report, and two statuses of each object become one.
 const (
 	settleTime  = 400 * time.Millisecond
+	routerTime  = 2 * time.Second
 	maxRestless = 3 * time.Second
 )
 
@@ -50,8 +53,8 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 		log.FromContext(ctx).V(1).Info("somebody else was faster", "reason", err.Error())
 		return ctrl.Result{RequeueAfter: rereadAfter}, nil
 	}
-	if err == nil && restless(w, plan) && !r.tooRestless(w) {
-		return ctrl.Result{RequeueAfter: settleTime}, nil
+	if wait := restless(w, plan); err == nil && wait > 0 && !r.tooRestless(w) {
+		return ctrl.Result{RequeueAfter: wait}, nil
 	}
 	w.note.rest(w.state().Candidate != nil)
 	due, reportErr := r.report(ctx, w, plan, err)
@@ -67,18 +70,27 @@ func (r *TrackReconciler) Reconcile(ctx context.Context, request ctrl.Request) (
 	return ctrl.Result{RequeueAfter: nextLook(plan, w.Now, due)}, nil
 }
 
-// restless says whether the next event is about to come: something was written
-// just now, or a record was, whose consequences follow. A record of a leader whose
-// clock is ahead may be of any age.
-func restless(w *world, plan rollout.Plan) bool {
+// restless is when to look again because the next event is about to come: something was
+// written just now, or a record was, whose consequences follow; 0 where nothing is. A
+// record of a leader whose clock is ahead may be of any age.
+func restless(w *world, plan rollout.Plan) time.Duration {
 	if len(plan.Do) > 0 {
-		return true
+		return settleTime
 	}
 	if w.Log.Head == nil {
-		return false
+		return 0
 	}
 	age := w.Now.Sub(w.Log.Head.Time.Time)
-	return age >= 0 && age < settleTime
+	if age < 0 || age >= routerTime {
+		return 0
+	}
+	if age < settleTime {
+		return settleTime
+	}
+	if reason, _, carried, _ := rollout.Ask(w.Observation).Carried(); !carried && reason == traffic.ReasonNotReported {
+		return routerTime - age
+	}
+	return 0
 }
 
 // tooRestless says whether a track that writes something each time, or is told each
