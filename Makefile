@@ -82,7 +82,7 @@ clean: ## Remove what was built, but for the programs of the cluster (bin/cluste
 # The worlds of the simulator wait for nothing, and are played when the others have ended. A
 # part tells what it has to tell when it has ended, and none is left out because another has
 # failed. Each can be made alone.
-TEST_PARTS := test-stories test-admission test-suites test-packages test-planner test-tools
+TEST_PARTS := test-stories test-admission test-suites test-packages test-fuzz test-planner test-tools
 
 # The packages whose tests have an API server of their own, but for the two above; the
 # longest first.
@@ -115,6 +115,10 @@ test-planner:
 	go test -count=1 -vet=off -ldflags=-w -coverprofile=cover.out ./controllers/rollout
 	@go tool cover -func=cover.out | awk '/^total:/ {sub("%", "", $$3); printf "coverage of controllers/rollout: %s %%, at least $(PLANNER_COVERAGE) %% is asked\n", $$3; exit $$3 < $(PLANNER_COVERAGE)}'
 
+# What is known alone is asked by the packages' own tests; this looks a little further.
+test-fuzz:
+	$(MAKE) --no-print-directory fuzz FUZZTIME=300x
+
 # 20,000 random worlds.
 test-worlds:
 	go test ./test/simulation -count=1 -vet=off -ldflags=-w -timeout 20m -v -run '^TestWorlds$$'
@@ -143,7 +147,7 @@ simulate-nightly: ## Play a million random worlds, from SEED= on, or from the da
 	$(MAKE) simulate WORLDS=1000000 SEED=$(or $(SEED),$(shell date +%Y%m%d)0000000)
 
 .PHONY: fuzz
-fuzz: ## Fuzz everything that can be, each for FUZZTIME= (30s); make test runs what is known alone.
+fuzz: ## Fuzz everything that can be, each for FUZZTIME= (30s); make test has 300 tries of each.
 	@git grep -lE '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u | while read -r dir; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z]+' $$dir/*_test.go | cut -c6-); do \
 			echo "== $$dir $$target"; \
