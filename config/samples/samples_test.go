@@ -11,13 +11,18 @@ import (
 	"path/filepath"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
@@ -105,6 +110,9 @@ func TestSamplesAreValid(t *testing.T) {
 			} else if err != nil {
 				t.Fatalf("%s: %v", file, err)
 			}
+			if object.GetKind() == "NetworkPolicy" {
+				checkNetworkPolicy(t, file, object)
+			}
 			if object.GroupVersionKind().Group != v1alpha1.GroupVersion.Group {
 				continue
 			}
@@ -126,6 +134,26 @@ func TestSamplesAreValid(t *testing.T) {
 	}
 	if checked < 6 {
 		t.Errorf("only %d objects of %s were checked", checked, v1alpha1.GroupVersion.Group)
+	}
+}
+
+// checkNetworkPolicy: it has no field but those of its kind, and is for the operator's pods.
+func checkNetworkPolicy(t *testing.T, file string, object *unstructured.Unstructured) {
+	t.Helper()
+	var policy networkingv1.NetworkPolicy
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructuredWithValidation(object.Object, &policy, true); err != nil {
+		t.Errorf("%s: %v", file, err)
+	}
+	var manager appsv1.Deployment
+	if err := sigsyaml.Unmarshal(read(t, "../manager/manager.yaml"), &manager); err != nil {
+		t.Fatal(err)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(&policy.Spec.PodSelector)
+	if err != nil || selector.Empty() || !selector.Matches(labels.Set(manager.Spec.Template.Labels)) || policy.Namespace != manager.Namespace {
+		t.Errorf("%s: is not of the operator's pods, %v in %s (%v)", file, manager.Spec.Template.Labels, manager.Namespace, err)
+	}
+	if len(policy.Spec.PolicyTypes) == 0 || len(policy.Spec.Egress) == 0 {
+		t.Errorf("%s: bounds nothing", file)
 	}
 }
 
