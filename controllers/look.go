@@ -53,14 +53,17 @@ func observeTold(_ context.Context, w *world, _ reading) error {
 	return nil
 }
 
-// observeShown takes from the status what probes have shown.
+// observeShown takes from the status what probes have shown, and what the cluster drops.
 func observeShown(_ context.Context, w *world, _ reading) error {
-	told := &v1alpha1.BlockedBy{}
+	told, dropped := &v1alpha1.BlockedBy{}, ""
 	if w.track != nil && w.track.Status.BlockedBy != nil && slices.Contains([]string{rollout.ReasonProbing, rollout.ReasonShare}, w.track.Status.BlockedBy.Reason) {
 		told = w.track.Status.BlockedBy
 	}
+	if w.track != nil && w.track.Status.BlockedBy != nil && w.track.Status.BlockedBy.Reason == rollout.ReasonSessions {
+		dropped = w.track.Status.BlockedBy.Message
+	}
 	for i := range w.Routes {
-		w.Routes[i].Probe = &rollout.Probe{Told: told}
+		w.Routes[i].Probe, w.Routes[i].Unkept = &rollout.Probe{Told: told}, dropped
 	}
 	return nil
 }

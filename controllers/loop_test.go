@@ -101,7 +101,7 @@ func newBench(t *testing.T) *bench {
 		},
 	})
 	b.loop = New(asked, api, events.NewFakeRecorder(1000), Options{
-		Traffic:     traffic.Registry{v1alpha1.RouteService: service.New(asked, api), v1alpha1.RouteGatewayAPI: gatewayapi.New(asked, api)},
+		Traffic:     traffic.Registry{v1alpha1.RouteService: service.New(asked, api), v1alpha1.RouteGatewayAPI: gatewayapi.New(asked, api, time.Now)},
 		SnapshotKey: []byte("a key of thirty-two bytes, as is"), Actor: "strata", Now: func() time.Time { return b.now },
 	})
 	b.store(&v1alpha1.ReleaseTrack{

@@ -251,12 +251,14 @@ var ofNoTrack = func() labels.Selector {
 	return labels.NewSelector().Add(*requirement)
 }()
 
-func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, _ reading) error {
+func (r *TrackReconciler) observeRoutes(ctx context.Context, w *world, how reading) error {
 	var routes []v1alpha1.Route
 	if w.track != nil && w.track.Spec.Traffic != nil {
 		routes = w.track.Spec.Traffic.Routes
 	}
-	observed, err := r.options.Traffic.Observe(ctx, w.trafficTrack(), routes)
+	t := w.trafficTrack()
+	t.Onlooker = how.onlooker
+	observed, err := r.options.Traffic.Observe(ctx, t, routes)
 	if err != nil {
 		return err
 	}

@@ -224,6 +224,7 @@ type RouteProbe struct {
 // +kubebuilder:validation:XValidation:rule="!has(self.attachTo) || !has(self.hostnames) && !has(self.rules) && !has(self.grpcRules)",message="a route of yours has hostnames and rules of its own",fieldPath=".attachTo"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'HTTPRoute' || !has(self.rules)",message="rules are those of an HTTPRoute: a GRPCRoute has grpcRules",fieldPath=".rules"
 // +kubebuilder:validation:XValidation:rule="self.kind == 'GRPCRoute' || !has(self.grpcRules)",message="grpcRules are those of a GRPCRoute: an HTTPRoute has rules",fieldPath=".grpcRules"
+// +kubebuilder:validation:XValidation:rule="!has(self.stickyCookieName) || self.kind == 'HTTPRoute' && !has(self.attachTo)",message="a cookie needs an HTTPRoute that the operator makes: calls have none, and the rules of a route of yours have a sessionPersistence that you write",fieldPath=".stickyCookieName"
 type GatewayAPIRoute struct {
 	// kind of the route object: HTTPRoute or GRPCRoute. The routes of two kinds cannot
 	// have a hostname of one Gateway in common.
@@ -278,6 +279,16 @@ type GatewayAPIRoute struct {
 	// +kubebuilder:validation:MaxItems=16
 	// +kubebuilder:validation:XValidation:rule="self.map(r, has(r.matches) ? r.matches.size() : 0).sum() < 128",message="all rules together may have at most 127 matches"
 	GRPCRules []GatewayAPIGRPCRule `json:"grpcRules,omitempty"`
+
+	// stickyCookieName is a cookie by which a client of an HTTPRoute stays with the release
+	// that it met, while several have weight; then one rule alone may lead to them. 1 to 64
+	// letters, digits, underscores and hyphens. Unset: none.
+	//
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_-]+$`
+	StickyCookieName string `json:"stickyCookieName,omitempty"`
 }
 
 // GatewayAPIAttachment is a user's own route object. Each backend in it that is the Service

@@ -148,6 +148,9 @@ func gateRoutesFree(v view) (string, string, bool) {
 		if seen == nil {
 			continue
 		}
+		if seen.Unkept != "" {
+			return ReasonSessions, seen.Unkept, true
+		}
 		if seen.Presence == Foreign || seen.Reason == "RouteConflict" {
 			reason, message, _ := routeReason(seen, "RouteConflict", "the object for route "+route.Name+" belongs to somebody else and is left alone: remove it, or change the route")
 			return reason, message, true

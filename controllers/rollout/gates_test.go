@@ -94,6 +94,8 @@ func TestGates(t *testing.T) {
 			v1alpha1.BlockedBy{Gate: "NamesFree", Reason: "NameTaken", Message: "Job shop-2-smoke-1 is not of this release and is left alone: remove it, or publish the release under another name"}},
 		"route of somebody else": {0, route(func(r *rollout.Route) { r.Presence = rollout.Foreign }),
 			v1alpha1.BlockedBy{Gate: "RoutesFree", Reason: "RouteConflict", Message: "the object for route public belongs to somebody else and is left alone: remove it, or change the route"}},
+		"route of which something is dropped": {20, route(func(r *rollout.Route) { r.Unkept = "the cluster drops it" }),
+			v1alpha1.BlockedBy{Gate: "RoutesFree", Reason: "SessionPersistenceMissing", Message: "the cluster drops it"}},
 		"route in conflict": {20, route(func(r *rollout.Route) { r.Reason, r.Message = "RouteConflict", "track a has the host" }),
 			v1alpha1.BlockedBy{Gate: "RoutesFree", Reason: "RouteConflict", Message: "track a has the host"}},
 		"no such port": {0, func(_ *rollout.Observation, r *rollout.Release) {

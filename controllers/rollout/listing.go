@@ -64,8 +64,28 @@ func (v view) raisesOntoListed(route v1alpha1.Route, seen *Route, want []v1alpha
 // without weight while several have some: else the cookie of a former rollout would lead
 // there. What is about to get weight is listed all the same.
 func (v view) leadsAstray(route v1alpha1.Route, state v1alpha1.RouteState, live v1alpha1.LiveRelease) bool {
-	return listsFirst(route) && route.Ingress.StickinessSeconds != nil && len(positive(state.Weights)) > 1 &&
+	return bindsClients(route) && len(positive(state.Weights)) > 1 &&
 		live.Recall == nil && weightIn(v.state.Routes, live.Name) == 0
+}
+
+// bindsClients says whether the router of a route keeps clients by their cookie on a release
+// that is listed, whatever its weight. The Gateway API demands that.
+func bindsClients(route v1alpha1.Route) bool {
+	return route.Ingress != nil && route.Ingress.StickinessSeconds != nil || route.GatewayAPI != nil && route.GatewayAPI.StickyCookieName != ""
+}
+
+// ReasonSessions: a track wants clients to stay with the release that they met, and the
+// cluster does not keep what a route object says of that.
+const ReasonSessions = "SessionPersistenceMissing"
+
+// unkept: what a track asks of its routes is dropped.
+func unkept(v view) *v1alpha1.BlockedBy {
+	for _, route := range v.Routes {
+		if route.Unkept != "" {
+			return &v1alpha1.BlockedBy{Gate: "RoutesFree", Reason: ReasonSessions, Message: route.Unkept}
+		}
+	}
+	return nil
 }
 
 // gateRoutesListed: routers that have to know a release before it has pods do.

@@ -46,6 +46,55 @@ func listedFirstSticky(t *testing.T) {
 	s.end()
 }
 
+// boundClients: while clients of an HTTPRoute stay with what they met, nobody without weight
+// is listed; at 100, and after a rollback, all are again.
+func boundClients(t *testing.T) {
+	s := serving(t, track(steps(20), routes(bound(gatewayRoute("public", "web"))), warm(1, 86400)))
+	s.publishAll("2")
+	s.publish("shop-3", release("3.0"), fine())
+	s.untilWeight("shop-3", 20)
+	s.ask(v1alpha1.ActionRollback, "shop-1")
+	s.run()
+	s.end()
+}
+
+// boundClientsUnkept: where the cluster drops what binds clients, the track says so, what
+// serves serves on, and is put back where it is lost; a candidate waits, until it is kept.
+func boundClientsUnkept(t *testing.T) {
+	s := serving(t, track(steps(20), routes(gatewayRoute("public", "web"))))
+	s.user("clients are to be bound, and the cluster drops that", func() {
+		s.NoSessions = true
+		routes(bound(gatewayRoute("public", "web")))(&s.Track.Spec)
+	})
+	s.pass(time.Minute)
+	s.publish("shop-2", release("2.0"), fine())
+	s.pass(time.Minute)
+	s.user("the route object is deleted", func() { delete(s.Routes, "shop-public") })
+	s.pass(time.Minute)
+	s.user("the cluster keeps it", func() { s.NoSessions = false })
+	s.run()
+	s.end()
+}
+
+// boundClientsLost: what the cluster drops while a candidate has weight keeps it there.
+func boundClientsLost(t *testing.T) {
+	s := serving(t, track(steps(20, 50), routes(bound(gatewayRoute("public", "web")))))
+	s.publish("shop-2", release("2.0"), fine())
+	s.untilWeight("shop-2", 20)
+	s.user("the cluster drops what binds clients", func() { s.NoSessions = true })
+	s.pass(20 * time.Minute)
+	s.ask(v1alpha1.ActionAbort, "shop-2", attempt(1))
+	s.pass(time.Minute)
+	s.user("the cookie is taken out", func() { routes(gatewayRoute("public", "web"))(&s.Track.Spec) })
+	s.run()
+	s.end()
+}
+
+func bound(route v1alpha1.Route) v1alpha1.Route {
+	route.GatewayAPI.StickyCookieName = "shop"
+	return route
+}
+
 // listedFirstDeadBaseline: with a baseline that is gone nobody can be listed beside it, and
 // nothing waits for that.
 func listedFirstDeadBaseline(t *testing.T) {

@@ -403,6 +403,9 @@ type Route struct {
 	// Reason and Message say why it is not verified; empty when it is.
 	Reason  string
 	Message string
+	// Unkept says what the track asks of the route object and the cluster would drop without a
+	// word, and what can be done; "" for nothing. Else the route is as asked for.
+	Unkept string
 	// AllOrNothing: the router cannot carry a partial weight.
 	AllOrNothing bool
 	// Orphaned: the track's spec does not name this route any more.

@@ -8,7 +8,8 @@ import (
 
 // stalled is what time alone will not mend: the log, a candidate that has failed and
 // is held, or in whose way others are, or what serves now, or a template that cannot be
-// published, or that the pin, with nothing pinned the newest release, cannot be served.
+// published, or that the pin, with nothing pinned the newest release, cannot be served, or
+// what the cluster would drop of a route.
 func (v view) stalled() *v1alpha1.BlockedBy {
 	switch {
 	case v.Log.Head == nil && v.stale():
@@ -18,7 +19,7 @@ func (v view) stalled() *v1alpha1.BlockedBy {
 	case v.candidate != nil:
 		return v.stuck()
 	}
-	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, differentStable, goneStable, downStable, leftChanged, notPublished, notDesired, notServed} {
+	for _, check := range []func(view) *v1alpha1.BlockedBy{keptWeight, differentStable, goneStable, downStable, leftChanged, notPublished, notDesired, notServed, unkept} {
 		if stalled := check(v); stalled != nil {
 			return stalled
 		}

@@ -102,6 +102,10 @@ var stories = map[string]func(*testing.T){
 	"listed-first-dead-baseline": listedFirstDeadBaseline,
 	"listed-first-never":         listedFirstNever,
 	"no-readiness-gates":         noReadinessGates,
+	// Clients that stay with what they met.
+	"bound-clients":        boundClients,
+	"bound-clients-unkept": boundClientsUnkept,
+	"bound-clients-lost":   boundClientsLost,
 	// Living with it.
 	"drain-and-retire":          drainAndRetire,
 	"warm-releases":             warmReleases,

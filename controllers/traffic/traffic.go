@@ -48,6 +48,8 @@ type Track struct {
 	Owner types.UID
 	// Candidate is the release with the open attempt; "" for none.
 	Candidate string
+	// Onlooker: whoever asks may read it and no more. No dry run is made for them.
+	Onlooker bool
 	// Port is the port of a component of a release of this track, by the port's
 	// name. ok is false where the release is gone, or has no such component or port.
 	Port func(release, component, port string) (p v1alpha1.ComponentPort, ok bool)

@@ -1,14 +1,16 @@
 package main
 
-// Files of the Ingress provider, and what the planner has for it.
+// Files of the providers of Ingresses and of the Gateway API, and what the planner has for
+// them.
 const (
 	ingressDir = "controllers/traffic/ingress"
 	listing    = "controllers/rollout/listing.go"
 )
 
-var byIngress = testsOf("./" + ingressDir)
+var byIngress, byGateway = testsOf("./" + ingressDir), testsOf("./" + gatewayDir)
 
-// edges are faults in what leads through an Ingress, of both dialects.
+// edges are faults in what leads through an Ingress, of both dialects, and in what binds
+// clients.
 var edges = []mutant{
 	{"canary-born-weighted", "gives a canary its share before its Service has endpoints that ingress-nginx knows", ingressDir + "/legs.go",
 		"case l.canary == \"\":\n\t\tweight = 0", "case false:\n\t\tweight = 0", byIngress},
@@ -38,6 +40,24 @@ var edges = []mutant{
 		`{"TargetsChecked", gateTargetsChecked},`, ``, planning},
 	{"delay-not-drained", "lets pods go while a load balancer still gives their requests time", settings,
 		`drain = max(drain, `, `drain = min(drain, `, planning},
+	{"former-session", "lists a release without weight while an HTTPRoute binds clients to what is listed", listing,
+		`route.GatewayAPI.StickyCookieName != ""`, `false`, planning},
+	{"cookie-dropped", "gives a candidate weight where the cluster drops what is to bind its clients", gates,
+		`if seen.Unkept != "" {`, `if seen.Unkept != "" && false {`, planning},
+	{"cookie-dropped-unsaid", "does not say that the cluster drops what a track asks for, until there is a candidate", stalled,
+		`notServed, unkept}`, `notServed}`, planning},
+	{"session-of-no-weight", "binds clients while an HTTPRoute lists a release that has no weight", gatewayDir + "/sessions.go",
+		`return w.WeightPercent == 0 })`, `return false })`, byGateway},
+	{"preview-bound", "binds who sees a preview to the candidate", gatewayDir + "/httproute.go",
+		`selects.SessionPersistence = nil`, ``, byGateway},
+	{"session-believed", "writes what binds clients although the cluster has stopped to keep it, again and again", gatewayDir + "/sessions.go",
+		`if kept && !afresh ||`, `if kept ||`, routing},
+	{"session-unasked", "takes whatever is answered for a cluster that keeps what binds clients", gatewayDir + "/sessions.go",
+		`_, kept = rules[0].(map[string]any)["sessionPersistence"]`, `kept = true`, routing},
+	{"session-of-a-cache", "writes what binds clients again and again where a cache missed that it is there", gatewayDir + "/sessions.go",
+		`if cookieOf(route, weightsOf(cached)) == "" || cached.cookie() != "" {`, `if true {`, routing},
+	{"onlooker-asks", "makes a dry run for somebody who may only look", gatewayDir + "/sessions.go",
+		`name == "" || t.Onlooker ||`, `name == "" ||`, routing},
 	{"former-cookie", "lists a release without weight while clients are bound to what they met", listing,
 		`len(positive(state.Weights)) > 1 &&`, `len(positive(state.Weights)) > 9 &&`, planning},
 }

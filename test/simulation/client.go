@@ -221,9 +221,15 @@ func (c connection) Create(_ context.Context, object client.Object, options ...c
 		if err := c.p.leave("try"); err != nil {
 			return err
 		}
+		if route, ok := object.(*unstructured.Unstructured); ok && route.GetKind() == httpRoutes.String() {
+			return c.p.w.tryRoute(route)
+		}
 		return c.p.w.create(object, true)
 	}
-	return c.p.write("create", object, func() error { return c.p.w.create(object, false) })
+	return c.p.write("create", object, func() error {
+		c.p.w.dropSessions(object)
+		return c.p.w.create(object, false)
+	})
 }
 
 func (c connection) Update(_ context.Context, object client.Object, _ ...client.UpdateOption) error {
@@ -236,7 +242,10 @@ func (c connection) Update(_ context.Context, object client.Object, _ ...client.
 	if object.GetResourceVersion() == "" {
 		c.p.w.violate("Observed", "an update of %s %s carries no resourceVersion", kindOf(object), object.GetName())
 	}
-	return c.p.write("update", object, func() error { return c.p.w.update(object) })
+	return c.p.write("update", object, func() error {
+		c.p.w.dropSessions(object)
+		return c.p.w.update(object)
+	})
 }
 
 // Patch takes the patches that the loop makes: of the labels of a release, or of an

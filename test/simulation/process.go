@@ -74,7 +74,7 @@ func (w *World) start(name string) *process {
 	p := &process{w: w, name: name, limiter: controllers.RateLimiter()}
 	cached, live := connection{p: p}, connection{p: p, live: true}
 	now := func() time.Time { return w.Now.Add(p.ahead) }
-	routes, ingressRoutes, legRoutes := gatewayapi.New(cached, live), ingress.New(cached, live, now), traefik.New(cached, cached, live, now)
+	routes, ingressRoutes, legRoutes := gatewayapi.New(cached, live, now), ingress.New(cached, live, now), traefik.New(cached, cached, live, now)
 	p.watches = watchesOf(cached, routes.Handler(), ingressRoutes.Handler(), legRoutes.Handler())
 	p.loop = controllers.New(cached, live, recorder{p}, controllers.Options{
 		Traffic: traffic.Registry{

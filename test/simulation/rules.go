@@ -98,6 +98,7 @@ func (w *World) check(p *process, write written) {
 		w.checkRelease(p, write)
 	case httpRoutes:
 		w.checkFront(write)
+		w.checkSessions(write)
 		if !givenBack(write) {
 			w.checkRoute(p, write)
 		}
@@ -327,6 +328,7 @@ func (w *World) checkCarried(spec v1alpha1.Route, state v1alpha1.RouteState) {
 		}
 		if object != nil && spec.GatewayAPI.AttachTo == nil {
 			w.checkPreview(spec, object)
+			w.checkRestSessions(spec, object)
 		}
 	case v1alpha1.RouteIngress:
 		if spec.Ingress.Dialect == v1alpha1.DialectALB {

@@ -55,6 +55,9 @@ func (w *World) drawLength() int {
 func (w *World) unfair() {
 	w.tell("-- the world is unfair now")
 	w.fair = false
+	if w.asksForSessions() && w.chance(20) {
+		w.changeCRDs()
+	}
 	for range w.drawLength() {
 		if !w.next() || w.failed != nil {
 			break
@@ -248,7 +251,7 @@ func (w *World) restart(p *process) {
 func (w *World) makeFair() {
 	w.tell("-- the world is fair now")
 	w.fair = true
-	w.routerDown, w.registryDown = false, false
+	w.routerDown, w.registryDown, w.noSessions = false, false, false
 	w.comeLate()
 	if slices.ContainsFunc(routesOf(w.track()), func(r v1alpha1.Route) bool { return r.GatewayAPI != nil && r.GatewayAPI.AttachTo != nil }) {
 		w.ownFront()

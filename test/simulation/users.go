@@ -107,6 +107,9 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 			routes[0].Preview = &v1alpha1.RoutePreview{HeaderName: "X-Preview"}
 		}
 		if w.chance(20) {
+			routes[0].GatewayAPI.StickyCookieName = "shop"
+		}
+		if w.chance(20) {
 			routes[0].Probe = &v1alpha1.RouteProbe{URL: "http://gateway.example/", MarkerHeader: "X-Release"}
 		}
 	}
@@ -158,6 +161,10 @@ func (w *World) user() {
 	if w.policed && w.chance(10) {
 		w.registryDown = !w.registryDown
 		w.tell("> registries down: %t", w.registryDown)
+		return
+	}
+	if w.asksForSessions() && w.chance(10) {
+		w.changeCRDs()
 		return
 	}
 	if legs := w.splitLegs(); len(legs) > 1 && w.chance(25) {

@@ -66,6 +66,8 @@ type World struct {
 	// policed: a policy asks for a check of images, and for approvals that are young.
 	// registryDown: nobody can make that check.
 	policed, registryDown bool
+	// noSessions: HTTPRoutes have no field that binds clients.
+	noSessions bool
 	// inPlace: most is published by the template of the track.
 	inPlace bool
 	// shape of the releases that are published.

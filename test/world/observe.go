@@ -202,6 +202,9 @@ func (w *World) observeRoutes(c *Objects) []rollout.Route {
 		named[name] = true
 		o := w.observeRoute(c.Routes[name], spec)
 		o.Name, o.Type, o.AllOrNothing = spec.Name, spec.Type, spec.Type == v1alpha1.RouteService
+		if w.NoSessions && spec.GatewayAPI != nil && spec.GatewayAPI.StickyCookieName != "" {
+			o.Unkept, o.Unwatched = "nothing binds the clients of route "+spec.Name, true
+		}
 		routes = append(routes, o)
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Routes)) {

@@ -223,6 +223,8 @@ type World struct {
 	Turn func(time.Time) rollout.Turn
 	// NoGates: pods get no readiness gates of load balancers.
 	NoGates bool
+	// NoSessions: HTTPRoutes have no field that binds clients.
+	NoSessions bool
 	// TrackGone: the track was deleted.
 	TrackGone bool
 	// Writes counts the writes of planners.

@@ -86,6 +86,12 @@ func TestTracks(t *testing.T) {
 	if errs := ValidateTrack(attached); len(errs) > 0 {
 		t.Error(errs.ToAggregate())
 	}
+	bound := goodTrack()
+	bound.Spec.Traffic.Routes[0].GatewayAPI.StickyCookieName = "shop"
+	bound.Spec.Traffic.Routes[0].GatewayAPI.Rules = []v1alpha1.GatewayAPIRule{{}, redirecting}
+	if errs := ValidateTrack(bound); len(errs) > 0 {
+		t.Error(errs.ToAggregate())
+	}
 	taken := goodTrack()
 	taken.Name = "strata-guards"
 	says(t, "the guards' log", ValidateTrack(taken), `metadata.name: Invalid value: "strata-guards": is the name of the log of the guards`)
@@ -124,6 +130,10 @@ func TestTracks(t *testing.T) {
 			preview(s).Kind = "GRPCRoute"
 			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{CookieName: "preview"}
 		}, `routes[0].preview.cookieName: Invalid value: "preview": calls have no cookies`},
+		"sessions of several rules": {func(s *v1alpha1.ReleaseTrackSpec) {
+			preview(s).StickyCookieName = "shop"
+			preview(s).Rules = append(make([]v1alpha1.GatewayAPIRule, 2), redirecting)
+		}, `routes[0].gatewayAPI.stickyCookieName: Invalid value: "shop": 2 rules lead to the releases, and a session is one of a rule`},
 		"hostname of the preview": {func(s *v1alpha1.ReleaseTrackSpec) {
 			preview(s).Hostnames = []gatewayv1.Hostname{"shop.example.com"}
 			s.Traffic.Routes[0].Preview = &v1alpha1.RoutePreview{Hostname: "shop.example.com"}

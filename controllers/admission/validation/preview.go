@@ -90,9 +90,7 @@ func validatePreview(header string, route *v1alpha1.GatewayAPIRoute, path *field
 
 func previewedRules(route *v1alpha1.GatewayAPIRoute, path *field.Path) (rules []previewed, at *field.Path) {
 	for _, rule := range route.Rules {
-		p := previewed{leads: !slices.ContainsFunc(rule.Filters, func(f gatewayv1.HTTPRouteFilter) bool {
-			return f.Type == gatewayv1.HTTPRouteFilterRequestRedirect
-		})}
+		p := previewed{leads: leads(rule)}
 		for _, match := range rule.Matches {
 			p.headers = append(p.headers, headerNames(match.Headers, func(h gatewayv1.HTTPHeaderMatch) string { return string(h.Name) }))
 		}
@@ -109,6 +107,29 @@ func previewedRules(route *v1alpha1.GatewayAPIRoute, path *field.Path) (rules []
 		rules = append(rules, p)
 	}
 	return rules, path.Child("grpcRules")
+}
+
+// leads says whether a rule leads to the releases.
+func leads(rule v1alpha1.GatewayAPIRule) bool {
+	return !slices.ContainsFunc(rule.Filters, func(f gatewayv1.HTTPRouteFilter) bool {
+		return f.Type == gatewayv1.HTTPRouteFilterRequestRedirect
+	})
+}
+
+// validateSessions: the Gateway API keeps the sessions of each rule apart, and so would a
+// client have a release for each.
+func validateSessions(route *v1alpha1.GatewayAPIRoute, path *field.Path) field.ErrorList {
+	rules := 0
+	for _, rule := range route.Rules {
+		if leads(rule) {
+			rules++
+		}
+	}
+	if route.StickyCookieName == "" || rules < 2 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path.Child("stickyCookieName"), route.StickyCookieName, fmt.Sprintf(
+		"%d rules lead to the releases, and a session is one of a rule: a client could meet another release by each; put their matches into one rule, or leave the cookie out", rules))}
 }
 
 func headerNames[T any](headers []T, name func(T) string) []string {

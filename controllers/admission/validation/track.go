@@ -79,6 +79,9 @@ func validateRoutes(routes []v1alpha1.Route, path *field.Path) field.ErrorList {
 		if route.Preview != nil && route.Preview.CookieName != "" && route.GatewayAPI != nil && route.GatewayAPI.Kind == "GRPCRoute" {
 			errs = append(errs, field.Invalid(at.Child("preview", "cookieName"), route.Preview.CookieName, "calls have no cookies: name a header in headerName"))
 		}
+		if route.GatewayAPI != nil {
+			errs = append(errs, validateSessions(route.GatewayAPI, at.Child("gatewayAPI"))...)
+		}
 		if route.Ingress != nil && route.Ingress.Dialect == v1alpha1.DialectALB {
 			errs = append(errs, validateALB(route.Ingress.Annotations, at.Child("ingress", "annotations"))...)
 		}

@@ -38,7 +38,11 @@ func (p *Provider) Apply(ctx context.Context, t traffic.Track, route v1alpha1.Ro
 }
 
 func (p *Provider) create(ctx context.Context, t traffic.Track, route v1alpha1.Route, write rollout.WriteRoute) error {
-	wanted, lacking := render(t, route, write.Weights, nil)
+	cookie, err := p.cookieFor(ctx, t, route, write.Weights, nil)
+	if err != nil {
+		return err
+	}
+	wanted, lacking := render(t, route, write.Weights, cookie, nil)
 	if lacking != "" {
 		return fmt.Errorf("render %s: %s", wanted.kind(), noPort(lacking, route))
 	}
@@ -59,7 +63,11 @@ func (p *Provider) update(ctx context.Context, t traffic.Track, route v1alpha1.R
 	if err := traffic.CheckStamp(stamp, write.Sequence); err != nil {
 		return nil, fmt.Errorf("update %s: %w", name, err)
 	}
-	wanted, err := p.target(ctx, t, route, write.Weights, live)
+	cookie, err := p.cookieFor(ctx, t, route, write.Weights, live)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := p.target(ctx, t, route, write.Weights, cookie, live)
 	if err != nil {
 		return nil, err
 	}

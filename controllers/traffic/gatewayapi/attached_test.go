@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -163,7 +164,7 @@ func attach(t *testing.T, objects ...*unstructured.Unstructured) *attached {
 	for _, object := range objects {
 		s.put(object)
 	}
-	return &attached{shelf: s, Provider: New(s, s), route: v1alpha1.Route{
+	return &attached{shelf: s, Provider: New(s, s, time.Now), route: v1alpha1.Route{
 		Name: "public", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteGatewayAPI,
 		GatewayAPI: &v1alpha1.GatewayAPIRoute{Kind: KindHTTPRoute, AttachTo: &v1alpha1.GatewayAPIAttachment{RouteName: "front", ServiceName: "shop-web", ServicePort: 80}},
 	}}

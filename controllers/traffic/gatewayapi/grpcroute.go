@@ -48,7 +48,7 @@ func (r grpcRoute) backends() []gatewayv1.BackendRef {
 	return all
 }
 
-func (r grpcRoute) leadingTo(backends []gatewayv1.BackendRef) routeObject {
+func (r grpcRoute) leadingTo(backends []gatewayv1.BackendRef, _ string) routeObject {
 	refs := make([]gatewayv1.GRPCBackendRef, 0, len(backends))
 	for _, backend := range backends {
 		refs = append(refs, gatewayv1.GRPCBackendRef{BackendRef: backend})

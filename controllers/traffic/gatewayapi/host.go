@@ -29,7 +29,7 @@ func hostOf(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWei
 	hosted := *route.GatewayAPI
 	hosted.Hostnames = []gatewayv1.Hostname{gatewayv1.Hostname(route.Preview.Hostname)}
 	route.GatewayAPI = &hosted
-	host := claim(route).leadingTo([]gatewayv1.BackendRef{*backend})
+	host := claim(route).leadingTo([]gatewayv1.BackendRef{*backend}, "")
 	markPreview(host, hostMark)
 	return host
 }

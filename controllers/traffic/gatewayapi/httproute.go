@@ -49,7 +49,7 @@ func (r httpRoute) backends() []gatewayv1.BackendRef {
 	return all
 }
 
-func (r httpRoute) leadingTo(backends []gatewayv1.BackendRef) routeObject {
+func (r httpRoute) leadingTo(backends []gatewayv1.BackendRef, cookie string) routeObject {
 	refs := make([]gatewayv1.HTTPBackendRef, 0, len(backends))
 	for _, backend := range backends {
 		refs = append(refs, gatewayv1.HTTPBackendRef{BackendRef: backend})
@@ -59,9 +59,13 @@ func (r httpRoute) leadingTo(backends []gatewayv1.BackendRef) routeObject {
 	markPreview(httpRoute{object}, "")
 	for i := range object.Spec.Rules {
 		rule := &object.Spec.Rules[i]
-		rule.BackendRefs = nil
-		if !redirects(*rule) {
-			rule.BackendRefs = refs
+		rule.BackendRefs, rule.SessionPersistence = nil, nil
+		if redirects(*rule) {
+			continue
+		}
+		rule.BackendRefs = refs
+		if cookie != "" {
+			rule.SessionPersistence = &gatewayv1.SessionPersistence{SessionName: ptr.To(cookie)}
 		}
 	}
 	return httpRoute{object}
@@ -95,6 +99,7 @@ func (r httpRoute) previewing(p preview) routeObject {
 			continue
 		}
 		selects := *rule.DeepCopy()
+		selects.SessionPersistence = nil
 		if len(selects.Matches) == 0 {
 			selects.Matches = []gatewayv1.HTTPRouteMatch{{}}
 		}
@@ -134,6 +139,9 @@ func httpDefaults(spec gatewayv1.HTTPRouteSpec) gatewayv1.HTTPRouteSpec {
 	for i := range spec.Rules {
 		rule := &spec.Rules[i]
 		rule.Matches = matchesWithDefaults(rule.Matches)
+		if rule.SessionPersistence != nil {
+			setDefault(&rule.SessionPersistence.Type, gatewayv1.CookieBasedSessionPersistence)
+		}
 		for j := range rule.Filters {
 			filterDefaults(&rule.Filters[j])
 		}

@@ -70,13 +70,15 @@ type routeObject interface {
 	matches() []string
 	// backends are those of every rule in turn, but for a preview.
 	backends() []gatewayv1.BackendRef
+	// cookie by which clients are bound to what they met; "" where they are free.
+	cookie() string
 
 	// asksFor says whether the spec asks the router for the same as the other one, of
 	// the same kind. What the API server fills in counts as equal to what was left out.
 	asksFor(other routeObject) bool
-	// leadingTo is a copy without a preview, each rule of which leads to the backends; one
-	// that redirects, to none.
-	leadingTo(backends []gatewayv1.BackendRef) routeObject
+	// leadingTo is a copy without a preview, each rule of which leads to the backends, and
+	// binds clients by the cookie, if there is one; a rule that redirects does neither.
+	leadingTo(backends []gatewayv1.BackendRef, cookie string) routeObject
 	// previewing is a copy with one rule more for each that leads somewhere: it selects
 	// the same requests, where they have the header, for the candidate. Who asks for a
 	// header more comes first, wherever it stands; the rules that were there keep their

@@ -6,6 +6,7 @@
 //	  parentRefs, hostnames, matches, filters, timeouts   as the track's spec says
 //	  backendRefs of every rule                           Service R-C for each release listed
 //	                                                      weight: as the newest record says
+//	sessionPersistence of the rule                      while clients are bound: see sessions.go
 //	rules after them, for a preview                       the same requests with the header: the candidate
 //	  annotation strata.dev/sequence                      that record
 //	HTTPRoute <track>-<route>-preview, or GRPCRoute       the same under a hostname of its own, for the candidate
@@ -20,6 +21,7 @@ package gatewayapi
 import (
 	"context"
 	"fmt"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,14 +49,17 @@ type Provider struct {
 	// live reads from the API server.
 	live client.Reader
 
-	absent  traffic.Absent
-	waiting traffic.Waiting
+	now func() time.Time
+
+	absent   traffic.Absent
+	waiting  traffic.Waiting
+	sessions sessions
 }
 
-// New makes the provider. Its Sources must be started for the indexes that
-// Observe reads by.
-func New(client client.Client, live client.Reader) *Provider {
-	return &Provider{client: client, live: live}
+// New makes the provider; now is the clock. Its Sources must be started for the indexes
+// that Observe reads by.
+func New(client client.Client, live client.Reader, now func() time.Time) *Provider {
+	return &Provider{client: client, live: live, now: now}
 }
 
 var _ traffic.Provider = &Provider{}
@@ -134,12 +139,22 @@ func (p *Provider) observeMissing(ctx context.Context, t traffic.Track, route v1
 		// Somebody else's traffic: nothing is created, as with a name that is taken.
 		facts.Presence, facts.Reason, facts.Message = rollout.Foreign, traffic.ReasonConflict, conflictMessage(rival)
 	}
+	facts.Unkept = p.unkept(ctx, t, route, nil, nil)
+	facts.Unwatched = facts.Unkept != ""
 	return traffic.Observed{Route: facts}, nil
 }
 
 func (p *Provider) observeOurs(ctx context.Context, t traffic.Track, route v1alpha1.Route, live routeObject) (traffic.Observed, error) {
+	live, err := p.bound(ctx, route, live)
+	if err != nil {
+		return traffic.Observed{}, err
+	}
 	facts := p.factsOf(ctx, route.Name, live)
-	wanted, err := p.target(ctx, t, route, facts.Weights, live)
+	cookie := cookieOf(route, facts.Weights)
+	if facts.Unkept = p.unkept(ctx, t, route, facts.Weights, live); facts.Unkept != "" {
+		facts.Unwatched, cookie = true, ""
+	}
+	wanted, err := p.target(ctx, t, route, facts.Weights, cookie, live)
 	if err != nil {
 		return traffic.Observed{}, err
 	}
@@ -206,20 +221,21 @@ type target struct {
 	rival routeObject
 }
 
-// target is what an object that exists should be, with the given weights. While
+// target is what an object that exists should be, with the given weights, and the cookie
+// by which clients are to be bound. While
 // another track holds what the route claims, the object keeps the claim that it
 // has, so that weights can still move.
-func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live routeObject) (target, error) {
+func (p *Provider) target(ctx context.Context, t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, cookie string, live routeObject) (target, error) {
 	rival, err := p.rival(ctx, t, claim(route), live)
 	if err != nil {
 		return target{}, err
 	}
 	if rival == nil {
-		wanted, lacking := render(t, route, weights, live)
+		wanted, lacking := render(t, route, weights, cookie, live)
 		return target{object: wanted, lacking: lacking}, nil
 	}
 	backends, lacking := renderBackends(t, route, weights, live)
-	return target{object: live.leadingTo(backends), lacking: lacking, rival: rival}, nil
+	return target{object: live.leadingTo(backends, cookie), lacking: lacking, rival: rival}, nil
 }
 
 func conflictMessage(rival routeObject) string {

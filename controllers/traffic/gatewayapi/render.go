@@ -12,12 +12,12 @@ import (
 )
 
 // render makes the object that a route of the track asks for, but for its name. All
-// rules go to the same backends, but for a preview of the candidate; a rule that redirects
-// has none. lacking names the
+// rules go to the same backends, and bind clients by the cookie, if there is one; but for a
+// preview of the candidate, and a rule that redirects. lacking names the
 // first release that has no such port; "" when all have.
-func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, live routeObject) (wanted routeObject, lacking string) {
+func render(t traffic.Track, route v1alpha1.Route, weights []v1alpha1.ReleaseWeight, cookie string, live routeObject) (wanted routeObject, lacking string) {
 	backends, lacking := renderBackends(t, route, weights, live)
-	wanted = claim(route).leadingTo(backends)
+	wanted = claim(route).leadingTo(backends, cookie)
 	if p := previewOf(t, route, weights, backends); p != nil {
 		wanted = wanted.previewing(*p)
 	}

@@ -92,6 +92,18 @@ func TestRender(t *testing.T) {
 			route:   v1alpha1.GatewayAPIRoute{Hostnames: []gatewayv1.Hostname{"shop.example.com"}, Rules: checkoutRules()},
 			weights: weights("shop-1", 80, "shop-9", 20),
 		},
+		"clients-bound": {
+			route:   v1alpha1.GatewayAPIRoute{Rules: checkoutRules(), StickyCookieName: "shop"},
+			weights: weights("shop-1", 80, "shop-9", 20), preview: byHeader, candidate: "shop-9",
+		},
+		"clients-free-at-100": {
+			route:   v1alpha1.GatewayAPIRoute{StickyCookieName: "shop"},
+			weights: weights("shop-9", 100),
+		},
+		"clients-free-of-no-weight": {
+			route:   v1alpha1.GatewayAPIRoute{StickyCookieName: "shop"},
+			weights: weights("shop-1", 80, "shop-9", 20, "shop-2", 0),
+		},
 		"calls-to-one": {route: v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute}, weights: weights("shop-1", 100)},
 		"calls-share-backends": {
 			route:   v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, Hostnames: []gatewayv1.Hostname{"shop.example.com"}, GRPCRules: cartRules()},
@@ -102,7 +114,7 @@ func TestRender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			track, route := shop(), public(c.route)
 			track.Candidate, route.Preview = c.candidate, c.preview
-			object, lacking := render(track, route, c.weights, nil)
+			object, lacking := render(track, route, c.weights, cookieOf(route, c.weights), nil)
 			if lacking != "" {
 				t.Fatal("lacking", lacking)
 			}
@@ -155,13 +167,13 @@ func cartRules() []v1alpha1.GatewayAPIGRPCRule {
 
 func TestRenderOfReleaseThatIsGone(t *testing.T) {
 	route := public(v1alpha1.GatewayAPIRoute{})
-	if _, lacking := render(shop(), route, weights("shop-1", 50, "shop-gone", 50), nil); lacking != "shop-gone" {
+	if _, lacking := render(shop(), route, weights("shop-1", 50, "shop-gone", 50), "", nil); lacking != "shop-gone" {
 		t.Errorf("lacking %q, want shop-gone", lacking)
 	}
 	live := objectWith(t, weights("shop-1", 100))
 	live.Spec.Rules[0].BackendRefs[0].Name = "shop-gone-web"
 	live.Spec.Rules[0].BackendRefs[0].Port = ptr.To[gatewayv1.PortNumber](8081)
-	object, lacking := render(shop(), route, weights("shop-gone", 100), httpRoute{live})
+	object, lacking := render(shop(), route, weights("shop-gone", 100), "", httpRoute{live})
 	if lacking != "" {
 		t.Fatal("lacking", lacking)
 	}
@@ -173,7 +185,7 @@ func TestRenderOfReleaseThatIsGone(t *testing.T) {
 // objectWith is the HTTPRoute that carries the weights.
 func objectWith(t *testing.T, w []v1alpha1.ReleaseWeight) *gatewayv1.HTTPRoute {
 	t.Helper()
-	rendered, lacking := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, nil)
+	rendered, lacking := render(shop(), public(v1alpha1.GatewayAPIRoute{}), w, "", nil)
 	if lacking != "" {
 		t.Fatal("lacking", lacking)
 	}
@@ -226,13 +238,13 @@ func TestPreviewIsNoWeight(t *testing.T) {
 		KindHTTPRoute: public(v1alpha1.GatewayAPIRoute{Rules: checkoutRules()}),
 		KindGRPCRoute: public(v1alpha1.GatewayAPIRoute{Kind: KindGRPCRoute, GRPCRules: cartRules()}),
 	} {
-		plain, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), nil)
+		plain, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), "", nil)
 		route.Preview = &v1alpha1.RoutePreview{HeaderName: "x-preview"}
-		shown, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), nil)
+		shown, _ := render(track, route, weights("shop-1", 80, "shop-9", 20), "", nil)
 		if got := weightsOf(shown); !slices.Equal(got, weights("shop-1", 80, "shop-9", 20)) {
 			t.Errorf("%s: weights %v", kind, got)
 		}
-		if shown.asksFor(plain) || plain.asksFor(shown) || !plain.asksFor(shown.leadingTo(plain.backends()[:2])) {
+		if shown.asksFor(plain) || plain.asksFor(shown) || !plain.asksFor(shown.leadingTo(plain.backends()[:2], "")) {
 			t.Errorf("%s: the preview makes no difference, or stays", kind)
 		}
 		if again := plain.withSpec(shown); !again.asksFor(shown) || !again.withSpec(plain).asksFor(plain) {

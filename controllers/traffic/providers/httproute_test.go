@@ -311,7 +311,7 @@ var _ = Describe("A cluster without the Gateway API", func() {
 		_, err := w.registry.Apply(ctx, t, []v1alpha1.Route{route}, seen, rollout.WriteRoute{Route: "public", Weights: shares("shop-1", 100), Sequence: 1})
 		Expect(err).To(MatchError(ContainSubstring("install the Gateway API")))
 
-		_, err = envtest.InstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs()})
+		_, err = envtest.InstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs("standard")})
 		Expect(err).NotTo(HaveOccurred())
 		Eventually(func() int { return w.askedFor(t) }).Should(BeNumerically(">", 0))
 		Expect(w.observe(ctx, t, route)[0].Route.Reason).To(Equal(traffic.ReasonMissing))
@@ -319,7 +319,7 @@ var _ = Describe("A cluster without the Gateway API", func() {
 		Expect(w.fresh(ctx, t, route)[0].Object).NotTo(BeNil())
 
 		By("and when it goes again, with all routes, that is said too")
-		Expect(envtest.UninstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs()})).To(Succeed())
+		Expect(envtest.UninstallCRDs(w.config, envtest.CRDInstallOptions{Paths: gatewayCRDs("standard")})).To(Succeed())
 		Eventually(func() string {
 			seen, err := w.registry.Observe(ctx, t, []v1alpha1.Route{route})
 			if err != nil {

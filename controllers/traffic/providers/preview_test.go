@@ -54,7 +54,7 @@ func playPreview(t *testing.T, route v1alpha1.Route) *previewed {
 	now := func() time.Time { return p.now }
 	switch route.Type {
 	case v1alpha1.RouteGatewayAPI:
-		p.Provider = gatewayapi.New(p.api, p.api)
+		p.Provider = gatewayapi.New(p.api, p.api, time.Now)
 	case v1alpha1.RouteIngress:
 		p.Provider = ingress.New(p.api, p.api, now)
 	default:

@@ -62,7 +62,7 @@ func Look(ctx context.Context, c Indexing) (traffic.Registry, error) {
 
 func over(cached client.Reader, c client.Client, live client.Reader) traffic.Registry {
 	return traffic.Registry{
-		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live),
+		v1alpha1.RouteGatewayAPI: gatewayapi.New(c, live, time.Now),
 		v1alpha1.RouteIngress:    ingress.New(c, live, time.Now),
 		v1alpha1.RouteTraefik:    traefik.New(cached, c, live, time.Now),
 		v1alpha1.RouteIstio:      istio.New(cached, c, live, time.Now),

@@ -57,7 +57,7 @@ func TestProviders(t *testing.T) {
 }
 
 var _ = BeforeSuite(func() {
-	suite = startWorld(append(gatewayCRDs(), legCRDs))
+	suite = startWorld(append(gatewayCRDs("standard"), legCRDs))
 })
 
 // world is a real API server, and a manager whose cache holds only what carries
@@ -130,12 +130,12 @@ func (w *world) askedFor(t traffic.Track) int {
 	return w.asked[types.NamespacedName{Namespace: t.Namespace, Name: t.Name}]
 }
 
-// gatewayCRDs are the CRDs of the module that go.mod requires.
-func gatewayCRDs() []string {
+// gatewayCRDs are the CRDs of the module that go.mod requires, of a channel.
+func gatewayCRDs(channel string) []string {
 	GinkgoHelper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
 	Expect(err).NotTo(HaveOccurred())
-	dir := filepath.Join(strings.TrimSpace(string(out)), "config", "crd", "standard")
+	dir := filepath.Join(strings.TrimSpace(string(out)), "config", "crd", channel)
 	return []string{
 		filepath.Join(dir, "gateway.networking.k8s.io_gateways.yaml"),
 		filepath.Join(dir, "gateway.networking.k8s.io_httproutes.yaml"),

@@ -51,11 +51,11 @@ func each(t *testing.T, check func(p played)) {
 	internal := v1alpha1.Route{Name: "internal", ComponentName: "web", PortName: "http", Type: v1alpha1.RouteService, Service: &v1alpha1.ServiceRoute{Name: "shop-web"}}
 	t.Run("gatewayapi", func(t *testing.T) {
 		api := playedAPI(t)
-		check(played{t, gatewayapi.New(api, api), api, public(gatewayapi.KindHTTPRoute), &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
+		check(played{t, gatewayapi.New(api, api, time.Now), api, public(gatewayapi.KindHTTPRoute), &gatewayv1.HTTPRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
 	})
 	t.Run("gatewayapi of calls", func(t *testing.T) {
 		api := playedAPI(t)
-		check(played{t, gatewayapi.New(api, api), api, public(gatewayapi.KindGRPCRoute), &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
+		check(played{t, gatewayapi.New(api, api, time.Now), api, public(gatewayapi.KindGRPCRoute), &gatewayv1.GRPCRoute{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop-public"}}})
 	})
 	t.Run("ingress", func(t *testing.T) {
 		api := playedAPI(t)
