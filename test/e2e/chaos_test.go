@@ -193,20 +193,12 @@ func (t *tale) untilEnded(ctx context.Context, version string, want v1alpha1.Rec
 	}).WithTimeout(4 * time.Minute).WithPolling(500 * time.Millisecond).Should(Succeed())
 }
 
-// told are the records of a round, but for when its releases were retired, by version:
-// what is the same in every round, whatever happens meanwhile.
+// told are the records of a round: what is the same in every round, whatever happens
+// meanwhile.
 func (t *tale) told(ctx context.Context, round int) string {
 	GinkgoHelper()
-	var lines strings.Builder
-	for _, v := range []string{version(round+1, 0), version(round+1, 1)} {
-		for _, r := range t.recordsOf(ctx, v) {
-			if r.Spec.Event == v1alpha1.EventRetired || r.Spec.Event == v1alpha1.EventPruned {
-				continue
-			}
-			fmt.Fprintf(&lines, "%s %s %s %s\n", r.Spec.Release.Name, r.Spec.Event, r.Spec.Reason, weightsText(harness.Weights(r)))
-		}
-	}
-	return strings.NewReplacer(fmt.Sprintf("shop-%d-", round+1), "shop-N-", fmt.Sprintf("%d.", round+1), "N.").Replace(lines.String())
+	lines := t.lines(ctx, version(round+1, 0), version(round+1, 1))
+	return strings.NewReplacer(fmt.Sprintf("shop-%d-", round+1), "shop-N-", fmt.Sprintf("%d.", round+1), "N.").Replace(lines)
 }
 
 var _ = Describe("chaos", Serial, Label("chaos"), func() {

@@ -15,4 +15,7 @@
 //
 //	make e2e LABELS=scenario-2
 //	make e2e LABELS='going-live && !serial'
+//
+// Those with the label fault break what all others stand on, and are told where they are
+// asked for: make e2e LABELS=fault.
 package e2e

@@ -48,6 +48,21 @@ func (w *world) recordsOf(ctx context.Context, version string, events ...v1alpha
 	return found
 }
 
+// lines are the records of versions, one after the other, but for when they were retired:
+// that depends on who comes after them.
+func (w *world) lines(ctx context.Context, versions ...string) string {
+	GinkgoHelper()
+	var lines strings.Builder
+	for _, version := range versions {
+		for _, r := range w.recordsOf(ctx, version) {
+			if r.Spec.Event != v1alpha1.EventRetired && r.Spec.Event != v1alpha1.EventPruned {
+				fmt.Fprintf(&lines, "%s %s %s %s\n", r.Spec.Release.Name, r.Spec.Event, r.Spec.Reason, weightsText(harness.Weights(r)))
+			}
+		}
+	}
+	return lines.String()
+}
+
 // untilRecord waits for the newest record of a version with the event.
 func (w *world) untilRecord(ctx context.Context, version string, event v1alpha1.RecordEvent) v1alpha1.ReleaseRecord {
 	GinkgoHelper()

@@ -33,17 +33,14 @@ var _ = story("pods that are restarted after their tag was pushed with other byt
 		if w.RegistryURL == "" {
 			Skip("STRATA_REGISTRY_URL names no registry to push to")
 		}
-		name, digest, _ := strings.Cut(w.AppImage, "@")
-		host, repository, ok := strings.Cut(name, "/")
-		Expect(ok).To(BeTrue(), "image %s names no registry", w.AppImage)
-		repository, _, _ = strings.Cut(repository, ":")
-		images, tag := registry{w.RegistryURL, repository}, w.namespace
+		name, images, digest := w.images()
+		tag := w.namespace
 		Expect(images.moveTag(ctx, digest, tag, "first")).To(Succeed())
 		first, err := images.digestOf(ctx, tag)
 		Expect(err).NotTo(HaveOccurred())
 
 		tagged := harness.Container(func(c *corev1.Container) {
-			c.Image = host + "/" + repository + ":" + tag + "@" + first
+			c.Image = name + ":" + tag + "@" + first
 			c.ImagePullPolicy = corev1.PullAlways
 		})
 		w.goLive(ctx, 40, w.NewTrack(w.namespace), w.NewRelease(w.namespace, "1.0.0", tagged))

@@ -11,6 +11,9 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
 )
 
 // registry speaks as much of the OCI distribution API as it takes to let a tag
@@ -18,6 +21,17 @@ import (
 type registry struct {
 	url        string
 	repository string
+}
+
+// images is where the application's image is: its name without a tag, the repository, and
+// its digest.
+func (w *world) images() (name string, images registry, digest string) {
+	GinkgoHelper()
+	tagged, digest, _ := strings.Cut(w.AppImage, "@")
+	host, repository, ok := strings.Cut(tagged, "/")
+	Expect(ok).To(BeTrue(), "image %s names no registry", w.AppImage)
+	repository, _, _ = strings.Cut(repository, ":")
+	return host + "/" + repository, registry{w.RegistryURL, repository}, digest
 }
 
 // moveTag stores the image of a digest with one more label in its configuration,

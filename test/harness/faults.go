@@ -1,7 +1,9 @@
 package harness
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -9,12 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // Patient is the environment with a client whose reads wait for an API server that is
@@ -72,6 +78,73 @@ func StopProgram(ctx context.Context, name string) error { return localCluster(c
 
 // StartPrograms starts those that have ended.
 func StartPrograms(ctx context.Context) error { return localCluster(ctx, "up") }
+
+// FreezeOperator stops a pod of the operator where it stands, as a machine does that is
+// suspended: it hears nothing and says nothing until thaw, and does not know then that it
+// was away. Of the local cluster, whose processes are this machine's.
+func (e *Environment) FreezeOperator(ctx context.Context, name string) (thaw func() error, err error) {
+	pod := &corev1.Pod{}
+	if err := e.Client.Get(ctx, client.ObjectKey{Namespace: e.OperatorNamespace, Name: name}, pod); err != nil {
+		return nil, fmt.Errorf("freeze operator pod %s: %w", name, err)
+	}
+	process, err := processOf(pod, "manager")
+	if err != nil {
+		return nil, err
+	}
+	signal := func(s syscall.Signal) error {
+		if err := syscall.Kill(process, s); err != nil && !errors.Is(err, syscall.ESRCH) { // it has ended
+			return fmt.Errorf("signal %s to process %d of pod %s: %w", s, process, name, err)
+		}
+		return nil
+	}
+	return func() error { return signal(syscall.SIGCONT) }, signal(syscall.SIGSTOP)
+}
+
+// processOf is the process of a pod that runs a program.
+func processOf(pod *corev1.Pod, program string) (int, error) {
+	names, err := filepath.Glob("/proc/[0-9]*/comm")
+	if err != nil {
+		return 0, fmt.Errorf("list processes: %w", err)
+	}
+	for _, name := range names {
+		// A process may end meanwhile; then it is not the one.
+		comm, _ := os.ReadFile(name)
+		groups, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "cgroup"))
+		if strings.TrimSpace(string(comm)) == program && bytes.Contains(groups, []byte(pod.UID)) {
+			return strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		}
+	}
+	return 0, fmt.Errorf("pod %s/%s has no process %s on this machine", pod.Namespace, pod.Name, program)
+}
+
+// CutOffGateway loses all that the gateway and the API server send each other, until mend:
+// requests go on by what the gateway knows, and it hears and reports nothing. Of the local
+// cluster, whose gateway is on the node's network, as stories are.
+func (e *Environment) CutOffGateway(ctx context.Context) (mend func() error, err error) {
+	pods, server := &corev1.PodList{}, &corev1.Service{}
+	if err := e.Client.List(ctx, pods, client.InNamespace(e.Gateway.Namespace)); err != nil {
+		return nil, fmt.Errorf("list the gateway's pods: %w", err)
+	}
+	if len(pods.Items) != 1 || !pods.Items[0].Spec.HostNetwork {
+		return nil, fmt.Errorf("namespace %s has %d pods, want one on the node's network", e.Gateway.Namespace, len(pods.Items))
+	}
+	if err := e.Client.Get(ctx, client.ObjectKey{Namespace: metav1.NamespaceDefault, Name: "kubernetes"}, server); err != nil {
+		return nil, fmt.Errorf("get the API server's Service: %w", err)
+	}
+	const table = "inet strata-story"
+	// Nobody else on the node's network goes by the Service. Both ends send from here.
+	rules := fmt.Sprintf("table %s { chain sent { type filter hook output priority 0; ct original ip saddr %s ct original ip daddr %s drop; }; }",
+		table, pods.Items[0].Status.PodIP, server.Spec.ClusterIP)
+	return func() error { return nft("add table " + table + "; delete table " + table) }, nft(rules)
+}
+
+func nft(rules string) error {
+	// Whoever mends does so also when the story is over.
+	if out, err := exec.Command("nft", rules).CombinedOutput(); err != nil {
+		return fmt.Errorf("nft %s: %w: %s", rules, err, out)
+	}
+	return nil
+}
 
 // NewProbe is a Deployment of one pod that has nothing to do with Strata: it becomes
 // available where the controllers, the scheduler and the kubelet do their work.

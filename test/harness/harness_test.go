@@ -14,7 +14,7 @@ import (
 )
 
 const auditLog = `{"stage":"ResponseComplete","verb":"create","requestURI":"/apis/apps/v1/namespaces/a/deployments","user":{"username":"op"},"objectRef":{"resource":"deployments","namespace":"a","name":"shop-1-web","apiGroup":"apps"},"responseStatus":{"code":201},"requestReceivedTimestamp":"2026-11-23T05:00:01.000000Z"}
-{"stage":"ResponseComplete","verb":"patch","requestURI":"/x","user":{"username":"op"},"objectRef":{"resource":"releasetracks","namespace":"a","name":"shop","subresource":"status"},"responseStatus":{"code":409},"requestReceivedTimestamp":"2026-11-23T05:00:02.000000Z"}
+{"stage":"ResponseComplete","verb":"patch","requestURI":"/x","user":{"username":"op","extra":{"authentication.kubernetes.io/pod-name":["op-1"]}},"objectRef":{"resource":"releasetracks","namespace":"a","name":"shop","subresource":"status"},"responseStatus":{"code":409},"requestReceivedTimestamp":"2026-11-23T05:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"create","requestURI":"/x","user":{"username":"op"},"objectRef":{"resource":"events","namespace":"a"},"responseStatus":{"code":201},"requestReceivedTimestamp":"2026-11-23T05:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"update","requestURI":"/x?dryRun=All","user":{"username":"op"},"objectRef":{"resource":"services","namespace":"a","name":"s"},"requestReceivedTimestamp":"2026-11-23T05:00:02.000000Z"}
 {"stage":"ResponseComplete","verb":"create","requestURI":"/x","user":{"username":"somebody"},"objectRef":{"resource":"pods","namespace":"a"},"requestReceivedTimestamp":"2026-11-23T05:00:02.000000Z"}
@@ -28,9 +28,9 @@ func TestWritesOfOneUserInOneNamespace(t *testing.T) {
 	}
 	var lines []string
 	for _, w := range writes {
-		lines = append(lines, w.String())
+		lines = append(lines, w.String()+w.Pod)
 	}
-	want := "05:00:01.000 create deployments shop-1-web 201; 05:00:02.000 patch releasetracks/status shop 409"
+	want := "05:00:01.000 create deployments shop-1-web 201; 05:00:02.000 patch releasetracks/status shop 409op-1"
 	if got := strings.Join(lines, "; "); got != want {
 		t.Errorf("writes %s\nwant   %s", got, want)
 	}

@@ -15,6 +15,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -90,16 +91,35 @@ func (e *Environment) ScaleOperator(ctx context.Context, replicas int32) error {
 	return nil
 }
 
-// LeaderSince is when the operator that leads began to.
-func (e *Environment) LeaderSince(ctx context.Context) (time.Time, error) {
+// lease is the one that the operator's replicas compete for; somebody holds it.
+func (e *Environment) lease(ctx context.Context) (*coordinationv1.LeaseSpec, error) {
 	var leases coordinationv1.LeaseList
 	if err := e.Client.List(ctx, &leases, client.InNamespace(e.OperatorNamespace)); err != nil {
-		return time.Time{}, fmt.Errorf("list the operator's Leases: %w", err)
+		return nil, fmt.Errorf("list the operator's Leases: %w", err)
 	}
-	if len(leases.Items) != 1 || leases.Items[0].Spec.AcquireTime == nil {
-		return time.Time{}, fmt.Errorf("namespace %s has %d Leases, want one that is held", e.OperatorNamespace, len(leases.Items))
+	if len(leases.Items) != 1 || leases.Items[0].Spec.AcquireTime == nil || ptr.Deref(leases.Items[0].Spec.HolderIdentity, "") == "" {
+		return nil, fmt.Errorf("namespace %s has %d Leases, want one that is held", e.OperatorNamespace, len(leases.Items))
 	}
-	return leases.Items[0].Spec.AcquireTime.Time, nil
+	return &leases.Items[0].Spec, nil
+}
+
+// LeaderSince is when the operator that leads began to.
+func (e *Environment) LeaderSince(ctx context.Context) (time.Time, error) {
+	lease, err := e.lease(ctx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return lease.AcquireTime.Time, nil
+}
+
+// Leader is the name of the operator's pod that leads.
+func (e *Environment) Leader(ctx context.Context) (string, error) {
+	lease, err := e.lease(ctx)
+	if err != nil {
+		return "", err
+	}
+	pod, _, _ := strings.Cut(*lease.HolderIdentity, "_")
+	return pod, nil
 }
 
 // OperatorUser is the user name by which the API server knows the operator, also
@@ -141,6 +161,8 @@ type Write struct {
 	Subresource string
 	Name        string
 	Code        int
+	// Pod that sent it; "" where a user did.
+	Pod string
 }
 
 func (w Write) String() string {
@@ -156,8 +178,11 @@ type auditEvent struct {
 	Stage      string
 	Verb       string
 	RequestURI string
-	User       struct{ Username string }
-	ObjectRef  *struct {
+	User       struct {
+		Username string
+		Extra    map[string][]string
+	}
+	ObjectRef *struct {
 		Resource, Namespace, Name, Subresource, APIGroup string
 	}
 	ResponseStatus           *struct{ Code int }
@@ -220,7 +245,8 @@ func readWrites(log io.Reader, user, namespace string, from time.Time) ([]Write,
 			return
 		}
 		write := Write{Time: event.RequestReceivedTimestamp, Verb: event.Verb, Resource: event.ObjectRef.Resource,
-			Subresource: event.ObjectRef.Subresource, Name: event.ObjectRef.Name}
+			Subresource: event.ObjectRef.Subresource, Name: event.ObjectRef.Name,
+			Pod: strings.Join(event.User.Extra["authentication.kubernetes.io/pod-name"], "")}
 		if event.ResponseStatus != nil {
 			write.Code = event.ResponseStatus.Code
 		}
