@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -176,11 +177,13 @@ const settleTime = time.Second
 // sampleRate is how many requests a second are asked at least while a share is measured.
 const sampleRate = 300
 
+// enough requests show a share.
+const enough = 2000
+
 // expectShare waits for 2,000 requests after settleTime and expects that version
 // answered percent of them, within 2 points.
 func (w *world) expectShare(ctx context.Context, version string, percent float64) {
 	GinkgoHelper()
-	const enough = 2000
 	w.load.SetRate(max(sampleRate, w.rate))
 	defer func() { w.load.SetRate(w.rate) }()
 	from := time.Now().Add(settleTime)
@@ -189,9 +192,37 @@ func (w *world) expectShare(ctx context.Context, version string, percent float64
 		window = w.load.Since(from)
 		return len(window)
 	}).WithTimeout(30 * time.Second).Should(BeNumerically(">=", enough))
-	share := window.Last(enough).Share(version)
-	w.note("%s asked to serve %.0f %%: served %.2f %% of %d requests", version, percent, share, enough)
-	Expect(share).To(BeNumerically("~", percent, 2), "share of %s: %v", version, window.Last(enough).Versions())
+	w.expectShareOf(window.Last(enough), version, percent)
+}
+
+func (w *world) expectShareOf(window load.Results, version string, percent float64) {
+	GinkgoHelper()
+	share := window.Share(version)
+	w.note("%s asked to serve %.0f %%: served %.2f %% of %d requests", version, percent, share, len(window))
+	Expect(share).To(BeNumerically("~", percent, 2), "share of %s: %v", version, window.Versions())
+}
+
+// expectShares looks at every step of the story: of the first 2,000 requests once its
+// weights were confirmed, each release answered its share. A step that was over before is
+// none to look at.
+func (w *world) expectShares(ctx context.Context) {
+	GinkgoHelper()
+	records, asked := w.records(ctx), w.load.Results()
+	for i, r := range records {
+		weights := harness.Weights(r)
+		if r.Spec.Event != v1alpha1.EventWeightVerified || len(weights) < 2 {
+			continue
+		}
+		var end time.Time
+		for _, later := range records[i+1:] {
+			if end.IsZero() && !maps.Equal(harness.Weights(later), weights) {
+				end = later.Spec.Time.Time
+			}
+		}
+		if window := asked.Between(r.Spec.Time.Add(settleTime), end); len(window) >= enough {
+			w.expectShareOf(window[:enough], r.Spec.Release.Version, float64(weights[r.Spec.Release.Name]))
+		}
+	}
 }
 
 // expectOnly: since then, every request was answered by the version. It waits until there

@@ -55,6 +55,9 @@ func story(text string, args ...any) bool {
 		w := open(ctx, CurrentSpecReport().Labels())
 		DeferCleanup(w.close)
 		w.hear(ctx, tell)
+		if w.Load > 1 {
+			w.expectShares(ctx)
+		}
 	}
 	decorations := append(args[:len(args)-1:len(args)-1], Offset(1), SpecTimeout(5*time.Minute), spec)
 	return It(text, decorations...)
