@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -19,8 +20,13 @@ var _ = story("a release that fails at 50 % is taken back in one write, drained,
 		w.goLive(ctx, 60, w.NewTrack(w.namespace, harness.Steps(harness.Step(50, 2))), w.NewRelease(w.namespace, "1.0.0"))
 		before := w.pods(ctx, "1.0.0")
 		start := time.Now()
-		// Its customers notice nothing; its own test does, after some requests.
-		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.Flags("--selfcheck-fail-after=60"),
+		// Its customers notice nothing; its own test does, after some requests: so many that
+		// its share is seen, where figures are wanted.
+		healthy := 60
+		if w.Load > 1 {
+			healthy = 9 * w.rate / 4 // seconds; of four pods each has a quarter
+		}
+		w.create(ctx, w.NewRelease(w.namespace, "2.0.0", harness.Flags(fmt.Sprintf("--selfcheck-fail-after=%d", healthy)),
 			w.Test("selfcheck", v1alpha1.EveryStep, 60, "errors", "--path=/selfcheck", "--requests=400", "--interval=50ms")))
 
 		w.untilWeight(ctx, "2.0.0", 50)

@@ -204,7 +204,7 @@ func (e *Environment) NewTrack(namespace string, options ...TrackOption) *v1alph
 
 // measured is how many seconds a step is held at least where figures are wanted: 2,000
 // requests are asked meanwhile.
-const measured = 9
+const measured = 11
 
 // PublicRoute leads from the Gateway to component web, or from the users' IngressRoute.
 func (e *Environment) PublicRoute(hostname string) v1alpha1.Route {
