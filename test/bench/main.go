@@ -22,10 +22,11 @@ import (
 func main() {
 	sizes := flag.String("tracks", "100,1000", "how many tracks, separated by commas")
 	flags := flag.String("flags", "--kube-api-qps=500 --kube-api-burst=1000", "flags of the operator")
+	profiles := flag.String("profiles", "", "a directory for profiles of the operator: of its processor while the next release is rolled out, of its heap when all is settled and after a restart")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	flag.Parse()
 	ctrl.SetLogger(logr.Discard()) // What is played has nothing to say.
-	err := measureAll(ctx, *sizes, strings.Fields(*flags))
+	err := measureAll(ctx, *sizes, *profiles, strings.Fields(*flags))
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -33,14 +34,14 @@ func main() {
 	}
 }
 
-func measureAll(ctx context.Context, sizes string, flags []string) error {
+func measureAll(ctx context.Context, sizes, profiles string, flags []string) error {
 	var results []*result
 	for _, size := range strings.Split(sizes, ",") {
 		tracks, err := strconv.Atoi(size)
 		if err != nil || tracks < 1 {
 			return fmt.Errorf("--tracks is %q: it must be numbers above 0, separated by commas", sizes)
 		}
-		r, err := measure(ctx, tracks, flags)
+		r, err := measure(ctx, tracks, profiles, flags)
 		if err != nil {
 			return fmt.Errorf("%d tracks: %w", tracks, err)
 		}
@@ -55,7 +56,7 @@ func measureAll(ctx context.Context, sizes string, flags []string) error {
 }
 
 // measure one size. What the programs said is left where an error says.
-func measure(ctx context.Context, tracks int, flags []string) (r *result, err error) {
+func measure(ctx context.Context, tracks int, profiles string, flags []string) (r *result, err error) {
 	scratch, err := os.MkdirTemp("", "strata-bench-")
 	if err != nil {
 		return nil, err
@@ -85,7 +86,7 @@ func measure(ctx context.Context, tracks int, flags []string) (r *result, err er
 	if err := c.SettleIn(ctx, root); err != nil {
 		return nil, err
 	}
-	b, err := newBench(ctx, c, scratch, program, flags, tracks)
+	b, err := newBench(ctx, c, scratch, program, profiles, flags, tracks)
 	if err != nil {
 		return nil, err
 	}

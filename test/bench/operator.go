@@ -2,8 +2,12 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -21,12 +25,15 @@ type operator struct {
 	process *exec.Cmd
 	gone    chan error
 	started time.Time
-	// URLs of its servers.
-	health, metrics string
+	// health is a URL, and serves the one of the server of its metrics.
+	health, serves string
+	// token is by whom its metrics are asked for; "": they are served to everybody.
+	token string
 }
 
-// startOperator starts a program, whose log is in scratch.
-func startOperator(c *cluster.Cluster, scratch, program string, flags []string) (*operator, error) {
+// startOperator starts a program, whose log is in scratch. With a token it serves what it
+// shows of itself to who may get that, profiles among it.
+func startOperator(c *cluster.Cluster, scratch, program, token string, flags []string) (*operator, error) {
 	content, err := c.OperatorKubeconfig()
 	if err != nil {
 		return nil, err
@@ -46,11 +53,15 @@ func startOperator(c *cluster.Cluster, scratch, program string, flags []string) 
 		return nil, err
 	}
 	defer log.Close()
-	o := &operator{gone: make(chan error, 1), started: time.Now(), health: fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[0]), metrics: fmt.Sprintf("http://127.0.0.1:%d/metrics", ports[1])}
+	o := &operator{gone: make(chan error, 1), started: time.Now(), token: token, health: fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[0])}
+	shown := "--metrics-secure=false"
+	if o.serves = fmt.Sprintf("http://127.0.0.1:%d", ports[1]); token != "" {
+		shown, o.serves = "--debug-pages", fmt.Sprintf("https://127.0.0.1:%d", ports[1])
+	}
 	o.process = exec.Command(program, append([]string{
 		"--kubeconfig=" + kubeconfig, "--username=" + cluster.OperatorUser,
 		fmt.Sprintf("--health-probe-bind-address=127.0.0.1:%d", ports[0]),
-		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", ports[1]), "--metrics-secure=false",
+		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", ports[1]), shown,
 		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", ports[2]),
 	}, flags...)...)
 	// Garbage is collected as in its Deployment, whatever holds for the API server.
@@ -91,14 +102,40 @@ func (o *operator) stop() error {
 	return nil
 }
 
-// metric is the sum of the series of a metric that have a label; "" for all.
-func (o *operator) metric(name, label string) (float64, error) {
-	response, err := http.Get(o.metrics)
+// anyCertificate asks an operator that makes its certificate itself.
+var anyCertificate = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // it is on this machine
+
+// get is what the operator shows of itself under a path.
+func (o *operator) get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, o.serves+path, nil)
 	if err != nil {
-		return 0, fmt.Errorf("read metrics: %w", err)
+		return nil, fmt.Errorf("ask the operator for %s: %w", path, err)
+	}
+	if o.token != "" {
+		request.Header.Set("Authorization", "Bearer "+o.token)
+	}
+	response, err := anyCertificate.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("ask the operator for %s: %w", path, err)
 	}
 	defer response.Body.Close()
-	sum, lines := 0.0, bufio.NewScanner(response.Body)
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask the operator for %s: %w", path, err)
+	}
+	return body, nil
+}
+
+// metric is the sum of the series of a metric that have a label; "" for all.
+func (o *operator) metric(name, label string) (float64, error) {
+	page, err := o.get(context.Background(), "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	sum, lines := 0.0, bufio.NewScanner(bytes.NewReader(page))
 	for lines.Scan() {
 		series, value, _ := strings.Cut(lines.Text(), " ")
 		if rest, ok := strings.CutPrefix(series, name); !ok || rest != "" && rest[0] != '{' || !strings.Contains(rest, label) {
@@ -113,10 +150,29 @@ func (o *operator) metric(name, label string) (float64, error) {
 	return sum, lines.Err()
 }
 
-// cpu is what it has used of a processor so far, its own and the kernel's for it.
-func (o *operator) cpu() (time.Duration, error) {
+// cost is what an operator has used since it was started.
+type cost struct {
+	// cpu is of a processor, its own and the kernel's for it.
+	cpu time.Duration
+	// looks at tracks, and bytes that were allocated: counts, which say the same on any machine.
+	looks, bytes float64
+}
+
+func (c cost) since(before cost) cost {
+	return cost{c.cpu - before.cpu, c.looks - before.looks, c.bytes - before.bytes}
+}
+
+func (o *operator) cost() (cost, error) {
 	seconds, err := o.metric("process_cpu_seconds_total", "")
-	return time.Duration(seconds * float64(time.Second)), err
+	if err != nil {
+		return cost{}, err
+	}
+	looks, err := o.metric("controller_runtime_reconcile_total", `controller="track"`)
+	if err != nil {
+		return cost{}, err
+	}
+	bytes, err := o.metric("go_memstats_alloc_bytes_total", "")
+	return cost{time.Duration(seconds * float64(time.Second)), looks, bytes}, err
 }
 
 // memory that is resident, now or at the most, in bytes.

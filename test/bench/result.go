@@ -36,7 +36,7 @@ type rollout struct {
 	published, wall time.Duration
 	// took is how long each track took, sorted.
 	took     []time.Duration
-	cpu      time.Duration
+	cost     cost
 	requests map[string]int
 	depth    int
 	sampled  time.Time
@@ -44,7 +44,7 @@ type rollout struct {
 
 // rest is a while in which nobody asked for anything.
 type rest struct {
-	cpu      time.Duration
+	cost     cost
 	requests map[string]int
 	memory   int64
 }
@@ -53,7 +53,7 @@ type restart struct {
 	// ready is how long it took until admission requests were answered, and looked until
 	// every track had been looked at.
 	ready, looked time.Duration
-	cpu           time.Duration
+	cost          cost
 	requests      map[string]int
 	memory, peak  int64
 }
@@ -131,7 +131,10 @@ func print(out io.Writer, results []*result) {
 		said("rollouts a second", func(o rollout, n float64) string { return fmt.Sprintf("%.1f", n/o.wall.Seconds()) })
 		said("of each track, p50", func(o rollout, _ float64) string { return seconds(o.took[len(o.took)/2]) })
 		said("of each track, p99", func(o rollout, _ float64) string { return seconds(o.took[(len(o.took)-1)*99/100]) })
-		said("operator's CPU per rollout", func(o rollout, n float64) string { return fmt.Sprintf("%.1f ms", o.cpu.Seconds()*1000/n) })
+		said("operator's CPU per rollout", func(o rollout, n float64) string { return fmt.Sprintf("%.1f ms", o.cost.cpu.Seconds()*1000/n) })
+		said("looks, and allocated, per rollout", func(o rollout, n float64) string {
+			return fmt.Sprintf("%.1f, %.2f MiB", o.cost.looks/n, o.cost.bytes/n/(1<<20))
+		})
 		said("tracks in the queue, at most seen", func(o rollout, _ float64) string { return fmt.Sprint(o.depth) })
 		said("writes of objects, statuses, Events; reads, per rollout", func(o rollout, n float64) string {
 			objects, statuses, events, reads := perRollout(o.requests, int(n))
@@ -141,11 +144,11 @@ func print(out io.Writer, results []*result) {
 	row("memory, at most until here", func(r *result) string { return mebibytes(r.peak) })
 	row("settled: memory", func(r *result) string { return mebibytes(r.settled.memory) })
 	row("settled, a minute: writes; Events; reads", func(r *result) string { return counts(r.settled.requests) })
-	row("settled, a minute: operator's CPU", func(r *result) string { return milliseconds(r.settled.cpu) })
+	row("settled, a minute: operator's CPU", func(r *result) string { return milliseconds(r.settled.cost.cpu) })
 	row("restart: ready after", func(r *result) string { return seconds(r.restart.ready) })
 	row("restart: every track looked at after", func(r *result) string { return seconds(r.restart.looked) })
 	row("restart: writes; Events; reads", func(r *result) string { return counts(r.restart.requests) })
-	row("restart: operator's CPU", func(r *result) string { return milliseconds(r.restart.cpu) })
+	row("restart: operator's CPU", func(r *result) string { return milliseconds(r.restart.cost.cpu) })
 	row("restart: memory, and at most", func(r *result) string { return mebibytes(r.restart.memory) + ", " + mebibytes(r.restart.peak) })
 	printRequests(out, results)
 }

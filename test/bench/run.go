@@ -48,6 +48,8 @@ type bench struct {
 	flags            []string
 	operator         *operator
 	tracks           []types.NamespacedName
+	// profiles is a directory, and token is of who may get them; "": nobody asks for any.
+	profiles, token string
 
 	mu sync.Mutex
 	// stable is when each track first had a release as its stable one, and no candidate.
@@ -55,8 +57,8 @@ type bench struct {
 	stopped context.CancelFunc
 }
 
-func newBench(ctx context.Context, c *cluster.Cluster, scratch, program string, flags []string, tracks int) (*bench, error) {
-	b := &bench{Cluster: c, scratch: scratch, program: program, flags: flags, stable: map[types.NamespacedName]map[string]time.Time{}}
+func newBench(ctx context.Context, c *cluster.Cluster, scratch, program, profiles string, flags []string, tracks int) (*bench, error) {
+	b := &bench{Cluster: c, scratch: scratch, program: program, profiles: profiles, flags: flags, stable: map[types.NamespacedName]map[string]time.Time{}}
 	for i := range tracks {
 		namespace := fmt.Sprintf("bench-%d", i/perNamespace)
 		if i%perNamespace == 0 {
@@ -70,7 +72,12 @@ func newBench(ctx context.Context, c *cluster.Cluster, scratch, program string, 
 		return nil, err
 	}
 	var err error
-	if b.operator, err = startOperator(c, scratch, program, flags); err != nil {
+	if profiles != "" {
+		if b.token, err = onlooker(ctx, c); err != nil {
+			return nil, errors.Join(err, b.end())
+		}
+	}
+	if b.operator, err = startOperator(c, scratch, program, b.token, flags); err != nil {
 		return nil, errors.Join(err, b.end())
 	}
 	return b, nil
@@ -130,7 +137,11 @@ func (b *bench) run(ctx context.Context) (*result, error) {
 	if r.first, err = b.rollOut(ctx, "1.0.0"); err != nil {
 		return nil, err
 	}
+	profiled := b.profileCPU(ctx)
 	if r.next, err = b.rollOut(ctx, "2.0.0"); err != nil {
+		return nil, err
+	}
+	if err := profiled(); err != nil {
 		return nil, err
 	}
 	if r.settled, err = b.leaveAlone(ctx); err != nil {
@@ -142,8 +153,13 @@ func (b *bench) run(ctx context.Context) (*result, error) {
 	if r.peak, err = b.operator.memory("VmHWM"); err != nil {
 		return nil, err
 	}
-	r.restart, err = b.restart(ctx)
-	return r, err
+	if err := b.profileHeap(ctx, "settled"); err != nil {
+		return nil, err
+	}
+	if r.restart, err = b.restart(ctx); err != nil {
+		return nil, err
+	}
+	return r, b.profileHeap(ctx, "restarted")
 }
 
 // track is blue/green, and gives up on nothing that only takes long.
@@ -201,7 +217,7 @@ func (b *bench) each(ctx context.Context, do func(types.NamespacedName) error) e
 // nothing is written any more.
 func (b *bench) rollOut(ctx context.Context, version string) (rollout, error) {
 	var out rollout
-	before, err := b.operator.cpu()
+	before, err := b.operator.cost()
 	if err != nil {
 		return out, err
 	}
@@ -232,11 +248,11 @@ func (b *bench) rollOut(ctx context.Context, version string) (rollout, error) {
 	if err := b.untilQuiet(ctx); err != nil {
 		return out, err
 	}
-	after, err := b.operator.cpu()
+	after, err := b.operator.cost()
 	if err != nil {
 		return out, err
 	}
-	out.cpu = after - before
+	out.cost = after.since(before)
 	out.requests, err = b.Requests(cluster.OperatorUser, "", start)
 	return out, err
 }
@@ -287,7 +303,7 @@ func (b *bench) untilQuiet(ctx context.Context) error {
 
 // leaveAlone looks what the operator does while nobody asks for anything.
 func (b *bench) leaveAlone(ctx context.Context) (rest, error) {
-	before, err := b.operator.cpu()
+	before, err := b.operator.cost()
 	if err != nil {
 		return rest{}, err
 	}
@@ -297,12 +313,12 @@ func (b *bench) leaveAlone(ctx context.Context) (rest, error) {
 		return rest{}, ctx.Err()
 	case <-time.After(watched):
 	}
-	after, err := b.operator.cpu()
+	after, err := b.operator.cost()
 	if err != nil {
 		return rest{}, err
 	}
 	requests, err := b.Requests(cluster.OperatorUser, "", start)
-	return rest{cpu: after - before, requests: requests}, err
+	return rest{cost: after.since(before), requests: requests}, err
 }
 
 // restart replaces the operator by itself, and waits until it has looked at all tracks.
@@ -313,7 +329,7 @@ func (b *bench) restart(ctx context.Context) (restart, error) {
 	}
 	start := time.Now()
 	var err error
-	if b.operator, err = startOperator(b.Cluster, b.scratch, b.program, b.flags); err != nil {
+	if b.operator, err = startOperator(b.Cluster, b.scratch, b.program, b.token, b.flags); err != nil {
 		return out, err
 	}
 	if err := b.operator.untilReady(ctx); err != nil {
@@ -335,7 +351,7 @@ func (b *bench) restart(ctx context.Context) (restart, error) {
 	if err := b.untilQuiet(ctx); err != nil {
 		return out, err
 	}
-	if out.cpu, err = b.operator.cpu(); err != nil {
+	if out.cost, err = b.operator.cost(); err != nil {
 		return out, err
 	}
 	if out.memory, err = b.operator.memory("VmRSS"); err != nil {
