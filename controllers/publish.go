@@ -51,17 +51,17 @@ func latest[T client.Object](note *notebook, cached T) T {
 // not been written for a while. due is when to come back for it; zero when
 // nothing is left to write. It is written under the resourceVersion that it was
 // computed from: what an operator that was paused thinks of the past is a conflict.
-// after may share all but its status with before: the answer is read into a copy.
+// after may share all but its status with before: the answer is read into another object.
 func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, after client.Object, urgent bool, now time.Time) (wrote bool, due time.Time, err error) {
 	if p, known := note.reports[after.GetUID()]; known && !urgent && now.Before(p.time.Add(patience)) {
 		return false, p.time.Add(patience), nil
 	}
-	from, after := before.GetResourceVersion(), after.DeepCopyObject().(client.Object)
-	if err := r.Status().Patch(ctx, after, statusPatch(before), client.FieldOwner(fieldManager)); err != nil {
+	written := statusAlone(after).DeepCopyObject().(client.Object)
+	if err := r.Status().Patch(ctx, written, statusPatch(before), client.FieldOwner(fieldManager)); err != nil {
 		return false, time.Time{}, client.IgnoreNotFound(err)
 	}
-	behind := append(slices.Clone(note.reports[after.GetUID()].behind), from)
-	note.reports[after.GetUID()] = published{time: now, object: after, behind: behind}
+	behind := append(slices.Clone(note.reports[after.GetUID()].behind), before.GetResourceVersion())
+	note.reports[after.GetUID()] = published{time: now, object: written, behind: behind}
 	return true, time.Time{}, nil
 }
 
@@ -69,9 +69,27 @@ func (r *TrackReconciler) publish(ctx context.Context, note *notebook, before, a
 // gets all of it, zeros included: a weight of 0 is something to show.
 func statusPatch(before client.Object) client.Patch {
 	if observedGeneration(before) != 0 {
-		return client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})
+		return client.MergeFromWithOptions(statusAlone(before), client.MergeFromWithOptimisticLock{})
 	}
 	return wholeStatus{before.GetResourceVersion()}
+}
+
+// statusAlone is an object of one of our kinds without its spec, which would be copied and
+// encoded, twice, to find that it does not differ: pod templates are large. It shares the
+// status.
+func statusAlone(object client.Object) client.Object {
+	which := metav1.ObjectMeta{
+		Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion(),
+	}
+	switch o := object.(type) {
+	case *v1alpha1.ReleaseTrack:
+		return &v1alpha1.ReleaseTrack{ObjectMeta: which, Status: o.Status}
+	case *v1alpha1.ImmutableRelease:
+		return &v1alpha1.ImmutableRelease{ObjectMeta: which, Status: o.Status}
+	case *v1alpha1.ReleaseAction:
+		return &v1alpha1.ReleaseAction{ObjectMeta: which, Status: o.Status}
+	}
+	return object.DeepCopyObject().(client.Object)
 }
 
 // wholeStatus is the patch that writes all of a status, to the object that has the

@@ -26,12 +26,12 @@ var fleet = testsOf("./controllers/fleet")
 // loop are faults in how the world is read, and in how decisions are carried out.
 var loop = []mutant{
 	{"confirm-by-cache", "decides what is to be confirmed on what a cache says alone", controller,
-		` || plan.Append != nil && plan.Append.Confirm)`, `)`, looping},
+		`plan.Append == nil || !plan.Append.Confirm:`, `true:`, looping},
 	{"namespace-terminating", "reports errors of a namespace that is being deleted, again and again", controller,
 		`if apierrors.HasStatusCause(`, `if false && apierrors.HasStatusCause(`, looping},
 
 	{"live-read-cached", "reads from the cache what is to be read live", observe,
-		"if how.live {\n\t\treturn r.live\n\t}", ``, looping},
+		"if how.past >= of {\n\t\treturn r.live\n\t}", ``, looping},
 	{"actions-newest-first", "answers the newest action first", observe,
 		`a.CreationTimestamp.Compare(b.CreationTimestamp.Time)`, `b.CreationTimestamp.Compare(a.CreationTimestamp.Time)`, looping},
 	{"selectors-unread", "does not look for Services of others that select the candidate's pods", observe,
@@ -52,7 +52,7 @@ var loop = []mutant{
 		`err != nil || there.UID != release.UID || !there.DeletionTimestamp.IsZero() || resources.HeldBy(there) < resources.HeldBy(release)`, `false`, looping},
 
 	{"status-unversioned", "overwrites a status that was written after the world was read", publish,
-		`client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(before)`, looping},
+		`client.MergeFromWithOptions(statusAlone(before), client.MergeFromWithOptimisticLock{})`, `client.MergeFrom(statusAlone(before))`, looping},
 	{"answer-of-namesake", "answers an action with what came of an older one of its name", reportOn,
 		`case record.CreationTimestamp.Before(&action.CreationTimestamp):`, `case false:`, looping},
 }
