@@ -21,7 +21,7 @@ import (
 // what admission let through was written down before it looked at the namespace again.
 func (r *TrackReconciler) observeAccess(ctx context.Context, w *world, how reading) error {
 	namespace := policy.NamespaceMetadata()
-	if err := r.reader(how).Get(ctx, client.ObjectKey{Name: w.Namespace}, namespace); err != nil {
+	if err := r.reader(how, intent).Get(ctx, client.ObjectKey{Name: w.Namespace}, namespace); err != nil {
 		return ignoreNotFound(err, "read namespace %s", w.Namespace)
 	}
 	w.namespace = namespace

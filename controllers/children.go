@@ -68,7 +68,7 @@ func (r *TrackReconciler) readChildren(ctx context.Context, w *world, how readin
 	endpointSlices, pods, jobs := &discoveryv1.EndpointSliceList{}, &corev1.PodList{}, &batchv1.JobList{}
 	autoscalers, disruptions := &autoscalingv2.HorizontalPodAutoscalerList{}, &policyv1.PodDisruptionBudgetList{}
 	for _, list := range []client.ObjectList{deployments, services, endpointSlices, pods, jobs, autoscalers, disruptions} {
-		if err := r.listByLabel(ctx, list, w, how); err != nil {
+		if err := r.listByLabel(ctx, list, w, how, everything); err != nil {
 			return err
 		}
 	}
@@ -130,7 +130,7 @@ func readyEndpoints(all []discoveryv1.EndpointSlice) map[string]int32 {
 // without owners.
 func (r *TrackReconciler) readSeals(ctx context.Context, w *world, how reading) error {
 	revisions := &appsv1.ControllerRevisionList{}
-	if err := r.listByLabel(ctx, revisions, w, how); err != nil {
+	if err := r.listByLabel(ctx, revisions, w, how, intent); err != nil {
 		return err
 	}
 	byName := map[string]*appsv1.ControllerRevision{}

@@ -51,7 +51,7 @@ func (r *TrackReconciler) observeCopies(ctx context.Context, w *world, how readi
 			look.at = w.Now.Add(spread(string(release.UID), copiesLooks) - copiesLooks)
 		}
 		urgent := w.takesTraffic(release, &live[i])
-		if w.Now.Sub(look.at) >= copiesWait(urgent, look) || how.live && len(look.broken) > 0 {
+		if w.Now.Sub(look.at) >= copiesWait(urgent, look) || how.past > nothing && len(look.broken) > 0 {
 			broken, err := r.brokenCopies(ctx, w, release)
 			switch {
 			case err == nil:

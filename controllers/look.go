@@ -20,8 +20,8 @@ import (
 // server, and finds by the indexes of the providers in routes.
 func Look(ctx context.Context, c client.Client, routes traffic.Registry, key types.NamespacedName, now func() time.Time) (rollout.Observation, error) {
 	r := New(c, c, nil, Options{Traffic: routes, Now: now})
-	how := reading{live: true, onlooker: true}
-	w := &world{key: key, note: r.notes.of(key), live: true}
+	how := reading{past: everything, onlooker: true}
+	w := &world{key: key, note: r.notes.of(key), past: how.past}
 	w.Now, w.Namespace, w.TrackName = r.now(), key.Namespace, key.Name
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeTrack, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeLog, r.observeActions,

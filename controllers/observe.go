@@ -31,8 +31,10 @@ type world struct {
 	key types.NamespacedName
 	// note is what this process remembers of the track.
 	note *notebook
-	// live: read past the cache.
-	live bool
+	// past: this was read past the cache.
+	past scope
+	// appendedTime is when this reconcile appended the newest record; zero: it did not.
+	appendedTime time.Time
 	// unread: reading failed half-way.
 	unread bool
 	track  *v1alpha1.ReleaseTrack
@@ -60,11 +62,25 @@ type world struct {
 	prepared *preparation
 }
 
+// scope is how much is read past the cache.
+type scope int
+
+const (
+	nothing scope = iota
+	// intent is what people ask for, what was sealed, and the newest record. Of newer ones
+	// the next tells: its name is free, or somebody else was faster.
+	intent
+	// everything is also what runs, and the whole log.
+	everything
+)
+
 // reading says how to observe.
 type reading struct {
-	live bool
-	// appended are records that this reconcile wrote and the cache may not show yet.
-	appended []v1alpha1.ReleaseRecord
+	past scope
+	// appended are records that this reconcile wrote and the cache may not show yet, and
+	// appendedTime is when it wrote the last one.
+	appended     []v1alpha1.ReleaseRecord
+	appendedTime time.Time
 	// sealed are seals that this reconcile wrote, likewise.
 	sealed []*appsv1.ControllerRevision
 	// onlooker: by somebody who looks on; see Look.
@@ -75,7 +91,7 @@ type reading struct {
 // appended follows the record that was read, and so whoever has decided meanwhile is
 // noticed, however long the rest takes to be read.
 func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName, how reading) (*world, error) {
-	w := &world{key: key, note: r.notes.of(key), live: how.live}
+	w := &world{key: key, note: r.notes.of(key), past: how.past}
 	w.Now, w.Namespace, w.TrackName, w.Actor = r.now(), key.Namespace, key.Name, r.options.Actor
 	for _, read := range []func(context.Context, *world, reading) error{
 		r.observeLog, r.observeTrack, r.observeAccess, r.observePolicies, r.observeReleases, r.observeTemplate, r.observeActions,
@@ -91,7 +107,7 @@ func (r *TrackReconciler) observe(ctx context.Context, key types.NamespacedName,
 
 func (r *TrackReconciler) observeTrack(ctx context.Context, w *world, how reading) error {
 	track := &v1alpha1.ReleaseTrack{}
-	if err := r.reader(how).Get(ctx, w.key, track, client.UnsafeDisableDeepCopy); err != nil {
+	if err := r.reader(how, intent).Get(ctx, w.key, track, client.UnsafeDisableDeepCopy); err != nil {
 		return ignoreNotFound(err, "read ReleaseTrack %s", w.key)
 	}
 	w.track = track
@@ -109,21 +125,46 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 	if err != nil {
 		return err
 	}
-	if !how.live && (!whole || newest(records) < w.note.head) {
-		if records, _, err = r.readRecords(ctx, w, reading{live: true, appended: how.appended}); err != nil {
+	behind := how.past < everything && (!whole || newest(records) < w.note.head)
+	if how.past == intent && !behind {
+		if behind, err = r.isGone(ctx, w, records); err != nil {
+			return err
+		}
+	}
+	if behind {
+		if records, _, err = r.readRecords(ctx, w, reading{past: everything, appended: how.appended}); err != nil {
 			return err
 		}
 		w.note.head = newest(records)
 	}
 	w.records = records
 	w.Log = r.log.Read(w.key, records)
+	if last := len(how.appended) - 1; last >= 0 && newest(records) == how.appended[last].Spec.Sequence {
+		w.appendedTime = how.appendedTime
+	}
 	return nil
+}
+
+// isGone says whether the newest of the records is not there any more, or another one, or
+// there is none.
+func (r *TrackReconciler) isGone(ctx context.Context, w *world, records []v1alpha1.ReleaseRecord) (bool, error) {
+	head, there := newest(records), &v1alpha1.ReleaseRecord{}
+	for i := range records {
+		if records[i].Spec.Sequence != head {
+			continue
+		}
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(&records[i]), there); err != nil {
+			return true, ignoreNotFound(err, "read the newest record of track %s", w.key)
+		}
+		return there.UID != records[i].UID || there.Spec.Digest != records[i].Spec.Digest, nil
+	}
+	return true, nil
 }
 
 // readRecords adds what was appended to what is read; whole: nothing is between the two.
 func (r *TrackReconciler) readRecords(ctx context.Context, w *world, how reading) (records []v1alpha1.ReleaseRecord, whole bool, err error) {
 	list := &v1alpha1.ReleaseRecordList{}
-	if err := r.listByName(ctx, list, w, how); err != nil {
+	if err := r.listByName(ctx, list, w, how, everything); err != nil {
 		return nil, false, err
 	}
 	head := newest(list.Items)
@@ -149,7 +190,7 @@ func newest(records []v1alpha1.ReleaseRecord) int64 {
 
 func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how reading) error {
 	list := &v1alpha1.ImmutableReleaseList{}
-	if err := r.listByName(ctx, list, w, how); err != nil {
+	if err := r.listByName(ctx, list, w, how, intent); err != nil {
 		return err
 	}
 	w.releases, w.places = list.Items, make(map[string]int, len(list.Items))
@@ -172,7 +213,7 @@ func (r *TrackReconciler) observeReleases(ctx context.Context, w *world, how rea
 
 func (r *TrackReconciler) observeActions(ctx context.Context, w *world, how reading) error {
 	list := &v1alpha1.ReleaseActionList{}
-	if err := r.listByName(ctx, list, w, how); err != nil {
+	if err := r.listByName(ctx, list, w, how, intent); err != nil {
 		return err
 	}
 	w.actions = list.Items
@@ -378,28 +419,29 @@ func (w *world) weightOf(release string) int32 {
 	return weight
 }
 
-func (r *TrackReconciler) reader(how reading) client.Reader {
-	if how.live {
+// reader of something that belongs to a scope.
+func (r *TrackReconciler) reader(how reading, of scope) client.Reader {
+	if how.past >= of {
 		return r.live
 	}
 	return r.Client
 }
 
-// listByName lists the objects of our own kinds whose spec names the track.
-func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading) error {
-	if err := r.reader(how).List(ctx, list, w.note.lists.byName); err != nil {
+// listByName lists the objects of our own kinds, of a scope, whose spec names the track.
+func (r *TrackReconciler) listByName(ctx context.Context, list client.ObjectList, w *world, how reading, of scope) error {
+	if err := r.reader(how, of).List(ctx, list, w.note.lists.byName); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil
 }
 
-// listByLabel lists the objects that carry the label of the track.
-func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading) error {
+// listByLabel lists the objects of a scope that carry the label of the track.
+func (r *TrackReconciler) listByLabel(ctx context.Context, list client.ObjectList, w *world, how reading, of scope) error {
 	which := w.note.lists.byLabel
-	if how.live {
+	if how.past >= of {
 		which = w.note.lists.byLabelLive
 	}
-	if err := r.reader(how).List(ctx, list, which); err != nil {
+	if err := r.reader(how, of).List(ctx, list, which); err != nil {
 		return fmt.Errorf("list %T of track %s: %w", list, w.key, err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestSealThatDiffersIsLeftAlone(t *testing.T) {
 		}
 		revision.Data.Raw = changed
 		b.must(b.api.Update(b.Context(), revision))
-		w, err := b.loop.observe(b.Context(), shop, reading{live: true})
+		w, err := b.loop.observe(b.Context(), shop, reading{past: everything})
 		b.must(err)
 		facts := w.facts("shop-1.0")
 		if same := name == "as it was"; facts.Ownerless != same || (facts.Differs == "") != same || !same && !strings.Contains(facts.Differs, "it differs in") {

@@ -48,7 +48,7 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 		return nil
 	}
 	other := &v1alpha1.ImmutableRelease{}
-	err := r.reader(how).Get(ctx, client.ObjectKeyFromObject(wanted), other)
+	err := r.reader(how, intent).Get(ctx, client.ObjectKeyFromObject(wanted), other)
 	switch {
 	case err == nil && other.Spec.TrackName != w.TrackName:
 		t.Taken = "which is a release of track " + other.Spec.TrackName
@@ -57,7 +57,7 @@ func (r *TrackReconciler) observeTemplate(ctx context.Context, w *world, how rea
 		return fmt.Errorf("read ImmutableRelease %s/%s: %w", w.Namespace, wanted.Name, err)
 	}
 	note := w.note
-	if known := note.template; !how.live && known.track == w.track.UID && known.generation == w.track.Generation {
+	if known := note.template; how.past == nothing && known.track == w.track.UID && known.generation == w.track.Generation {
 		t.ContentDigest = known.digest
 		return nil
 	}

@@ -133,9 +133,9 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 		if r.now().Sub(w.Now) > rollout.MaxThought {
 			return w, plan, errSlept
 		}
-		switch {
-		case !w.live && (plan.Stale || plan.Confirm || plan.Append != nil && plan.Append.Confirm):
-			how.live = true
+		switch needed := past(plan); {
+		case needed > w.past:
+			how.past = needed
 		case plan.Stale:
 			plan.After = lostLogRetry
 			return w, plan, nil
@@ -144,7 +144,7 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 			if err != nil {
 				return w, plan, err
 			}
-			how = reading{appended: append(how.appended, *record), sealed: how.sealed}
+			how = reading{appended: append(how.appended, *record), appendedTime: r.now(), sealed: how.sealed}
 		default:
 			err := r.apply(ctx, w, plan.Do)
 			if err != nil || !slices.ContainsFunc(plan.Do, seals) {
@@ -155,6 +155,19 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 	}
 	w.unread = true
 	return w, rollout.Plan{}, errManyTurns
+}
+
+// past is how much a plan needs to be read past the cache, before anything comes of it.
+func past(plan rollout.Plan) scope {
+	switch {
+	case plan.Stale || plan.Confirm:
+		return everything
+	case plan.Append == nil || !plan.Append.Confirm:
+		return nothing
+	case plan.Append.OfIntent:
+		return intent
+	}
+	return everything
 }
 
 func seals(action rollout.Action) bool {

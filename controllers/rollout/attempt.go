@@ -73,7 +73,9 @@ func (v view) openAttempt() *Entry {
 	if desired == nil || v.isStable(desired) {
 		return nil
 	}
-	return v.open(desired, "Desired", fmt.Sprintf("%s is the release that the track should serve", desired.Name), false)
+	e := v.open(desired, "Desired", fmt.Sprintf("%s is the release that the track should serve", desired.Name), false)
+	e.OfIntent = true
+	return e
 }
 
 func (v view) open(r *Release, reason, message string, retry bool) *Entry {

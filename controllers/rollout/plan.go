@@ -59,6 +59,9 @@ type Entry struct {
 	State      v1alpha1.TrackState
 	// Confirm: decide again on live reads before this is appended.
 	Confirm bool
+	// OfIntent: what is asked for decides, and what was recorded and sealed. To confirm that,
+	// what runs need not be read again, nor more of the log than its newest record.
+	OfIntent bool
 	// Pruned says which records go with this one; the ledger adds the digest of those
 	// that stay.
 	Pruned *v1alpha1.PrunedRecords
