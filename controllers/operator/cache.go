@@ -1,7 +1,10 @@
 package operator
 
 import (
+	"maps"
+
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/selection"
@@ -14,22 +17,25 @@ import (
 
 // CacheOptions bound what the operator holds in memory and may see: its own
 // kinds whole, of namespaces the metadata, and of every other kind only what carries
-// the label of a track.
+// the label of a track. What objects have in common is held once.
 // The selector is the default, not one for each kind, so that a kind the cluster
 // does not serve (yet) keeps no manager from starting.
 func CacheOptions() cache.Options {
+	shared := newSharing()
 	everything := cache.ByObject{Label: labels.Everything()}
+	authored := cache.ByObject{Label: labels.Everything(), Transform: shared.after(slimAuthored)}
 	return cache.Options{
 		DefaultLabelSelector: ofTrack(),
-		DefaultTransform:     cache.TransformStripManagedFields(),
+		DefaultTransform:     shared.after(func(client.Object) {}),
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.ImmutableRelease{}: everything,
-			&v1alpha1.ReleaseTrack{}:     everything,
+			&v1alpha1.ImmutableRelease{}: authored,
+			&v1alpha1.ReleaseTrack{}:     authored,
 			&v1alpha1.ReleaseRecord{}:    everything,
 			&v1alpha1.ReleaseAction{}:    everything,
 			&v1alpha1.ReleasePolicy{}:    everything,
 			policy.NamespaceMetadata():   everything,
-			&corev1.Pod{}:                {Transform: slimPod},
+			&corev1.Pod{}:                {Transform: shared.after(slimPod)},
+			&discoveryv1.EndpointSlice{}: {Transform: shared.after(slimEndpoints)},
 		},
 	}
 }
@@ -59,12 +65,54 @@ func imagesOf(containers []corev1.Container) []corev1.Container {
 	return slim
 }
 
+// slimAuthored takes from what people apply the text of all of it, which kubectl notes
+// beside. Of these kinds the operator patches what it changes, and writes none as a whole.
+func slimAuthored(object client.Object) {
+	if _, noted := object.GetAnnotations()[corev1.LastAppliedConfigAnnotation]; noted {
+		annotations := maps.Clone(object.GetAnnotations())
+		delete(annotations, corev1.LastAppliedConfigAnnotation)
+		object.SetAnnotations(annotations)
+	}
+}
+
+// slimEndpoints leaves of endpoints whose they are, and whether they are ready. They are
+// never written.
+func slimEndpoints(object client.Object) {
+	endpoints, ok := object.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return
+	}
+	endpoints.ObjectMeta = metav1.ObjectMeta{
+		Name: endpoints.Name, Namespace: endpoints.Namespace, UID: endpoints.UID, ResourceVersion: endpoints.ResourceVersion, Labels: endpoints.Labels,
+	}
+	slim := make([]discoveryv1.Endpoint, len(endpoints.Endpoints))
+	for i, e := range endpoints.Endpoints {
+		slim[i] = discoveryv1.Endpoint{Addresses: e.Addresses, Conditions: discoveryv1.EndpointConditions{Ready: e.Conditions.Ready}}
+		if e.TargetRef != nil {
+			slim[i].TargetRef = &corev1.ObjectReference{UID: e.TargetRef.UID}
+		}
+	}
+	endpoints.Endpoints = slim
+}
+
+// statusesOf leaves of containers what they run, and how they fare.
+func statusesOf(statuses []corev1.ContainerStatus) []corev1.ContainerStatus {
+	slim := make([]corev1.ContainerStatus, len(statuses))
+	for i, s := range statuses {
+		slim[i] = corev1.ContainerStatus{
+			Name: s.Name, Image: s.Image, ImageID: s.ImageID, State: s.State, LastTerminationState: s.LastTerminationState,
+			Ready: s.Ready, RestartCount: s.RestartCount, Started: s.Started,
+		}
+	}
+	return slim
+}
+
 // slimPod leaves of a pod who it is, whose it is, what it runs and how it fares. Pods are the
 // most numerous and the largest of what is cached, and never written.
-func slimPod(object any) (any, error) {
+func slimPod(object client.Object) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
-		return object, nil
+		return
 	}
 	pod.ObjectMeta = metav1.ObjectMeta{
 		Name:              pod.Name,
@@ -80,5 +128,8 @@ func slimPod(object any) (any, error) {
 		NodeName: pod.Spec.NodeName, ReadinessGates: pod.Spec.ReadinessGates,
 		InitContainers: imagesOf(pod.Spec.InitContainers), Containers: imagesOf(pod.Spec.Containers),
 	}
-	return pod, nil
+	pod.Status = corev1.PodStatus{
+		Phase: pod.Status.Phase, Reason: pod.Status.Reason, Message: pod.Status.Message, Conditions: pod.Status.Conditions,
+		InitContainerStatuses: statusesOf(pod.Status.InitContainerStatuses), ContainerStatuses: statusesOf(pod.Status.ContainerStatuses),
+	}
 }

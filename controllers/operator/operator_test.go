@@ -2,12 +2,15 @@ package operator
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 )
@@ -67,17 +70,40 @@ func TestSlimPodKeepsWhoItIsAndHowItFares(t *testing.T) {
 			Containers:     []corev1.Container{{Name: "web", Image: "shop", Args: []string{"large"}}},
 			ReadinessGates: []corev1.PodReadinessGate{{ConditionType: "gate"}},
 		},
-		Status: corev1.PodStatus{Phase: corev1.PodRunning},
+		Status: corev1.PodStatus{
+			Phase: corev1.PodRunning, PodIP: "10.0.0.1",
+			ContainerStatuses: []corev1.ContainerStatus{{Name: "web", Image: "shop", ImageID: "shop@sha256:1", Ready: true, RestartCount: 2, VolumeMounts: []corev1.VolumeMountStatus{{Name: "token"}}}},
+		},
 	}
-	if _, err := slimPod(pod); err != nil {
-		t.Fatal(err)
-	}
+	slimPod(pod)
 	if pod.Name != "web-1" || pod.UID != "u" || len(pod.Labels) != 1 || len(pod.OwnerReferences) != 1 ||
 		len(pod.Spec.ReadinessGates) != 1 || len(pod.Spec.Containers) != 1 || pod.Spec.Containers[0].Image != "shop" || pod.Status.Phase != corev1.PodRunning {
 		t.Errorf("something needed is gone: %+v", pod)
 	}
-	if pod.Spec.Containers[0].Args != nil || pod.Annotations != nil {
+	if is := pod.Status.ContainerStatuses[0]; is.Name != "web" || is.Image != "shop" || is.ImageID != "shop@sha256:1" || !is.Ready || is.RestartCount != 2 {
+		t.Errorf("something needed of its container is gone: %+v", is)
+	}
+	if pod.Spec.Containers[0].Args != nil || pod.Annotations != nil || pod.Status.PodIP != "" || pod.Status.ContainerStatuses[0].VolumeMounts != nil {
 		t.Errorf("something large is kept: %+v", pod)
+	}
+}
+
+func TestSlimEndpointsKeepWhoIsReady(t *testing.T) {
+	slice := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "shop", Labels: map[string]string{"strata.dev/track": "shop"}, Annotations: map[string]string{"trigger": "time"}},
+		Ports:      []discoveryv1.EndpointPort{{Name: ptr.To("http")}},
+		Endpoints: []discoveryv1.Endpoint{
+			{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}, TargetRef: &corev1.ObjectReference{UID: "u", Name: "web-1"}, NodeName: ptr.To("node-1")},
+			{Addresses: []string{"10.0.0.2"}},
+		},
+	}
+	slimEndpoints(slice)
+	want := []discoveryv1.Endpoint{
+		{Addresses: []string{"10.0.0.1"}, Conditions: discoveryv1.EndpointConditions{Ready: ptr.To(true)}, TargetRef: &corev1.ObjectReference{UID: "u"}},
+		{Addresses: []string{"10.0.0.2"}},
+	}
+	if !reflect.DeepEqual(slice.Endpoints, want) || len(slice.Ports) != 1 || len(slice.Labels) != 1 || slice.Annotations != nil {
+		t.Errorf("%+v", slice)
 	}
 }
 
