@@ -110,6 +110,9 @@ func New(ctx context.Context, config *rest.Config, options Options) (ctrl.Manage
 	if err := addControllers(ctx, mgr, options); err != nil {
 		return nil, err
 	}
+	if err := mgr.Add(newAtRest()); err != nil {
+		return nil, fmt.Errorf("add what gives memory back: %w", err)
+	}
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return nil, fmt.Errorf("add health check: %w", err)
 	}
