@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -49,6 +50,24 @@ func TestWhatARolloutReadsPastTheCache(t *testing.T) {
 	}
 	if !maps.Equal(reads, want) {
 		t.Errorf("read %v\nwant %v", reads, want)
+	}
+}
+
+// A record that was appended longer ago than a look takes may not be the newest one any more.
+func TestWhatWasAppendedLongAgoIsConfirmed(t *testing.T) {
+	b := newBench(t)
+	b.publish("1.0")
+	b.settle("shop-1.0")
+	b.publish("2.0")
+	b.showLists = func(list client.ObjectList) {
+		if _, slow := list.(*corev1.PodList); slow {
+			b.now = b.now.Add(2 * asConfirmed)
+		}
+	}
+	reads := b.countLive()
+	b.settle("shop-2.0")
+	if confirmed := reads["get ReleaseRecord"]; confirmed < 4 {
+		t.Errorf("%d looks at whether a newer record is there", confirmed)
 	}
 }
 
