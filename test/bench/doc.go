@@ -4,6 +4,7 @@
 // of counts is missed: seconds, bytes and processors are told and not judged.
 //
 //	make bench TRACKS=100,1000,5000
+//	make bench TRACKS=100 PROFILES=profiles   # and profiles of the operator
 //
 // Each size has a control plane of its own. Its tracks are blue/green, with one component of
 // one replica, one HTTPRoute and one warm release, perNamespace of them to a namespace. The
