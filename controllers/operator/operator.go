@@ -124,6 +124,7 @@ func requests(config *rest.Config, options Options) *rest.Config {
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = float32(options.QPS), options.Burst
 	config.UserAgent = "strata/" + options.Version
+	config.DisableCompression = true // The API server is near: to unpack what it sends takes longer than to send it.
 	config.Wrap(metrics.CountWrites)
 	return config
 }

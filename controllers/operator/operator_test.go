@@ -107,6 +107,13 @@ func TestSlimEndpointsKeepWhoIsReady(t *testing.T) {
 	}
 }
 
+func TestRequestsAreNotPacked(t *testing.T) {
+	is := requests(&rest.Config{Host: "https://api.example.com"}, Options{QPS: 7.5, Burst: 3, Version: "1.2.3"})
+	if is.Host != "https://api.example.com" || is.QPS != 7.5 || is.Burst != 3 || is.UserAgent != "strata/1.2.3" || !is.DisableCompression || is.WrapTransport == nil {
+		t.Errorf("%+v", is)
+	}
+}
+
 func TestOperatorMustKnowWhoItIs(t *testing.T) {
 	if _, err := New(t.Context(), &rest.Config{}, Options{}); err == nil {
 		t.Error("an operator without a namespace was set up")
