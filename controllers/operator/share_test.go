@@ -23,7 +23,7 @@ import (
 func managed(name string, labels map[string]string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: "shop", Name: name, UID: types.UID("uid of " + name), ResourceVersion: "7", Labels: labels,
-		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "strata", FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:spec":"` + strings.Repeat("x", 2048) + `"}`)}}},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "strata", FieldsV1: metav1.NewFieldsV1(`{"f:spec":"` + strings.Repeat("x", 2048) + `"}`)}},
 	}
 }
 
