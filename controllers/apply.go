@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,10 +21,6 @@ import (
 )
 
 const fieldManager = traffic.FieldManager
-
-// asConfirmed is for how long a record that this process appended counts as the newest one
-// without a look: about as long as a look itself may take.
-const asConfirmed = time.Second
 
 // append writes the next record. Whoever loses its name to another writer starts
 // over: the error is then ledger.ErrLost.
@@ -72,16 +67,13 @@ func (r *TrackReconciler) confirmLost(ctx context.Context, w *world) error {
 // apply carries out what the newest record wants done, in order, and stops at the
 // first error; but a route, a mark, an owner, access or a repair that is refused keeps
 // nothing from being made. Creates, and deletes of Jobs, carry no resourceVersion that a
-// newer record would have changed, so the newest record is first read past the cache;
-// unless it was appended a moment ago, which says the same.
+// newer record would have changed, so the newest record is first read past the cache.
 func (r *TrackReconciler) apply(ctx context.Context, w *world, do []rollout.Action) error {
 	if len(do) == 0 {
 		return nil
 	}
-	if w.appendedTime.IsZero() || r.now().Sub(w.appendedTime) > asConfirmed {
-		if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
-			return err
-		}
+	if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {
+		return err
 	}
 	var refused, late error
 	for _, action := range do {

@@ -33,8 +33,6 @@ type world struct {
 	note *notebook
 	// past: this was read past the cache.
 	past scope
-	// appendedTime is when this reconcile appended the newest record; zero: it did not.
-	appendedTime time.Time
 	// unread: reading failed half-way.
 	unread bool
 	track  *v1alpha1.ReleaseTrack
@@ -77,10 +75,8 @@ const (
 // reading says how to observe.
 type reading struct {
 	past scope
-	// appended are records that this reconcile wrote and the cache may not show yet, and
-	// appendedTime is when it wrote the last one.
-	appended     []v1alpha1.ReleaseRecord
-	appendedTime time.Time
+	// appended are records that this reconcile wrote and the cache may not show yet.
+	appended []v1alpha1.ReleaseRecord
 	// sealed are seals that this reconcile wrote, likewise.
 	sealed []*appsv1.ControllerRevision
 	// onlooker: by somebody who looks on; see Look.
@@ -139,9 +135,6 @@ func (r *TrackReconciler) observeLog(ctx context.Context, w *world, how reading)
 	}
 	w.records = records
 	w.Log = r.log.Read(w.key, records)
-	if last := len(how.appended) - 1; last >= 0 && newest(records) == how.appended[last].Spec.Sequence {
-		w.appendedTime = how.appendedTime
-	}
 	return nil
 }
 

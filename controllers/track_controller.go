@@ -144,7 +144,7 @@ func (r *TrackReconciler) move(ctx context.Context, key types.NamespacedName) (*
 			if err != nil {
 				return w, plan, err
 			}
-			how = reading{appended: append(how.appended, *record), appendedTime: r.now(), sealed: how.sealed}
+			how = reading{appended: append(how.appended, *record), sealed: how.sealed}
 		default:
 			err := r.apply(ctx, w, plan.Do)
 			if err != nil || !slices.ContainsFunc(plan.Do, seals) {

@@ -48,8 +48,6 @@ var loop = []mutant{
 	{"unconfirmed-create", "carries out a plan without a look at whether a newer record is there", apply,
 		`if err := ledger.Confirm(ctx, r.live, w.Namespace, w.TrackName, w.Log.Head); err != nil {`, `if err := error(nil); err != nil {`, looping},
 
-	{"confirmed-for-ever", "takes a record that it appended some time ago for the newest one", apply,
-		`r.now().Sub(w.appendedTime) > asConfirmed`, `false`, looping},
 	{"head-unread", "opens an attempt on a log that a cache alone still has", observe,
 		`if how.past == intent && !behind {`, `if false && !behind {`, looping},
 

@@ -158,13 +158,7 @@ func (w *World) drawRoutes(spec *v1alpha1.ReleaseTrackSpec) {
 // user does something: what users do every day, and what they should not.
 func (w *World) user() {
 	name := w.anyRelease()
-	if w.policed && w.chance(10) {
-		w.registryDown = !w.registryDown
-		w.tell("> registries down: %t", w.registryDown)
-		return
-	}
-	if w.asksForSessions() && w.chance(10) {
-		w.changeCRDs()
+	if w.changeAround() {
 		return
 	}
 	if legs := w.splitLegs(); len(legs) > 1 && w.chance(25) {
@@ -218,6 +212,21 @@ func (w *World) user() {
 	default:
 		w.configure()
 	}
+}
+
+// changeAround changes, now and then, what clusters and registries are like, where that
+// matters.
+func (w *World) changeAround() bool {
+	if w.policed && w.chance(10) {
+		w.registryDown = !w.registryDown
+		w.tell("> registries down: %t", w.registryDown)
+		return true
+	}
+	if w.asksForSessions() && w.chance(10) {
+		w.changeCRDs()
+		return true
+	}
+	return false
 }
 
 // configure changes the ConfigMap that releases freeze, or takes it away for a while.

@@ -63,10 +63,14 @@ func (p *Provider) keeps(ctx context.Context, namespace string, afresh bool) (bo
 		return false, fmt.Errorf("ask, by a dry run, whether HTTPRoutes keep sessionPersistence: %w", err)
 	}
 	rules, _, err := unstructured.NestedSlice(asked.Object, "spec", "rules")
-	if err != nil || len(rules) != 1 {
-		return false, fmt.Errorf("ask, by a dry run, whether HTTPRoutes keep sessionPersistence: the answer has %d rules (%v)", len(rules), err)
+	if err != nil {
+		return false, fmt.Errorf("read the answer to a dry run of an HTTPRoute with sessionPersistence: %w", err)
 	}
-	_, kept = rules[0].(map[string]any)["sessionPersistence"]
+	if len(rules) != 1 {
+		return false, fmt.Errorf("the answer to a dry run of an HTTPRoute with one rule has %d", len(rules))
+	}
+	rule, _ := rules[0].(map[string]any)
+	_, kept = rule["sessionPersistence"]
 	p.sessions.mu.Lock()
 	defer p.sessions.mu.Unlock()
 	p.sessions.asked, p.sessions.kept = p.now(), kept

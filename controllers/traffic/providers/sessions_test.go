@@ -85,87 +85,94 @@ func playDropping(t *testing.T) *dropping {
 	return api
 }
 
-func TestRoutesBindClientsOnlyWhereTheClusterKeepsThat(t *testing.T) {
-	api, now := playDropping(t), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	provider := gatewayapi.New(api, api, func() time.Time { return now })
-	route := bound("shop.example.com")
-	see := func() rollout.Route {
-		t.Helper()
-		seen, err := provider.Observe(t.Context(), anyPort, route)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return seen.Route
-	}
-	write := func(sequence int64, weights ...any) error {
-		t.Helper()
-		seen, err := provider.Observe(t.Context(), anyPort, route)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = provider.Apply(t.Context(), anyPort, route, rollout.WriteRoute{Route: "public", Weights: shares(weights...), Sequence: sequence}, seen)
-		return err
-	}
-	cookie := func() string {
-		t.Helper()
-		object := &gatewayv1.HTTPRoute{}
-		if err := api.Get(t.Context(), types.NamespacedName{Namespace: "shop", Name: "shop-public"}, object); err != nil {
-			t.Fatal(err)
-		}
-		if sessions := object.Spec.Rules[0].SessionPersistence; sessions != nil {
-			return ptr.Deref(sessions.SessionName, "")
-		}
-		return ""
-	}
-	// expect that a cookie is there or not, that the route is what is asked for, and that
-	// nothing more is written.
-	expect := func(what, want string, kept bool, sequence int64, weights ...any) {
-		t.Helper()
-		if got := cookie(); got != want {
-			t.Errorf("%s: cookie %q, want %q", what, got, want)
-		}
-		seen, writes := see(), api.writes
-		if !seen.Current || (seen.Unkept == "") != kept || seen.Unwatched == kept {
-			t.Errorf("%s: %+v", what, seen)
-		}
-		for range 3 {
-			now = now.Add(time.Minute)
-			if err := write(sequence, weights...); err != nil || api.writes != writes {
-				t.Errorf("%s: written again (%v)", what, err)
-			}
-		}
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+// binding is a route whose clients are to stay, and who writes it.
+type binding struct {
+	*testing.T
+	api      *dropping
+	now      time.Time
+	provider *gatewayapi.Provider
+	route    v1alpha1.Route
+}
 
-	must(write(1, "shop-1", 100))
-	expect("one release", "", true, 1, "shop-1", 100)
-	must(write(2, "shop-1", 100, "shop-2", 0))
-	expect("a candidate without weight", "", true, 2, "shop-1", 100, "shop-2", 0)
+func (b *binding) see() rollout.Route {
+	b.Helper()
+	seen, err := b.provider.Observe(b.Context(), anyPort, b.route)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return seen.Route
+}
+
+func (b *binding) write(sequence int64, weights ...any) {
+	b.Helper()
+	seen, err := b.provider.Observe(b.Context(), anyPort, b.route)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := b.provider.Apply(b.Context(), anyPort, b.route, rollout.WriteRoute{Route: "public", Weights: shares(weights...), Sequence: sequence}, seen); err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *binding) cookie() string {
+	b.Helper()
+	object := &gatewayv1.HTTPRoute{}
+	if err := b.api.Get(b.Context(), types.NamespacedName{Namespace: "shop", Name: "shop-public"}, object); err != nil {
+		b.Fatal(err)
+	}
+	if sessions := object.Spec.Rules[0].SessionPersistence; sessions != nil {
+		return ptr.Deref(sessions.SessionName, "")
+	}
+	return ""
+}
+
+// expect that a cookie is there or not, that the route is what is asked for, and that
+// nothing more is written.
+func (b *binding) expect(what, want string, kept bool, sequence int64, weights ...any) {
+	b.Helper()
+	if got := b.cookie(); got != want {
+		b.Errorf("%s: cookie %q, want %q", what, got, want)
+	}
+	seen, writes := b.see(), b.api.writes
+	if !seen.Current || (seen.Unkept == "") != kept || seen.Unwatched == kept {
+		b.Errorf("%s: %+v", what, seen)
+	}
+	for range 3 {
+		b.now = b.now.Add(time.Minute)
+		if b.write(sequence, weights...); b.api.writes != writes {
+			b.Errorf("%s: written again", what)
+		}
+	}
+}
+
+func TestRoutesBindClientsOnlyWhereTheClusterKeepsThat(t *testing.T) {
+	api := playDropping(t)
+	b := &binding{T: t, api: api, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), route: bound("shop.example.com")}
+	b.provider = gatewayapi.New(api, api, func() time.Time { return b.now })
+	b.write(1, "shop-1", 100)
+	b.expect("one release", "", true, 1, "shop-1", 100)
+	b.write(2, "shop-1", 100, "shop-2", 0)
+	b.expect("a candidate without weight", "", true, 2, "shop-1", 100, "shop-2", 0)
 	if api.dryRuns != 1 {
 		t.Errorf("%d dry runs of a cluster that keeps it", api.dryRuns)
 	}
-	must(write(3, "shop-1", 80, "shop-2", 20))
-	expect("a candidate with weight", "shop", true, 3, "shop-1", 80, "shop-2", 20)
-	must(write(4, "shop-1", 50, "shop-2", 50))
-	expect("with more", "shop", true, 4, "shop-1", 50, "shop-2", 50)
+	b.write(3, "shop-1", 80, "shop-2", 20)
+	b.expect("a candidate with weight", "shop", true, 3, "shop-1", 80, "shop-2", 20)
+	b.write(4, "shop-1", 50, "shop-2", 50)
+	b.expect("with more", "shop", true, 4, "shop-1", 50, "shop-2", 50)
 	if api.dryRuns != 2 {
 		t.Errorf("%d dry runs until the cookie was first written", api.dryRuns)
 	}
-	must(write(5, "shop-1", 50, "shop-2", 50, "shop-0", 0))
-	expect("somebody without weight", "", true, 5, "shop-1", 50, "shop-2", 50, "shop-0", 0)
-	must(write(6, "shop-1", 100, "shop-2", 0))
-	expect("gone back", "", true, 6, "shop-1", 100, "shop-2", 0)
+	b.write(5, "shop-1", 50, "shop-2", 50, "shop-0", 0)
+	b.expect("somebody without weight", "", true, 5, "shop-1", 50, "shop-2", 50, "shop-0", 0)
+	b.write(6, "shop-1", 100, "shop-2", 0)
+	b.expect("gone back", "", true, 6, "shop-1", 100, "shop-2", 0)
 
 	// The CRDs are replaced: what was believed is asked again before the cookie is written.
 	api.drops = true
-	must(write(7, "shop-1", 80, "shop-2", 20))
-	expect("dropped", "", false, 7, "shop-1", 80, "shop-2", 20)
-	seen := see()
+	b.write(7, "shop-1", 80, "shop-2", 20)
+	b.expect("dropped", "", false, 7, "shop-1", 80, "shop-2", 20)
+	seen := b.see()
 	for _, says := range []string{`spec.traffic.routes[public].gatewayAPI.stickyCookieName: "shop": `, "rules[].sessionPersistence", "experimental channel", "or take stickyCookieName out"} {
 		if !strings.Contains(seen.Unkept, says) {
 			t.Errorf("%q does not say %q", seen.Unkept, says)
@@ -173,24 +180,24 @@ func TestRoutesBindClientsOnlyWhereTheClusterKeepsThat(t *testing.T) {
 	}
 	asked := api.dryRuns
 	for range 5 {
-		see()
+		b.see()
 	}
 	if api.dryRuns != asked {
 		t.Errorf("asked %d times at once", api.dryRuns-asked)
 	}
 	onlooker := anyPort
 	onlooker.Onlooker = true
-	now = now.Add(time.Minute)
-	if seen, err := provider.Observe(t.Context(), onlooker, route); err != nil || seen.Route.Unkept != "" || api.dryRuns != asked {
+	b.now = b.now.Add(time.Minute)
+	if seen, err := b.provider.Observe(t.Context(), onlooker, b.route); err != nil || seen.Route.Unkept != "" || api.dryRuns != asked {
 		t.Errorf("an onlooker asks: %v %v", seen.Route, err)
 	}
 
-	api.drops, now = false, now.Add(time.Minute)
-	if seen := see(); seen.Current || seen.Unkept != "" {
+	api.drops, b.now = false, b.now.Add(time.Minute)
+	if seen := b.see(); seen.Current || seen.Unkept != "" {
 		t.Errorf("the cluster keeps it again: %+v", seen)
 	}
-	must(write(7, "shop-1", 80, "shop-2", 20))
-	expect("kept again", "shop", true, 7, "shop-1", 80, "shop-2", 20)
+	b.write(7, "shop-1", 80, "shop-2", 20)
+	b.expect("kept again", "shop", true, 7, "shop-1", 80, "shop-2", 20)
 
 	// A cache that heard of it while the CRDs were changed lacks what the API server has.
 	behind := interceptor.NewClient(api.Client.(client.WithWatch), interceptor.Funcs{
@@ -203,8 +210,8 @@ func TestRoutesBindClientsOnlyWhereTheClusterKeepsThat(t *testing.T) {
 		},
 	})
 	asked = api.dryRuns
-	provider = gatewayapi.New(behind, api, func() time.Time { return now })
-	expect("a cache that is behind", "shop", true, 7, "shop-1", 80, "shop-2", 20)
+	b.provider = gatewayapi.New(behind, api, func() time.Time { return b.now })
+	b.expect("a cache that is behind", "shop", true, 7, "shop-1", 80, "shop-2", 20)
 	if api.dryRuns != asked {
 		t.Error("what is shown is asked for")
 	}
