@@ -53,7 +53,7 @@ var edges = []mutant{
 	{"session-believed", "writes what binds clients although the cluster has stopped to keep it, again and again", gatewayDir + "/sessions.go",
 		`if kept && !afresh ||`, `if kept ||`, routing},
 	{"session-unasked", "takes whatever is answered for a cluster that keeps what binds clients", gatewayDir + "/sessions.go",
-		`_, kept = rules[0].(map[string]any)["sessionPersistence"]`, `kept = true`, routing},
+		`_, kept = rule["sessionPersistence"]`, `kept = rule != nil`, routing},
 	{"session-of-a-cache", "writes what binds clients again and again where a cache missed that it is there", gatewayDir + "/sessions.go",
 		`if cookieOf(route, weightsOf(cached)) == "" || cached.cookie() != "" {`, `if true {`, routing},
 	{"onlooker-asks", "makes a dry run for somebody who may only look", gatewayDir + "/sessions.go",
