@@ -66,7 +66,8 @@ func (s *session) awaitPromotion(ctx context.Context, track, name string, timeou
 	defer cancel()
 	told := ""
 	var seen types.UID
-	err := s.until(waiting, []watched{{&v1alpha1.ImmutableReleaseList{}, s.ofTrack(track)}}, nil, func() (bool, error) {
+	kinds := []watched{{&v1alpha1.ImmutableReleaseList{}, s.ofTrack(track)}, {&v1alpha1.ReleaseTrackList{}, []client.ListOption{client.InNamespace(s.namespace)}}}
+	err := s.until(waiting, kinds, nil, func() (bool, error) {
 		release := &v1alpha1.ImmutableRelease{}
 		err := s.client.Get(waiting, client.ObjectKey{Namespace: s.namespace, Name: name}, release)
 		switch {
@@ -80,7 +81,11 @@ func (s *session) awaitPromotion(ctx context.Context, track, name string, timeou
 			return false, fmt.Errorf("%s is a release of track %s, not of %s", name, release.Spec.TrackName, track)
 		}
 		seen = release.UID
-		return s.verdict(release, &told)
+		there := &v1alpha1.ReleaseTrack{}
+		if err := s.client.Get(waiting, client.ObjectKey{Namespace: s.namespace, Name: track}, there); client.IgnoreNotFound(err) != nil {
+			return false, fmt.Errorf("read track %s: %w", track, err)
+		}
+		return s.verdict(release, there.Status.CandidateReleaseName == name, &told)
 	})
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 		return &answer{code: codeTimeout, text: fmt.Sprintf("%s was not promoted within %s: %s", name, timeout, orNone(told, "nothing is known of it"))}
@@ -88,13 +93,17 @@ func (s *session) awaitPromotion(ctx context.Context, track, name string, timeou
 	return err
 }
 
-func (s *session) verdict(release *v1alpha1.ImmutableRelease, told *string) (bool, error) {
+// verdict says what came of a release. While it is open, an attempt of it goes on, or its track
+// has not been told yet: the verdict is the one of the attempt before, or what is looked at
+// next would not go with it.
+func (s *session) verdict(release *v1alpha1.ImmutableRelease, open bool, told *string) (bool, error) {
 	ready := meta.FindStatusCondition(release.Status.Conditions, v1alpha1.ConditionReady)
 	reason, message := "", "the operator has not looked at it yet"
 	if ready != nil {
 		reason, message = ready.Reason, oneLine(ready.Message)
 	}
 	switch verdict := release.Status.LastVerdict; {
+	case open && reason != "":
 	case verdict == v1alpha1.EventPromoted:
 		fmt.Fprintf(s.Streams.Out, "%s is promoted\n", release.Name)
 		return true, nil
