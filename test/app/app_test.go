@@ -118,6 +118,16 @@ func TestTwoVersionsInOneRequestFail(t *testing.T) {
 	if status, _, body := get(t, "http://"+web+"/?call=api"); status != http.StatusBadGateway || !strings.Contains(body, "1.0.0") {
 		t.Errorf("answered %d %s", status, body)
 	}
+	connection, err := grpc.NewClient("passthrough:///"+web, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithNoProxy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	for sibling, want := range map[string]codes.Code{"": codes.OK, "api": codes.Unavailable} {
+		if _, err := healthpb.NewHealthClient(connection).Check(t.Context(), &healthpb.HealthCheckRequest{Service: sibling}); status.Code(err) != want {
+			t.Errorf("called %q: %v", sibling, err)
+		}
+	}
 }
 
 func TestKeepsServingWhileTerminating(t *testing.T) {

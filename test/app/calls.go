@@ -26,8 +26,9 @@ func (a *application) calls() http.Handler {
 	return server
 }
 
-// Check says who answers, or fails as / does.
-func (h health) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
+// Check says who answers, or fails as / does. The service that is asked for is a sibling
+// component, which is asked in turn; "" is none.
+func (h health) Check(ctx context.Context, request *healthpb.HealthCheckRequest) (*healthpb.HealthCheckResponse, error) {
 	a := h.application
 	served := a.served.Add(1)
 	who := metadata.Pairs(headerVersion, a.identity.Version, headerRelease, a.identity.Release, headerPod, a.identity.Pod)
@@ -36,6 +37,11 @@ func (h health) Check(ctx context.Context, _ *healthpb.HealthCheckRequest) (*hea
 	}
 	if a.faults.answersError(served) {
 		return nil, status.Errorf(codes.Internal, "broken since request %d", a.faults.failAfter)
+	}
+	if sibling := request.GetService(); sibling != "" {
+		if _, err := a.callSibling(ctx, sibling); err != nil {
+			return nil, status.Error(codes.Unavailable, err.Error())
+		}
 	}
 	return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
 }

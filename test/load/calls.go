@@ -48,7 +48,7 @@ func (c *caller) check(ctx context.Context) (who metadata.MD, err error) {
 			return nil, err
 		}
 	}
-	_, err = healthpb.NewHealthClient(c.connection).Check(ctx, &healthpb.HealthCheckRequest{}, grpc.Header(&who))
+	_, err = healthpb.NewHealthClient(c.connection).Check(ctx, &healthpb.HealthCheckRequest{Service: c.options.service}, grpc.Header(&who))
 	return who, err
 }
 

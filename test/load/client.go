@@ -37,8 +37,9 @@ type Options struct {
 	Host string
 	// GRPC: the Health service of gRPC is called instead, at the host and port of URL,
 	// without TLS; Host is the authority. A call that answers another code than OK has
-	// failed.
-	GRPC bool
+	// failed. It names the service that URL has as the parameter call, if it has one.
+	GRPC    bool
+	service string
 	// Rate is the number of requests per second, 1..2000; default 150. It is an
 	// upper bound: the workers may be too slow for it.
 	Rate int
@@ -93,9 +94,11 @@ func Start(ctx context.Context, o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := http.NewRequest(http.MethodGet, o.URL, nil); err != nil {
+	asked, err := http.NewRequest(http.MethodGet, o.URL, nil)
+	if err != nil {
 		return nil, fmt.Errorf("load: %w", err)
 	}
+	o.service = asked.URL.Query().Get("call")
 	ctx, cancel := context.WithTimeout(ctx, o.MaxDuration)
 	c := &Client{options: o, cancel: cancel, done: make(chan struct{})}
 	c.rate.Store(int64(o.Rate))
