@@ -37,19 +37,17 @@ func listedFirstRollback(t *testing.T) {
 func listedFirstSticky(t *testing.T) {
 	route := albRoute("public", "web")
 	route.Ingress.StickinessSeconds = ptr(int32(600))
-	s := serving(t, track(steps(20), routes(route), warm(1, 86400)))
-	s.publishAll("2")
-	s.publish("shop-3", release("3.0"), fine())
-	s.untilWeight("shop-3", 20)
-	s.ask(v1alpha1.ActionRollback, "shop-1")
-	s.run()
-	s.end()
+	backToWhatIsNotListed(t, route)
 }
 
 // boundClients: while clients of an HTTPRoute stay with what they met, nobody without weight
 // is listed; at 100, and after a rollback, all are again.
-func boundClients(t *testing.T) {
-	s := serving(t, track(steps(20), routes(bound(gatewayRoute("public", "web"))), warm(1, 86400)))
+func boundClients(t *testing.T) { backToWhatIsNotListed(t, bound(gatewayRoute("public", "web"))) }
+
+// backToWhatIsNotListed: a rollback in the midst of a rollout, to the release before the
+// baseline.
+func backToWhatIsNotListed(t *testing.T, route v1alpha1.Route) {
+	s := serving(t, track(steps(20), routes(route), warm(1, 86400)))
 	s.publishAll("2")
 	s.publish("shop-3", release("3.0"), fine())
 	s.untilWeight("shop-3", 20)
