@@ -54,11 +54,13 @@ type World struct {
 // Connect lets the attempts be made as the holder of config.
 func (w *World) Connect(config *rest.Config) error {
 	var err error
-	w.config = config
-	if w.dynamic, err = dynamic.NewForConfig(config); err != nil {
+	// What is attempted is deprecated here and there: thousands of warnings tell nobody anything.
+	w.config = rest.CopyConfig(config)
+	w.config.WarningHandler = rest.NoWarnings{}
+	if w.dynamic, err = dynamic.NewForConfig(w.config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
-	if w.typed, err = kubernetes.NewForConfig(config); err != nil {
+	if w.typed, err = kubernetes.NewForConfig(w.config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
 	return nil

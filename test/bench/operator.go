@@ -17,6 +17,9 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/yaml"
+
 	"github.com/strata-release/strata/test/stories/cluster"
 )
 
@@ -53,6 +56,10 @@ func startOperator(c *cluster.Cluster, scratch, program, token string, flags []s
 		return nil, err
 	}
 	defer log.Close()
+	collects, err := asDeployed()
+	if err != nil {
+		return nil, err
+	}
 	o := &operator{gone: make(chan error, 1), started: time.Now(), token: token, health: fmt.Sprintf("http://127.0.0.1:%d/readyz", ports[0])}
 	shown := "--metrics-secure=false"
 	if o.serves = fmt.Sprintf("http://127.0.0.1:%d", ports[1]); token != "" {
@@ -64,14 +71,27 @@ func startOperator(c *cluster.Cluster, scratch, program, token string, flags []s
 		fmt.Sprintf("--metrics-bind-address=127.0.0.1:%d", ports[1]), shown,
 		"--webhook-host=127.0.0.1", fmt.Sprintf("--webhook-port=%d", ports[2]),
 	}, flags...)...)
-	// Garbage is collected as in its Deployment, whatever holds for the API server.
-	o.process.Env = append(os.Environ(), "GOGC=")
+	o.process.Env = append(os.Environ(), collects...)
 	o.process.Stdout, o.process.Stderr = log, log
 	if err := o.process.Start(); err != nil {
 		return nil, fmt.Errorf("start the operator: %w", err)
 	}
 	go func() { o.gone <- o.process.Wait() }()
 	return o, nil
+}
+
+// asDeployed is how an operator collects its garbage in its Deployment, whatever holds for
+// the API server.
+func asDeployed() ([]string, error) {
+	manifest, err := os.ReadFile(filepath.Join("config", "manager", "manager.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read the operator's Deployment: %w", err)
+	}
+	var manager appsv1.Deployment
+	if err := yaml.Unmarshal(manifest, &manager); err != nil {
+		return nil, fmt.Errorf("parse the operator's Deployment: %w", err)
+	}
+	return []string{"GOGC=", fmt.Sprintf("GOMEMLIMIT=%d", manager.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().Value())}, nil
 }
 
 // untilReady waits until it answers admission requests, its caches being filled.
@@ -175,19 +195,48 @@ func (o *operator) cost() (cost, error) {
 	return cost{time.Duration(seconds * float64(time.Second)), looks, bytes}, err
 }
 
-// memory that is resident, now or at the most, in bytes.
-func (o *operator) memory(which string) (int64, error) {
+// memory is what is resident of an operator, in bytes: now, and at the most.
+type memory struct {
+	resident, peak int64
+	// file is of it what was mapped of the program. The rest is told apart: objects have been
+	// allocated and not been freed, scattered is free beside objects, kept is free and nobody's,
+	// and own are stacks and what the runtime keeps itself.
+	file, objects, scattered, kept, own int64
+}
+
+// parts are what it is made of, in words.
+func (m memory) parts() string {
+	return fmt.Sprintf("%s program, %s objects, %s free beside them, %s kept free, %s the runtime's own",
+		mebibytes(m.file), mebibytes(m.objects), mebibytes(m.scattered), mebibytes(m.kept), mebibytes(m.own))
+}
+
+func (o *operator) memory() (memory, error) {
+	var m memory
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
 	if err != nil {
-		return 0, fmt.Errorf("read the operator's memory: %w", err)
+		return m, fmt.Errorf("read the operator's memory: %w", err)
 	}
+	of := map[string]*int64{"VmRSS": &m.resident, "VmHWM": &m.peak, "RssFile": &m.file}
 	for line := range strings.Lines(string(status)) {
-		if rest, ok := strings.CutPrefix(line, which+":"); ok {
-			kibibytes, err := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return kibibytes << 10, err
+		name, value, _ := strings.Cut(line, ":")
+		if into, ok := of[name]; ok {
+			kibibytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			if err != nil {
+				return m, fmt.Errorf("read the operator's memory: %w", err)
+			}
+			*into = kibibytes << 10
 		}
 	}
-	return 0, fmt.Errorf("/proc/%d/status has no %s", o.process.Process.Pid, which)
+	var inUse, idle, released float64
+	for name, into := range map[string]*float64{"heap_inuse_bytes": &inUse, "heap_idle_bytes": &idle, "heap_released_bytes": &released} {
+		if *into, err = o.metric("go_memstats_"+name, ""); err != nil {
+			return m, err
+		}
+	}
+	objects, err := o.metric("go_memstats_heap_alloc_bytes", "")
+	m.objects, m.scattered, m.kept = int64(objects), int64(inUse-objects), int64(idle-released)
+	m.own = m.resident - m.file - int64(inUse) - m.kept
+	return m, err
 }
 
 func freePort() (int, error) {

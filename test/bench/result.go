@@ -24,9 +24,7 @@ type result struct {
 	// first is the rollout of the first release, and next that of the second one.
 	first, next rollout
 	settled     rest
-	// peak is the memory of all that.
-	peak    int64
-	restart restart
+	restart     restart
 }
 
 // rollout of all tracks at once.
@@ -46,7 +44,7 @@ type rollout struct {
 type rest struct {
 	cost     cost
 	requests map[string]int
-	memory   int64
+	memory   memory
 }
 
 type restart struct {
@@ -55,7 +53,7 @@ type restart struct {
 	ready, looked time.Duration
 	cost          cost
 	requests      map[string]int
-	memory, peak  int64
+	memory        memory
 }
 
 // missed names the budgets of counts that were not held; nil where all were.
@@ -141,15 +139,19 @@ func print(out io.Writer, results []*result) {
 			return fmt.Sprintf("%.1f, %.1f, %.1f; %.1f", objects, statuses, events, reads)
 		})
 	}
-	row("memory, at most until here", func(r *result) string { return mebibytes(r.peak) })
-	row("settled: memory", func(r *result) string { return mebibytes(r.settled.memory) })
+	row("memory, at most until here", func(r *result) string { return mebibytes(r.settled.memory.peak) })
+	row("settled: memory", func(r *result) string { return mebibytes(r.settled.memory.resident) })
+	row("settled: memory is", func(r *result) string { return r.settled.memory.parts() })
 	row("settled, a minute: writes; Events; reads", func(r *result) string { return counts(r.settled.requests) })
 	row("settled, a minute: operator's CPU", func(r *result) string { return milliseconds(r.settled.cost.cpu) })
 	row("restart: ready after", func(r *result) string { return seconds(r.restart.ready) })
 	row("restart: every track looked at after", func(r *result) string { return seconds(r.restart.looked) })
 	row("restart: writes; Events; reads", func(r *result) string { return counts(r.restart.requests) })
 	row("restart: operator's CPU", func(r *result) string { return milliseconds(r.restart.cost.cpu) })
-	row("restart: memory, and at most", func(r *result) string { return mebibytes(r.restart.memory) + ", " + mebibytes(r.restart.peak) })
+	row("restart: memory, and at most", func(r *result) string {
+		return mebibytes(r.restart.memory.resident) + ", " + mebibytes(r.restart.memory.peak)
+	})
+	row("restart: memory is", func(r *result) string { return r.restart.memory.parts() })
 	printRequests(out, results)
 }
 

@@ -147,10 +147,7 @@ func (b *bench) run(ctx context.Context) (*result, error) {
 	if r.settled, err = b.leaveAlone(ctx); err != nil {
 		return nil, err
 	}
-	if r.settled.memory, err = b.operator.memory("VmRSS"); err != nil {
-		return nil, err
-	}
-	if r.peak, err = b.operator.memory("VmHWM"); err != nil {
+	if r.settled.memory, err = b.operator.memory(); err != nil {
 		return nil, err
 	}
 	if err := b.profileHeap(ctx, "settled"); err != nil {
@@ -354,10 +351,7 @@ func (b *bench) restart(ctx context.Context) (restart, error) {
 	if out.cost, err = b.operator.cost(); err != nil {
 		return out, err
 	}
-	if out.memory, err = b.operator.memory("VmRSS"); err != nil {
-		return out, err
-	}
-	if out.peak, err = b.operator.memory("VmHWM"); err != nil {
+	if out.memory, err = b.operator.memory(); err != nil {
 		return out, err
 	}
 	out.requests, err = b.Requests(cluster.OperatorUser, "", start)
