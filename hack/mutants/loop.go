@@ -35,7 +35,7 @@ var loop = []mutant{
 	{"actions-newest-first", "answers the newest action first", observe,
 		`a.CreationTimestamp.Compare(b.CreationTimestamp.Time)`, `b.CreationTimestamp.Compare(a.CreationTimestamp.Time)`, looping},
 	{"selectors-unread", "does not look for Services of others that select the candidate's pods", observe,
-		`resources.ForeignSelectors(services.Items, labels)`, `resources.ForeignSelectors(nil, labels)`, looping},
+		`resources.ForeignSelectors(services.Items, labels)`, `resources.ForeignSelectors(services.Items[:0], labels)`, looping},
 
 	{"foreign-child-taken", "takes over a child of its name that is somebody else's", children,
 		`case metav1.IsControlledBy(object, release):`, `case true:`, looping},

@@ -24,7 +24,7 @@ const (
 	testBudget   = 4
 	statusBudget = 8
 	// readBudget is for what is read past the cache on the way, whatever else the namespace has.
-	readBudget = 48
+	readBudget = 36
 )
 
 // writesSince are the operator's successful writes in the namespace, from the API
