@@ -164,11 +164,12 @@ test-kill: envtest-assets ## Disturb the operator at every write of whole tales,
 test-upgrade: envtest-assets ## Replace the operator by one that renders and defaults otherwise, beside TRACKS= (100) settled tracks (docs/proof.md).
 	$(WITH_API_SERVER) go test ./test/upgrade -count=1 -vet=off -ldflags=-w -timeout 1h -v -tracks $(or $(TRACKS),100)
 
+# At thousands of tracks an API server would take all memory before it collects.
 .PHONY: bench
 bench: ## Measure TRACKS= (100,1000) tracks on a whole control plane with kwok's nodes: rolled out at once, settled, after a restart; PROFILES= is a directory for profiles of the operator (docs/benchmarks.md).
 	$(CLUSTER) build --only bench
 	go build -ldflags=-w -o bin/bench ./test/bench
-	$(WITH_API_SERVER) bin/bench $(if $(TRACKS),-tracks $(TRACKS)) $(if $(PROFILES),-profiles $(PROFILES))
+	GOMEMLIMIT=6GiB $(WITH_API_SERVER) bin/bench $(if $(TRACKS),-tracks $(TRACKS)) $(if $(PROFILES),-profiles $(PROFILES))
 
 .PHONY: bench-admission
 bench-admission: envtest-assets ## Measure what admission costs: policies by the API server's metrics, the webhook at 50 calls a second.
