@@ -22,7 +22,7 @@ LABELS ?=
 # asks 5,000 times at least; PROCS is how many stories are told at a time. ROUTER and PROTOCOL
 # are what those of scenarios are told by: Traefik, gRPC.
 LOAD ?= $(if $(findstring traffic,$(LABELS)),6,1)
-PROCS ?= $(if $(filter 1,$(LOAD)),5,2)
+PROCS ?= $(if $(filter 1,$(LOAD)),7,2)
 ROUTER ?= GatewayAPI
 PROTOCOL ?= HTTP
 # MUTANT is a regular expression for names of faults that alone are planted by `make
@@ -108,9 +108,9 @@ test-suites:
 test-packages:
 	go test -p 2 -count=1 -vet=off -ldflags=-w -timeout 20m -skip '^TestWorlds$$' $$(go list ./... | grep -v -e /test/e2e -e '/test/stories$$' -e '/test/admission$$' -e '/controllers/rollout$$' $(patsubst ./%,-e '/%$$',$(SUITES)))
 
-# The longest of those.
-test-admission:
-	$(WITH_API_SERVER) go test -count=1 -vet=off -ldflags=-w -timeout 20m ./test/admission
+# The longest of those: each process has an API server of its own.
+test-admission: bin/ginkgo
+	$(WITH_API_SERVER) bin/ginkgo --procs=2 --ldflags=-w --timeout=20m ./test/admission
 
 test-planner:
 	go test -count=1 -vet=off -ldflags=-w -coverprofile=cover.out ./controllers/rollout
