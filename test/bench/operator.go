@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +83,7 @@ func startOperator(c *cluster.Cluster, scratch, program, token string, flags []s
 }
 
 // asDeployed is how an operator collects its garbage in its Deployment, whatever holds for
-// the API server.
+// the API server: an error where the limit of its memory does not reach its collector.
 func asDeployed() ([]string, error) {
 	manifest, err := os.ReadFile(filepath.Join("config", "manager", "manager.yaml"))
 	if err != nil {
@@ -91,7 +93,15 @@ func asDeployed() ([]string, error) {
 	if err := yaml.Unmarshal(manifest, &manager); err != nil {
 		return nil, fmt.Errorf("parse the operator's Deployment: %w", err)
 	}
-	return []string{"GOGC=", fmt.Sprintf("GOMEMLIMIT=%d", manager.Spec.Template.Spec.Containers[0].Resources.Limits.Memory().Value())}, nil
+	for _, container := range manager.Spec.Template.Spec.Containers {
+		limit := container.Resources.Limits.Memory()
+		for _, e := range container.Env {
+			if e.Name == "GOMEMLIMIT" && e.ValueFrom != nil && e.ValueFrom.ResourceFieldRef != nil && e.ValueFrom.ResourceFieldRef.Resource == "limits.memory" && !limit.IsZero() {
+				return []string{"GOGC=", fmt.Sprintf("GOMEMLIMIT=%d", limit.Value())}, nil
+			}
+		}
+	}
+	return nil, errors.New("config/manager/manager.yaml has no container with a limit of memory that its GOMEMLIMIT is taken from")
 }
 
 // untilReady waits until it answers admission requests, its caches being filled.
@@ -155,6 +165,11 @@ func (o *operator) metric(name, label string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return sumOf(page, name, label)
+}
+
+// sumOf is the same of a page of metrics.
+func sumOf(page []byte, name, label string) (float64, error) {
 	sum, lines := 0.0, bufio.NewScanner(bytes.NewReader(page))
 	for lines.Scan() {
 		series, value, _ := strings.Cut(lines.Text(), " ")
@@ -210,6 +225,7 @@ func (m memory) parts() string {
 		mebibytes(m.file), mebibytes(m.objects), mebibytes(m.scattered), mebibytes(m.kept), mebibytes(m.own))
 }
 
+// memory reads what the kernel says of the process, and the runtime of its heap.
 func (o *operator) memory() (memory, error) {
 	var m memory
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", o.process.Process.Pid))
@@ -225,18 +241,26 @@ func (o *operator) memory() (memory, error) {
 				return m, fmt.Errorf("read the operator's memory: %w", err)
 			}
 			*into = kibibytes << 10
+			delete(of, name)
 		}
 	}
-	var inUse, idle, released float64
-	for name, into := range map[string]*float64{"heap_inuse_bytes": &inUse, "heap_idle_bytes": &idle, "heap_released_bytes": &released} {
-		if *into, err = o.metric("go_memstats_"+name, ""); err != nil {
+	if len(of) > 0 {
+		return m, fmt.Errorf("/proc/%d/status has no %v", o.process.Process.Pid, slices.Sorted(maps.Keys(of)))
+	}
+	// All are of one moment: from another one, what is kept can come out below nothing.
+	page, err := o.get(context.Background(), "/metrics")
+	if err != nil {
+		return m, err
+	}
+	var objects, inUse, idle, released float64
+	for name, into := range map[string]*float64{"alloc": &objects, "inuse": &inUse, "idle": &idle, "released": &released} {
+		if *into, err = sumOf(page, "go_memstats_heap_"+name+"_bytes", ""); err != nil {
 			return m, err
 		}
 	}
-	objects, err := o.metric("go_memstats_heap_alloc_bytes", "")
 	m.objects, m.scattered, m.kept = int64(objects), int64(inUse-objects), int64(idle-released)
 	m.own = m.resident - m.file - int64(inUse) - m.kept
-	return m, err
+	return m, nil
 }
 
 func freePort() (int, error) {
