@@ -63,7 +63,8 @@ var comesOrGoes = predicate.Funcs{UpdateFunc: func(event.UpdateEvent) bool { ret
 
 // noteChanged passes what policies select by, and what is noted.
 var noteChanged = predicate.Or(predicate.LabelChangedPredicate{}, predicate.Funcs{UpdateFunc: func(e event.UpdateEvent) bool {
-	return e.ObjectOld.GetAnnotations()[v1alpha1.AnnotationWriters] != e.ObjectNew.GetAnnotations()[v1alpha1.AnnotationWriters]
+	was, is := e.ObjectOld.GetAnnotations(), e.ObjectNew.GetAnnotations()
+	return was[v1alpha1.AnnotationWriters] != is[v1alpha1.AnnotationWriters] || was[v1alpha1.AnnotationTracked] != is[v1alpha1.AnnotationTracked]
 }})
 
 func (r *NamespaceReconciler) all(ctx context.Context) []reconcile.Request {
@@ -80,8 +81,9 @@ func (r *NamespaceReconciler) all(ctx context.Context) []reconcile.Request {
 	return requests
 }
 
-// Reconcile notes who else may write in a namespace, and guards it where a policy denies
-// interactive access. Where there is nothing to guard, nothing is noted.
+// Reconcile notes whether a namespace has a track and who else may write in it, and guards
+// it where a policy denies interactive access. Where there is nothing to guard, nothing is
+// noted.
 func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	if slices.Contains(guards.Unguarded, request.Name) {
 		return ctrl.Result{}, nil
@@ -90,6 +92,17 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	if err := r.Get(ctx, request.NamespacedName, namespace); err != nil {
 		return ctrl.Result{}, wrap(client.IgnoreNotFound(err), "read namespace %s", request.Name)
 	}
+	tracks := &v1alpha1.ReleaseTrackList{}
+	if err := r.List(ctx, tracks, client.InNamespace(request.Name), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
+		return ctrl.Result{}, fmt.Errorf("list the tracks of namespace %s: %w", request.Name, err)
+	}
+	tracked := ""
+	if len(tracks.Items) > 0 {
+		tracked = string(namespace.UID)
+	}
+	if err := noteOn(ctx, r.Client, namespace, v1alpha1.AnnotationTracked, tracked); err != nil {
+		return ctrl.Result{}, err
+	}
 	effective, err := policy.Read(ctx, r.Client, r.live, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -97,25 +110,19 @@ func (r *NamespaceReconciler) Reconcile(ctx context.Context, request ctrl.Reques
 	if err := noteOn(ctx, r.Client, namespace, v1alpha1.AnnotationWriters, strings.Join(effective.Writers(), "\n")); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, r.guard(ctx, namespace, effective)
+	return ctrl.Result{}, r.guard(ctx, namespace, effective, tracked != "")
 }
 
 // guard puts the guard label on a namespace that has a track, where a policy denies
 // interactive access, and takes away what it put there. What people put there stays.
-func (r *NamespaceReconciler) guard(ctx context.Context, namespace *metav1.PartialObjectMetadata, effective policy.Effective) error {
+func (r *NamespaceReconciler) guard(ctx context.Context, namespace *metav1.PartialObjectMetadata, effective policy.Effective, tracked bool) error {
 	is, guarded := namespace.Labels[v1alpha1.LabelGuarded]
 	if guarded && is != v1alpha1.GuardedByPolicy {
 		return nil
 	}
 	value := ""
-	if mode, _ := effective.InteractiveAccess(); mode == v1alpha1.PolicyDeny {
-		tracks := &v1alpha1.ReleaseTrackList{}
-		if err := r.List(ctx, tracks, client.InNamespace(namespace.Name), client.Limit(1), client.UnsafeDisableDeepCopy); err != nil {
-			return fmt.Errorf("list the tracks of namespace %s: %w", namespace.Name, err)
-		}
-		if len(tracks.Items) > 0 {
-			value = v1alpha1.GuardedByPolicy
-		}
+	if mode, _ := effective.InteractiveAccess(); mode == v1alpha1.PolicyDeny && tracked {
+		value = v1alpha1.GuardedByPolicy
 	}
 	return writeOn(ctx, r.Client, namespace, "labels", namespace.Labels, v1alpha1.LabelGuarded, value)
 }

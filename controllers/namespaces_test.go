@@ -77,3 +77,48 @@ func TestWritersAreNotedOnNamespaces(t *testing.T) {
 		t.Errorf("%d namespaces are looked at", got)
 	}
 }
+
+// TestTrackedIsNotedOnNamespaces: as long as there is a track, and by the UID, which a
+// namespace that is restored does not keep.
+func TestTrackedIsNotedOnNamespaces(t *testing.T) {
+	writes := 0
+	api := countPatches(t, &writes, corev1.AddToScheme).Build()
+	r := NewNamespaces(api, api)
+	expect := func(what, noted string, written int) {
+		t.Helper()
+		if _, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Name: "shop"}}); err != nil {
+			t.Fatal(err)
+		}
+		namespace := &corev1.Namespace{}
+		if err := api.Get(t.Context(), client.ObjectKey{Name: "shop"}, namespace); err != nil {
+			t.Fatal(err)
+		}
+		if got, is := namespace.Annotations[v1alpha1.AnnotationTracked]; got != noted || is != (noted != "") || writes != written {
+			t.Errorf("%s: annotations are %v, by %d writes, want %q by %d", what, namespace.Annotations, writes, noted, written)
+		}
+		writes = 0
+	}
+	restored := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "shop", UID: "second", Annotations: map[string]string{v1alpha1.AnnotationTracked: "first"}}}
+	first := &v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}
+	second := &v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "basket"}}
+	elsewhere := &v1alpha1.ReleaseTrack{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "shop"}}
+	for _, object := range []client.Object{restored, elsewhere} {
+		if err := api.Create(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("restored, without a track", "", 1)
+	for _, track := range []*v1alpha1.ReleaseTrack{first, second} {
+		if err := api.Create(t.Context(), track); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect("two tracks", "second", 1)
+	expect("again", "second", 0)
+	for i, track := range []*v1alpha1.ReleaseTrack{first, second} {
+		if err := api.Delete(t.Context(), track); err != nil {
+			t.Fatal(err)
+		}
+		expect("one fewer", []string{"second", ""}[i], i)
+	}
+}

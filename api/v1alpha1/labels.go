@@ -69,6 +69,9 @@ const (
 	// writers do there, a line each: "annotate KEY USERNAME", "scale USERNAME", "resize
 	// USERNAME", "inject IMAGE". Admission reads it; it is absent where there are none.
 	AnnotationWriters = ReservedPrefix + "writers"
+	// AnnotationTracked, on a Namespace that has a track, is the UID of the Namespace: one
+	// that comes back from a backup has another, and says nothing until it is noted anew.
+	AnnotationTracked = ReservedPrefix + "tracked"
 	// AnnotationWeight is the step weight for which an EveryStep test Job runs.
 	AnnotationWeight = ReservedPrefix + "weight"
 )

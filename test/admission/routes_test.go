@@ -81,6 +81,7 @@ func running(release string) *attempts.World {
 		Expect(admin.Create(ctx, object)).To(Succeed())
 	}
 	Expect(admin.Create(ctx, newTrack(namespace.Name, track))).To(Succeed())
+	noteTrack(namespace.Name)
 	rel := newRelease(namespace.Name, release, track, "1")
 	Expect(admin.Create(ctx, rel)).To(Succeed())
 	Expect(operator.Patch(ctx, rel, mergePatch(putMark))).To(Succeed())

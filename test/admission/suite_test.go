@@ -31,6 +31,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/strata-release/strata/api/v1alpha1"
+	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/controllers/admission"
 	"github.com/strata-release/strata/controllers/admission/guards"
 )
@@ -129,6 +130,14 @@ func anotherLeads() {
 	})).To(Succeed())
 }
 
+// noteTrack has the operator note on a namespace that it has a track, and what else
+// admission has to know of it.
+func noteTrack(namespace string) {
+	GinkgoHelper()
+	_, err := controllers.NewNamespaces(operator, operator).Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKey{Name: namespace}})
+	Expect(err).NotTo(HaveOccurred())
+}
+
 // startWebhook runs the webhook as the operator does, with its own role.
 func startWebhook() {
 	mgr, err := ctrl.NewManager(operatorConfig(), ctrl.Options{
@@ -157,7 +166,10 @@ func endWebhook() {
 }
 
 // install applies a manifest of the repository, the webhook by address.
-func install(file string) {
+func install(file string) { apply(admin, file) }
+
+func apply(by client.Client, file string) {
+	GinkgoHelper()
 	data, err := os.ReadFile(repository(file))
 	Expect(err).NotTo(HaveOccurred())
 	for _, document := range bytes.Split(data, []byte("\n---")) {
@@ -167,7 +179,7 @@ func install(file string) {
 			continue
 		}
 		byAddress(object)
-		Expect(admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("test"), client.ForceOwnership)).To(Succeed(), file)
+		Expect(by.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), client.FieldOwner("test"), client.ForceOwnership)).To(Succeed(), file)
 	}
 }
 

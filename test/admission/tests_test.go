@@ -37,6 +37,7 @@ var _ = Describe("The result of a test", func() {
 			Spec:       corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "test", Image: image}}},
 		}
 		Expect(admin.Create(ctx, newTrack(pod.Namespace, "shop"))).To(Succeed())
+		noteTrack(pod.Namespace)
 		Eventually(func() error { return admin.Create(ctx, pod.DeepCopy(), client.DryRunAll) }).Should(MatchError(ContainSubstring("STRATA-040")))
 		Expect(controllerOf("job-controller").Create(ctx, pod)).To(Succeed())
 		Expect(admin.Status().Patch(ctx, pod.DeepCopy(), mergePatch(`{"status":{"phase":"Succeeded"}}`))).To(MatchError(ContainSubstring("STRATA-015")))

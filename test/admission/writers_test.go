@@ -13,11 +13,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/strata-release/strata/api/v1alpha1"
-	"github.com/strata-release/strata/controllers"
 	"github.com/strata-release/strata/test/attempts"
 )
 
@@ -32,8 +30,7 @@ var _ = Describe("A writer that a policy names", Ordered, func() {
 	}
 	note := func() {
 		GinkgoHelper()
-		_, err := controllers.NewNamespaces(operator, operator).Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(namespace)})
-		Expect(err).NotTo(HaveOccurred())
+		noteTrack(namespace.Name)
 	}
 	BeforeAll(func() {
 		w = running("written-1")

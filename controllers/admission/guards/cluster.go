@@ -22,6 +22,7 @@ var clusterWide = []Route{
 		Operations: operations(update),
 		Only: `has(oldObject.metadata.labels) && '` + v1alpha1.LabelGuarded + `' in oldObject.metadata.labels && ` +
 			`!(has(object.metadata.labels) && '` + v1alpha1.LabelGuarded + `' in object.metadata.labels)`,
+		Labelled:   []string{v1alpha1.LabelGuarded},
 		Everywhere: true,
 		Each:       &Each{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ImmutableRelease", Labelled: v1alpha1.LabelHeld},
 		Rules: []Rule{{

@@ -9,7 +9,7 @@ import (
 )
 
 // What belongs to a release is found on what is stored, never on what is asked
-// for. objectSelector is of no use here: it passes over subresources.
+// for. objectSelector is of no use here: it passes over Scale and what connects.
 const (
 	// ownedByRelease finds the children of a release. One that has no owner any more,
 	// because its release was deleted with --cascade=orphan, is somebody's own.
@@ -102,6 +102,11 @@ var (
 	oldLabels     = variable("oldLabels", `oldObject == null ? {} : oldObject.metadata.?labels.orValue({})`)
 	oldAnnotation = variable("oldAnnotations", `oldObject == null ? {} : oldObject.metadata.?annotations.orValue({})`)
 	releaseOf     = variable("release", `oldObject.metadata.?labels[?'`+v1alpha1.LabelRelease+`'].orValue(oldObject.metadata.?ownerReferences[?0].?name.orValue('(unknown)'))`)
+	// tracked is true where there is a track. A namespace that is restored has none until
+	// all else is there, and then looks closely at what it finds. This is noted by the
+	// operator, since a policy for every workload must not wait for a kind of ours to be
+	// known (Route.Labelled). The UID is there, but not declared.
+	tracked = variable("tracked", `namespaceObject.metadata.?annotations[?'`+v1alpha1.AnnotationTracked+`'].orValue('') == dyn(namespaceObject).metadata.uid`)
 	// writersOf are the lines that the operator notes on the namespace: who else may write
 	// what.
 	writersOf     = variable("writers", `namespaceObject.metadata.?annotations[?'`+v1alpha1.AnnotationWriters+`'].orValue('').split('\n')`)

@@ -11,6 +11,8 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/strata-release/strata/api/v1alpha1"
 )
 
 func TestManifestsAreUpToDate(t *testing.T) {
@@ -134,6 +136,38 @@ func TestWhatIsInvalidIsExplained(t *testing.T) {
 				t.Errorf("%s: %q, and it is explained: %v", rule.ID, rule.Invalid, explained[rule.ID])
 			}
 		}
+	}
+}
+
+// An API server that has just begun refuses whatever a policy matches whose parameters are of
+// a kind that it does not know yet: nothing but what carries our labels, then.
+func TestPoliciesByOurKindsAreForWhatIsOurs(t *testing.T) {
+	found := 0
+	for _, policy := range ValidatingPolicies(InCluster) {
+		if kind := policy.Spec.ParamKind; kind == nil || !strings.HasPrefix(kind.APIVersion, v1alpha1.ReservedPrefix) {
+			continue
+		}
+		found++
+		selector := policy.Spec.MatchConstraints.ObjectSelector
+		if selector == nil || len(selector.MatchExpressions) == 0 {
+			t.Errorf("%s looks at %s, and matches what is nobody's of ours", policy.Name, policy.Spec.ParamKind.Kind)
+			continue
+		}
+		for _, label := range selector.MatchExpressions {
+			if label.Operator != "Exists" || !strings.HasPrefix(label.Key, v1alpha1.ReservedPrefix) {
+				t.Errorf("%s selects by %v", policy.Name, label)
+			}
+		}
+		for _, rule := range policy.Spec.MatchConstraints.ResourceRules {
+			for _, resource := range rule.Resources {
+				if strings.HasSuffix(resource, "/scale") || slices.Contains(rule.Operations, "CONNECT") {
+					t.Errorf("%s: %s %v has no labels to select by", policy.Name, resource, rule.Operations)
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no policy has parameters of our kinds: this test looks at nothing")
 	}
 }
 

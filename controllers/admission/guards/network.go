@@ -41,6 +41,7 @@ var network = []Route{
 		},
 		Operations:  operations(update, remove),
 		Only:        routeOfTrack,
+		Labelled:    []string{v1alpha1.LabelTrack, v1alpha1.LabelRoute},
 		Controllers: []string{garbageCollector, namespaceController},
 		// A track that is gone has let go of its routes.
 		Each: &Each{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ReleaseTrack"},

@@ -49,9 +49,13 @@ func (e *Each) ref() *admissionv1.ParamRef {
 	return &admissionv1.ParamRef{Selector: selector, ParameterNotFoundAction: &allow}
 }
 
-// labelled selects what carries a label.
-func labelled(key string) *metav1.LabelSelector {
-	return &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: key, Operator: metav1.LabelSelectorOpExists}}}
+// labelled selects what carries all these labels.
+func labelled(keys ...string) *metav1.LabelSelector {
+	selector := &metav1.LabelSelector{}
+	for _, key := range keys {
+		selector.MatchExpressions = append(selector.MatchExpressions, metav1.LabelSelectorRequirement{Key: key, Operator: metav1.LabelSelectorOpExists})
+	}
+	return selector
 }
 
 // render keeps "operator" and "controller" the first two variables of every
@@ -76,6 +80,9 @@ func (r *Route) render(operator Identity) *admissionv1.ValidatingAdmissionPolicy
 	}
 	if !r.Everywhere {
 		policy.Spec.MatchConstraints.NamespaceSelector = applicationNamespaces()
+	}
+	if len(r.Labelled) > 0 {
+		policy.Spec.MatchConstraints.ObjectSelector = labelled(r.Labelled...)
 	}
 	if r.Only != "" {
 		policy.Spec.MatchConditions = []admissionv1.MatchCondition{{Name: "only", Expression: r.Only}}

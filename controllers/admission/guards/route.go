@@ -21,6 +21,11 @@ type Route struct {
 	Only string
 	// Controllers of Kubernetes for which the variable "controller" is true.
 	Controllers []string
+	// Labelled: only what carries these labels, or carried them before, is looked at. It is
+	// decided before all else, also by an API server that has just begun and does not know
+	// the kind of Each yet: until then it refuses whatever it would have to look at. Not for
+	// scale and for what connects, whose objects have no labels.
+	Labelled []string
 	// Everywhere: also in the namespaces that are otherwise left alone.
 	Everywhere bool
 	// Each says of which objects of the request's namespace there is one after the

@@ -175,13 +175,10 @@ var workloads = []Route{
 			{"traefik.io", "*", []string{"traefikservices"}},
 			{"networking.istio.io", "*", []string{"virtualservices"}},
 		},
-		Operations: operations(create, update),
-		Only:       carriesReserved,
-		// Where there is a track. A namespace that is restored has none until all else is
-		// there, and then looks closely at what it finds.
-		Each:        &Each{APIVersion: v1alpha1.GroupVersion.String(), Kind: "ReleaseTrack"},
+		Operations:  operations(create, update),
+		Only:        carriesReserved,
 		Controllers: []string{deploymentController, replicaSetController, jobController},
-		Variables: variables(variable("restorer", "false"),
+		Variables: variables(variable("restorer", "false"), tracked,
 			variable("old", `oldObject == null ? {} : oldObject`),
 			variable("template", `object.?spec.?jobTemplate.?spec.?template.or(object.?spec.?template).or(object.?template).orValue({})`),
 			variable("oldTemplate", `variables.old.?spec.?jobTemplate.?spec.?template.or(variables.old.?spec.?template).or(variables.old.?template).orValue({})`),
@@ -189,7 +186,7 @@ var workloads = []Route{
 		Rules: []Rule{
 			{
 				ID: "STRATA-040",
-				Expression: excepted + ` || variables.restorer || ` + all(
+				Expression: excepted + ` || variables.restorer || !variables.tracked || ` + all(
 					reservedPart(`labels`), reservedPart(`annotations`)),
 				Says:    "labels and annotations that begin with " + v1alpha1.ReservedPrefix + " are the operator's: what carries them is taken for a part of a release",
 				Detail:  `object.kind + ' ' + object.metadata.?name.orValue(object.metadata.?generateName.orValue('')) + ': labels and annotations that begin with ` + v1alpha1.ReservedPrefix + ` are the operator\'s: what carries them is taken for a part of release ' + variables.old.?metadata.?labels[?'` + v1alpha1.LabelRelease + `'].or(object.metadata.?labels[?'` + v1alpha1.LabelRelease + `']).or(variables.template.?metadata.?labels[?'` + v1alpha1.LabelRelease + `']).orValue('(none)')`,
@@ -197,7 +194,7 @@ var workloads = []Route{
 			},
 			{
 				ID: "STRATA-041",
-				Expression: excepted + ` || variables.restorer || object.metadata.?ownerReferences.orValue([]).all(o, !o.apiVersion.startsWith('` + v1alpha1.ReservedPrefix + `') || ` +
+				Expression: excepted + ` || variables.restorer || !variables.tracked || object.metadata.?ownerReferences.orValue([]).all(o, !o.apiVersion.startsWith('` + v1alpha1.ReservedPrefix + `') || ` +
 					`variables.old.?metadata.?ownerReferences.orValue([]).exists(p, p.uid == o.uid && p.kind == o.kind))`,
 				Says:    "what a release or a track owns is made by the operator alone",
 				Detail:  `object.kind + ' ' + object.metadata.?name.orValue(object.metadata.?generateName.orValue('')) + ': what a release or a track owns is made by the operator alone'`,
