@@ -187,7 +187,8 @@ e2e: bin/ginkgo ## Run the stories on a real cluster under load; LABELS= picks s
 .PHONY: chaos
 chaos: bin/ginkgo ## Break what Strata stands on, one thing after another, while tracks roll out under load on a real cluster.
 	go test -tags e2e -c -ldflags=-w -o bin/e2e.test ./test/e2e
-	hack/with-strata bin/ginkgo --timeout=12m --label-filter=chaos $(if $(SEED),--seed=$(SEED)) bin/e2e.test
+	go run ./test/stepped -step 30s -o dist/stepped/manager
+	STRATA_MANAGER=dist/stepped/manager hack/with-strata bin/ginkgo --timeout=12m --label-filter=chaos $(if $(SEED),--seed=$(SEED)) bin/e2e.test
 
 .PHONY: bench-rollback
 bench-rollback: bin/ginkgo ## Measure rollbacks to a warm release on a real cluster under load, ROLLBACKS= (100) for each kind of route.

@@ -9,12 +9,14 @@ const (
 	copies    = "controllers/copies.go"
 	entering  = "controllers/admission/access.go"
 	upkeepDir = "controllers/admission/upkeep"
+	noting    = "controllers/namespaces.go"
 )
 
 var (
 	// These are the tests of the loop of what was changed.
 	snapshotting = []finder{{"tests of the loop", "./controllers", []string{"-test.run=Snapshot|DigestKey"}}}
 	repairing    = []finder{{"tests of the loop", "./controllers", []string{"-test.run=^TestDrift"}}}
+	notes        = []finder{{"tests of the loop", "./controllers", []string{"-test.run=NotedOnNamespaces$"}}}
 	judging      = []finder{{"tests of the loop", "./controllers", []string{"-test.run=^TestChangedJobs"}}}
 )
 
@@ -45,6 +47,15 @@ var guarding = []mutant{
 		`known[object.GetUID()].is(now) {`, `known[object.GetUID()].generation > 0 {`, repairing},
 	{"job-judged-once", "takes the Job of a test for what it was, also when it was changed", "controllers/notebook.go",
 		`known.version == job.ResourceVersion && known.seal == seal`, `known.seal == seal`, judging},
+
+	{"tracks-unnoted", "does not note that a namespace has a track, so that anybody makes parts of releases there", noting,
+		`tracked = string(namespace.UID)`, `tracked = ""`, notes},
+	{"tracks-noted-by-name", "takes a namespace that came back from a backup for one that has its track", noting,
+		`tracked = string(namespace.UID)`, `tracked = namespace.Name`, notes},
+	{"tracks-noted-for-ever", "keeps a note on a namespace whose last track is gone", noting,
+		`if len(tracks.Items) > 0 {`, `if len(tracks.Items) > 0 || namespace.Annotations[v1alpha1.AnnotationTracked] == string(namespace.UID) {`, notes},
+	{"all-await-our-kinds", "has an API server that does not know our kinds yet refuse what is nobody's of ours", "controllers/admission/guards/render.go",
+		`labelled(r.Labelled...)`, `nil`, testsOf("./controllers/admission/guards")},
 
 	{"snapshot-changed-returns", "goes back to pods that may run other configuration than was sealed", snapshots,
 		`if s.Difference != "" || !serves && !s.Known {`, `if !serves && !s.Known {`, planning},

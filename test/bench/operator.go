@@ -58,7 +58,7 @@ func startOperator(c *cluster.Cluster, scratch, program, token string, flags []s
 		return nil, err
 	}
 	defer log.Close()
-	collects, err := asDeployed()
+	collects, err := asDeployed(".")
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +82,10 @@ func startOperator(c *cluster.Cluster, scratch, program, token string, flags []s
 	return o, nil
 }
 
-// asDeployed is how an operator collects its garbage in its Deployment, whatever holds for
-// the API server: an error where the limit of its memory does not reach its collector.
-func asDeployed() ([]string, error) {
-	manifest, err := os.ReadFile(filepath.Join("config", "manager", "manager.yaml"))
+// asDeployed is how an operator collects its garbage in its Deployment, below the root of the
+// source, whatever holds for the API server: an error where the limit of its memory does not reach its collector.
+func asDeployed(root string) ([]string, error) {
+	manifest, err := os.ReadFile(filepath.Join(root, "config", "manager", "manager.yaml"))
 	if err != nil {
 		return nil, fmt.Errorf("read the operator's Deployment: %w", err)
 	}

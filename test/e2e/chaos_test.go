@@ -15,6 +15,7 @@ import (
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -32,6 +33,10 @@ const tales = 2
 // node without a kubelet, and with it every pod, counts as lost.
 const whileBroken = 15 * time.Second
 
+// clockStep is what the operator's clock is stepped by: ten times as long as a hold. The
+// program is built so (Makefile).
+const clockStep = 30 * time.Second
+
 // fault is something that breaks around Strata, and is mended.
 type fault struct {
 	name string
@@ -40,7 +45,9 @@ type fault struct {
 	// program is one of the local cluster's node that is ended; "" where strike breaks
 	// something else.
 	program string
-	strike  func(context.Context, *world, *rand.Rand)
+	// local says that it needs the local cluster, as every program does.
+	local  bool
+	strike func(context.Context, *world, *rand.Rand)
 }
 
 var faults = []fault{
@@ -62,6 +69,7 @@ var faults = []fault{
 		w.drain(ctx, stable)
 	}},
 	{name: "the certificate of the webhook expires", strike: expireCertificate},
+	{name: "the operator's clock is stepped, half a minute ahead, then behind", local: true, strike: stepClock},
 	{name: "the gateway is restarted", costs: "nobody listens while the only gateway begins again", strike: restartGateway},
 }
 
@@ -109,18 +117,49 @@ func expireCertificate(ctx context.Context, w *world, _ *rand.Rand) {
 	}).WithTimeout(foundWithin).Should(Succeed())
 }
 
-// untilWhole waits until a Deployment gets a pod. When the API server is back, those that
-// have watched it are not: each of them has waited longer after each try, and tries again
-// within a minute, for each kind by itself. Until then nobody replaces what is killed.
+// stepClock steps the operator's clock ahead of the API server's until the log says so, then
+// as far behind, and sets it right. The log does not run backwards: what is counted by its
+// times stands still until the clock has come to where it was.
+func stepClock(ctx context.Context, w *world, _ *rand.Rand) {
+	step := func(ahead bool, says string, differs func(time.Duration) bool) {
+		GinkgoHelper()
+		from := len(w.records(ctx))
+		Eventually(ctx, func() error { return w.StepClock(ctx, ahead) }).WithTimeout(patience).Should(Succeed())
+		Eventually(ctx, func(g Gomega) {
+			var by []time.Duration
+			for _, r := range w.records(ctx)[from:] {
+				by = append(by, r.Spec.Time.Sub(r.CreationTimestamp.Time))
+			}
+			g.Expect(slices.ContainsFunc(by, differs)).To(BeTrue(), "no record whose time is %s the API server's: those of all since differ by %v", says, by)
+		}).WithTimeout(2 * time.Minute).WithPolling(500 * time.Millisecond).Should(Succeed())
+	}
+	// The API server tells whole seconds.
+	step(true, "ahead of", func(ahead time.Duration) bool { return ahead > clockStep-2*time.Second })
+	right := func(ahead time.Duration) bool { return ahead.Abs() < 2*time.Second }
+	step(false, "that of", right)
+	step(false, "behind", func(ahead time.Duration) bool { return ahead < 2*time.Second-clockStep })
+	step(true, "that of", right)
+}
+
+// untilWhole waits until a Deployment gets a pod, and the gateway leads to it. When the API
+// server is back, those that have watched it are not: each of them has waited longer after
+// each try, and tries again within a minute, for each kind by itself. Until then nobody
+// replaces what is killed, and the gateway goes on asking pods that are gone.
 func (w *world) untilWhole(ctx context.Context) {
 	GinkgoHelper()
-	probe := w.NewProbe(w.namespace)
-	Expect(w.Client.Create(ctx, probe)).To(Succeed())
-	Eventually(ctx, func() (int32, error) {
-		err := w.Client.Get(ctx, client.ObjectKeyFromObject(probe), probe)
-		return probe.Status.AvailableReplicas, err
-	}).WithTimeout(2 * time.Minute).Should(BeEquivalentTo(1))
-	Expect(w.Client.Delete(ctx, probe)).To(Succeed())
+	name := fmt.Sprintf("probe-%d", time.Now().UnixNano())
+	host := name + "." + harness.Host(w.namespace)
+	probe := w.NewProbe(w.namespace, name, host)
+	for _, object := range probe {
+		Expect(w.Client.Create(ctx, object)).To(Succeed())
+	}
+	Eventually(ctx, func() error {
+		_, err := w.askHost(ctx, host, "/")
+		return err
+	}).WithTimeout(2 * time.Minute).Should(Succeed())
+	for _, object := range probe {
+		Expect(w.Client.Delete(ctx, object, client.PropagationPolicy(metav1.DeletePropagationBackground))).To(Succeed())
+	}
 }
 
 // happened is a fault and when it was there.
@@ -286,7 +325,7 @@ func strikeAll(ctx context.Context, w *world) []happened {
 	var done []happened
 	for _, i := range random.Perm(len(faults)) {
 		f := faults[i]
-		if f.program != "" && harness.LocalCluster() == "" {
+		if (f.local || f.program != "") && harness.LocalCluster() == "" {
 			w.note("%s: left out, since this is not the local cluster", f.name)
 			continue
 		}

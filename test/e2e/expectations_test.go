@@ -131,11 +131,16 @@ type answer struct {
 // ask sends one request of its own to the story's hostname, over a new connection, with
 // headers "Name: value".
 func (w *world) ask(ctx context.Context, path string, headers ...string) (answer, error) {
+	return w.askHost(ctx, harness.Host(w.namespace), path, headers...)
+}
+
+// askHost is the same under another hostname.
+func (w *world) askHost(ctx context.Context, host, path string, headers ...string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.GatewayURL+path, nil)
 	if err != nil {
 		return answer{}, err
 	}
-	request.Host, request.Close = harness.Host(w.namespace), true
+	request.Host, request.Close = host, true
 	for _, header := range headers {
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)

@@ -20,7 +20,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 )
 
 // Patient is the environment with a client whose reads wait for an API server that is
@@ -91,13 +93,43 @@ func (e *Environment) FreezeOperator(ctx context.Context, name string) (thaw fun
 	if err != nil {
 		return nil, err
 	}
-	signal := func(s syscall.Signal) error {
-		if err := syscall.Kill(process, s); err != nil && !errors.Is(err, syscall.ESRCH) { // it has ended
-			return fmt.Errorf("signal %s to process %d of pod %s: %w", s, process, name, err)
-		}
-		return nil
+	return func() error { return signal(process, syscall.SIGCONT) }, signal(process, syscall.SIGSTOP)
+}
+
+// StepClock steps the clock of the operator that leads, ahead or back by the step that it was
+// built with (test/stepped). Of the local cluster, whose processes are this machine's. An
+// operator that was built otherwise ends by it.
+func (e *Environment) StepClock(ctx context.Context, ahead bool) error {
+	pods, err := e.operatorPods(ctx)
+	if err != nil {
+		return err
 	}
-	return func() error { return signal(syscall.SIGCONT) }, signal(syscall.SIGSTOP)
+	leader, err := e.Leader(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range pods {
+		if pods[i].Name != leader {
+			continue
+		}
+		process, err := processOf(&pods[i], "manager")
+		if err != nil {
+			return err
+		}
+		if ahead {
+			return signal(process, syscall.SIGUSR1)
+		}
+		return signal(process, syscall.SIGUSR2)
+	}
+	return fmt.Errorf("step the operator's clock: pod %s leads, and is not there", leader)
+}
+
+// signal tells it to a process; one that has ended does not hear it.
+func signal(process int, s syscall.Signal) error {
+	if err := syscall.Kill(process, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal %s to process %d: %w", s, process, err)
+	}
+	return nil
 }
 
 // processOf is the process of a pod that runs a program.
@@ -146,16 +178,28 @@ func nft(rules string) error {
 	return nil
 }
 
-// NewProbe is a Deployment of one pod that has nothing to do with Strata: it becomes
-// available where the controllers, the scheduler and the kubelet do their work.
-func (e *Environment) NewProbe(namespace string) *appsv1.Deployment {
-	labels := map[string]string{"strata-story": "probe"}
-	probe := &appsv1.Deployment{Spec: appsv1.DeploymentSpec{
-		Selector: &metav1.LabelSelector{MatchLabels: labels},
-		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{e.container("serve")}}},
-	}}
-	probe.Namespace, probe.GenerateName = namespace, "probe-"
-	return probe
+// NewProbe is a Deployment of one pod, and what leads from the Gateway to it under a hostname,
+// which have nothing to do with Strata. It becomes available where the controllers, the
+// scheduler and the kubelet do their work, and answers where the gateway hears of what changes.
+func (e *Environment) NewProbe(namespace, name, hostname string) []client.Object {
+	labels := map[string]string{"strata-story": name}
+	meta := metav1.ObjectMeta{Namespace: namespace, Name: name}
+	return []client.Object{
+		&appsv1.Deployment{ObjectMeta: meta, Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels},
+			Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: corev1.PodSpec{Containers: []corev1.Container{e.container("serve")}}},
+		}},
+		&corev1.Service{ObjectMeta: meta, Spec: corev1.ServiceSpec{Selector: labels, Ports: []corev1.ServicePort{{Port: 8080}}}},
+		&gatewayv1.HTTPRoute{ObjectMeta: meta, Spec: gatewayv1.HTTPRouteSpec{
+			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{
+				Namespace: ptr.To(gatewayv1.Namespace(e.Gateway.Namespace)), Name: gatewayv1.ObjectName(e.Gateway.Name),
+			}}},
+			Hostnames: []gatewayv1.Hostname{gatewayv1.Hostname(hostname)},
+			Rules: []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{
+				BackendObjectReference: gatewayv1.BackendObjectReference{Name: gatewayv1.ObjectName(name), Port: ptr.To[gatewayv1.PortNumber](8080)},
+			}}}}},
+		}},
+	}
 }
 
 // localCluster runs the program where it is meant to run: stories are told on the node's

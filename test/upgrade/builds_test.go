@@ -2,12 +2,11 @@ package upgrade
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+
+	"github.com/strata-release/strata/test/variant"
 )
 
 // repository is the root of the source.
@@ -48,53 +47,12 @@ var newerSource = []change{
 
 // buildOperators builds both into a directory.
 func buildOperators(ctx context.Context, scratch string) (older, newer string, err error) {
-	overlay, err := writeOverlay(scratch)
-	if err != nil {
-		return "", "", err
+	var differs variant.Source
+	for _, c := range newerSource {
+		differs.Lines = append(differs.Lines, variant.Line{File: c.file, From: c.from, To: c.to})
 	}
 	older, newer = filepath.Join(scratch, "older"), filepath.Join(scratch, "newer")
-	for _, arguments := range [][]string{{"-o", older}, {"-o", newer, "-overlay", overlay}} {
-		build := exec.CommandContext(ctx, "go", append(append([]string{"build", "-ldflags=-w"}, arguments...), "./cmd/manager")...)
-		build.Dir = repository
-		if said, err := build.CombinedOutput(); err != nil {
-			return "", "", fmt.Errorf("build an operator: %w: %s", err, said)
-		}
-	}
-	return older, newer, nil
-}
-
-// writeOverlay writes the changed files, and what tells the compiler of them. A change whose
-// line is not there any more is an error: it would change nothing.
-func writeOverlay(scratch string) (string, error) {
-	root, err := filepath.Abs(repository)
-	if err != nil {
-		return "", err
-	}
-	changed, replace := map[string]string{}, map[string]string{}
-	for _, c := range newerSource {
-		file := filepath.Join(root, c.file)
-		if changed[file] == "" {
-			source, err := os.ReadFile(file)
-			if err != nil {
-				return "", fmt.Errorf("read the source: %w", err)
-			}
-			changed[file] = string(source)
-		}
-		if n := strings.Count(changed[file], c.from); n != 1 {
-			return "", fmt.Errorf("%s has %q %d times, want once: correct newerSource", c.file, c.from, n)
-		}
-		changed[file] = strings.Replace(changed[file], c.from, c.to, 1)
-	}
-	for file, source := range changed {
-		replace[file] = filepath.Join(scratch, strings.ReplaceAll(strings.TrimPrefix(file, root+"/"), "/", "-"))
-		if err := os.WriteFile(replace[file], []byte(source), 0o600); err != nil {
-			return "", fmt.Errorf("write a changed source: %w", err)
-		}
-	}
-	content, err := json.Marshal(map[string]any{"Replace": replace})
-	if err != nil {
-		return "", err
-	}
-	overlay := filepath.Join(scratch, "overlay.json")
-	return overlay, os.WriteFile(overlay, content, 0o600)
+	return older, newer, errors.Join(
+		variant.Build(ctx, repository, older, variant.Source{}),
+		variant.Build(ctx, repository, newer, differs))
 }

@@ -87,6 +87,17 @@ forbidden. A release that is held is not deleted by it either (STRATA-030), nor 
 ReplicaSets and copies of configuration of a release (STRATA-028, STRATA-029), also while the
 operator is away.
 
+## While an API server begins again
+
+An API server that begins again often does not know the kinds of CRDs for up to 30 s, and refuses
+until then what it would have to look up there: "failed to find resource referenced by
+paramKind". Of Strata that is STRATA-036, STRATA-037 and STRATA-053: a change of a route of a track, by the
+operator too, which asks again, and of a namespace that is guarded. All else is judged as ever, and what is not Strata's
+is written. Where there are several API servers, the others answer as ever.
+
+So STRATA-040 and STRATA-041 do not look tracks up: the operator notes on a Namespace that has a track its
+UID (` + "`strata.dev/tracked`" + `), and takes that away with the last track.
+
 ## Namespaces that are guarded
 
 ` + "`kubectl label namespace shop strata.dev/guarded=true`" + ` closes a namespace to exec, attach, cp,
