@@ -91,16 +91,29 @@ func (e *Environment) ScaleOperator(ctx context.Context, replicas int32) error {
 	return nil
 }
 
-// lease is the one that the operator's replicas compete for; somebody holds it.
+// nextLeader is how long nobody leads at the most where an operator has handed over.
+const nextLeader = time.Minute
+
+// lease is the one that the operator's replicas compete for. One that has ended hands it over,
+// and for a moment nobody holds it.
 func (e *Environment) lease(ctx context.Context) (*coordinationv1.LeaseSpec, error) {
-	var leases coordinationv1.LeaseList
-	if err := e.Client.List(ctx, &leases, client.InNamespace(e.OperatorNamespace)); err != nil {
-		return nil, fmt.Errorf("list the operator's Leases: %w", err)
+	for end := time.Now().Add(nextLeader); ; {
+		var leases coordinationv1.LeaseList
+		if err := e.Client.List(ctx, &leases, client.InNamespace(e.OperatorNamespace)); err != nil {
+			return nil, fmt.Errorf("list the operator's Leases: %w", err)
+		}
+		if len(leases.Items) == 1 && leases.Items[0].Spec.AcquireTime != nil && ptr.Deref(leases.Items[0].Spec.HolderIdentity, "") != "" {
+			return &leases.Items[0].Spec, nil
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("namespace %s has %d Leases, want one that is held", e.OperatorNamespace, len(leases.Items))
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(200 * time.Millisecond):
+		}
 	}
-	if len(leases.Items) != 1 || leases.Items[0].Spec.AcquireTime == nil || ptr.Deref(leases.Items[0].Spec.HolderIdentity, "") == "" {
-		return nil, fmt.Errorf("namespace %s has %d Leases, want one that is held", e.OperatorNamespace, len(leases.Items))
-	}
-	return &leases.Items[0].Spec, nil
 }
 
 // LeaderSince is when the operator that leads began to.
