@@ -93,7 +93,12 @@ func (e *Environment) FreezeOperator(ctx context.Context, name string) (thaw fun
 	if err != nil {
 		return nil, err
 	}
-	return func() error { return signal(process, syscall.SIGCONT) }, signal(process, syscall.SIGSTOP)
+	return func() error {
+		if err := signal(process, syscall.SIGCONT); !errors.Is(err, syscall.ESRCH) { // it has ended
+			return err
+		}
+		return nil
+	}, signal(process, syscall.SIGSTOP)
 }
 
 // StepClock steps the clock of the operator that leads, ahead or back by the step that it was
@@ -124,9 +129,9 @@ func (e *Environment) StepClock(ctx context.Context, ahead bool) error {
 	return fmt.Errorf("step the operator's clock: pod %s leads, and is not there", leader)
 }
 
-// signal tells it to a process; one that has ended does not hear it.
+// signal tells it to a process.
 func signal(process int, s syscall.Signal) error {
-	if err := syscall.Kill(process, s); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := syscall.Kill(process, s); err != nil {
 		return fmt.Errorf("signal %s to process %d: %w", s, process, err)
 	}
 	return nil

@@ -96,7 +96,8 @@ operator too, which asks again, and of a namespace that is guarded. All else is 
 is written. Where there are several API servers, the others answer as ever.
 
 So STRATA-040 and STRATA-041 do not look tracks up: the operator notes on a Namespace that has a track its
-UID (` + "`strata.dev/tracked`" + `), and takes that away with the last track.
+UID (` + "`strata.dev/tracked`" + `), and takes that away with the last track. Until it has noted the
+first one, as while it is away, they are not in force there.
 
 ## Namespaces that are guarded
 
